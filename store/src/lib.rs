@@ -1,1 +1,42 @@
-//! Skeleton.
+//! The event store of Horizon: logs of private events, the public log, cursors and parked keys, on RocksDB.
+//!
+//! It keeps what it is given and answers only when that is durable: an append, a crossing or a system record is synced
+//! before the answer. One writer thread gathers the calls that wait into one batch, checks them against what is
+//! stored and against each other, writes and syncs once, and answers all.
+//!
+//! It is *not* a general key-value store, it does not know JSON or schemas, and it opens no sockets. How it lies on
+//! the disk is written down in `FORMAT.md`.
+//!
+//! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
+//! crate.
+
+mod commit;
+mod error;
+mod event;
+mod limits;
+mod names;
+mod options;
+mod page;
+mod parked;
+mod place;
+mod public;
+mod relay;
+mod store;
+
+pub use commit::{
+    AppendError, Commit, Committed, CommittedWrite, EventState, Expected, StreamWrite,
+};
+pub use error::{Advice, OpenError, StoreError};
+pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use limits::{LimitError, Limits};
+pub use names::{
+    COMPOUND_NAME_MAX_BYTES, CursorName, LogName, NAME_MAX_BYTES, NameError, PublicStreamName,
+    RelayName, StreamName,
+};
+pub use options::Options;
+pub use page::{LogPage, PublicPage, ReadLimit, StreamPage};
+pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
+pub use place::{Position, Revision, Sequence};
+pub use public::{Counts, CrossError, Crossing, NewPublicEvent, PublicEvent, PublicHead};
+pub use relay::{RelayTotals, SettleError, Settled, Settlement};
+pub use store::Store;
