@@ -10,18 +10,33 @@
 //! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
 //! crate.
 
+mod clock;
+mod codec;
 mod commit;
+mod database;
+mod digest;
 mod error;
 mod event;
+mod folder;
+mod heads;
+mod keys;
 mod limits;
+mod log_calls;
+mod lookup;
 mod names;
 mod options;
 mod page;
 mod parked;
 mod place;
+mod prepare;
 mod public;
+mod public_calls;
+mod reading;
+mod record;
 mod relay;
+mod state;
 mod store;
+mod writer;
 
 pub use commit::{
     AppendError, Commit, Committed, CommittedWrite, EventState, Expected, StreamWrite,

@@ -1,226 +1,324 @@
-//! The store's handle.
-#![expect(
-    clippy::unused_async,
-    clippy::todo,
-    unused_variables,
-    clippy::missing_errors_doc,
-    reason = "signatures first; bodies follow"
-)]
+//! The store's handle: opening, closing, and how calls reach the writer and the database.
+//!
+//! Reads run on tokio's threads for blocking work, under a lock that closing waits for. Writes wait in a queue that is
+//! bounded in calls and in bytes; who waits too long is told that the store is busy.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
-use crate::*;
+use crate::codec::Flaw;
+use crate::database::Database;
+use crate::digest::Secrets;
+use crate::error::{OpenError, StoreError};
+use crate::folder::{Folder, hex};
+use crate::heads::Heads;
+use crate::keys::{self, LogId};
+use crate::names::LogName;
+use crate::options::Options;
+use crate::place::Position;
+use crate::state;
+use crate::writer::{Queued, Request, Writer};
+
+/// The unit in which room in the queue is counted.
+const ROOM_BYTES: usize = 1024;
 
 /// An open store. Clones are cheap and share it.
+///
+/// Dropped without [`Store::close`], it is as durable, but the next opening cannot tell damage at the end of the last
+/// write-ahead file from an unclean stop.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the clones of a store share.
+pub(crate) struct Inner {
+    id: String,
+    pub(crate) secrets: Secrets,
+    pub(crate) options: Options,
+    pub(crate) heads: Arc<Heads>,
+    /// None once closed. Reads hold it shared, closing takes it.
+    open: RwLock<Option<Open>>,
+    /// None only while this is dropped.
+    queue: Option<mpsc::Sender<Queued>>,
+    room: Arc<Semaphore>,
+    poison: Arc<OnceLock<String>>,
+    closing: AtomicBool,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The database and its folder; the lock on the folder goes last.
+struct Open {
+    database: Arc<Database>,
+    folder: Folder,
+}
 
 impl Store {
     /// Opens the store in a folder, and makes it if the folder is empty or absent.
+    ///
+    /// # Errors
+    /// [`OpenError`]: another process has it open, it is damaged, it is of a newer format, or the system refused.
     pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
-        todo!()
+        options.check()?;
+        let dir = dir.to_owned();
+        let failed = OpenError::Io {
+            dir: dir.clone(),
+            reason: "the opening was interrupted".into(),
+        };
+        spawn_blocking(move || open(&dir, options))
+            .await
+            .map_err(|_| failed)?
     }
 
     /// The store's id: 32 hexadecimal digits, random, made with the store.
     #[must_use]
     pub fn id(&self) -> &str {
-        todo!()
+        &self.inner.id
     }
 
-    /// A secret for a purpose, derived from the store's random secret.
+    /// A secret for a purpose outside the store, derived from its random secret. `context` names the purpose.
     #[must_use]
     pub fn derive_secret(&self, context: &str) -> [u8; 32] {
-        todo!()
+        self.inner.secrets.derive(context)
     }
 
-    /// Appends a commit, durably, all or nothing.
-    pub async fn append(&self, log: &LogName, commit: Commit) -> Result<Committed, AppendError> {
-        todo!()
-    }
-
-    /// Appends a system record, durably.
-    pub async fn append_system(
-        &self,
-        log: &LogName,
-        kind: &str,
-        body: Bytes,
-    ) -> Result<Position, StoreError> {
-        todo!()
-    }
-
-    /// Reads a stream forwards from a revision.
-    pub async fn read_stream(
-        &self,
-        log: &LogName,
-        stream: &StreamName,
-        from: Revision,
-        limit: ReadLimit,
-    ) -> Result<StreamPage, StoreError> {
-        todo!()
-    }
-
-    /// Reads a log forwards, after a position.
-    pub async fn read_log(
-        &self,
-        log: &LogName,
-        after: Position,
-        limit: ReadLimit,
-    ) -> Result<LogPage, StoreError> {
-        todo!()
-    }
-
-    /// Reads the events of a category forwards, after a position.
-    pub async fn read_category(
-        &self,
-        log: &LogName,
-        category: &str,
-        after: Position,
-        limit: ReadLimit,
-    ) -> Result<LogPage, StoreError> {
-        todo!()
-    }
-
-    /// Finds events by their id, and source if given.
-    pub async fn find_events(
-        &self,
-        log: &LogName,
-        id: &str,
-        source: Option<&str>,
-    ) -> Result<Vec<Event>, StoreError> {
-        todo!()
-    }
-
-    /// The log's durable head.
-    pub async fn head(&self, log: &LogName) -> Result<Position, StoreError> {
-        todo!()
-    }
-
-    /// The log's durable head, as it moves.
-    pub async fn watch_log(&self, log: &LogName) -> Result<watch::Receiver<Position>, StoreError> {
-        todo!()
-    }
-
-    /// Writes a crossing, durably, all or nothing.
-    pub async fn cross(&self, log: &LogName, crossing: Crossing) -> Result<(), CrossError> {
-        todo!()
-    }
-
-    /// Where a cursor of the crossing stands.
-    pub async fn crossing_cursor(
-        &self,
-        log: &LogName,
-        cursor: &CursorName,
-    ) -> Result<Option<Position>, StoreError> {
-        todo!()
-    }
-
-    /// What is known of a public stream.
-    pub async fn public_head(
-        &self,
-        log: &LogName,
-        stream: &PublicStreamName,
-    ) -> Result<Option<PublicHead>, StoreError> {
-        todo!()
-    }
-
-    /// The last public event of a key and type.
-    pub async fn last_of_key(
-        &self,
-        log: &LogName,
-        stream: &PublicStreamName,
-        key: &str,
-        event_type: &str,
-    ) -> Result<Option<Sequence>, StoreError> {
-        todo!()
-    }
-
-    /// Reads a public stream forwards, after a sequence.
-    pub async fn read_public(
-        &self,
-        log: &LogName,
-        stream: &PublicStreamName,
-        after: Sequence,
-        limit: ReadLimit,
-    ) -> Result<PublicPage, StoreError> {
-        todo!()
-    }
-
-    /// A public stream's last sequence, as it moves.
-    pub async fn watch_public(
-        &self,
-        log: &LogName,
-        stream: &PublicStreamName,
-    ) -> Result<watch::Receiver<Sequence>, StoreError> {
-        todo!()
-    }
-
-    /// The public events that were made of a private event.
-    pub async fn public_of(
-        &self,
-        log: &LogName,
-        origin: Position,
-    ) -> Result<Vec<(PublicStreamName, Sequence)>, StoreError> {
-        todo!()
-    }
-
-    /// Moves a relay's cursor.
-    pub async fn settle(&self, log: &LogName, settlement: Settlement) -> Result<(), SettleError> {
-        todo!()
-    }
-
-    /// Where a relay's cursor stands.
-    pub async fn relay_cursor(
-        &self,
-        log: &LogName,
-        relay: &RelayName,
-    ) -> Result<Option<Sequence>, StoreError> {
-        todo!()
-    }
-
-    /// What became of a public event at a relay.
-    pub async fn settled(
-        &self,
-        log: &LogName,
-        relay: &RelayName,
-        sequence: Sequence,
-    ) -> Result<Option<Settled>, StoreError> {
-        todo!()
-    }
-
-    /// What a relay has done so far.
-    pub async fn relay_totals(
-        &self,
-        log: &LogName,
-        relay: &RelayName,
-    ) -> Result<RelayTotals, StoreError> {
-        todo!()
-    }
-
-    /// The parked keys of a scope.
-    pub async fn parked_keys(
-        &self,
-        log: &LogName,
-        scope: &ParkScope,
-    ) -> Result<Vec<ParkedKey>, StoreError> {
-        todo!()
-    }
-
-    /// One parked entry.
-    pub async fn parked_entry(
-        &self,
-        log: &LogName,
-        scope: &ParkScope,
-        key: Option<&str>,
-        at: u64,
-    ) -> Result<Option<ParkedEntry>, StoreError> {
-        todo!()
-    }
-
-    /// Writes what waits, flushes, leaves the clean-stop marker and lets go of the folder.
+    /// Writes what waits, flushes, leaves the marker of a clean stop, and lets go of the folder. Calls on clones then
+    /// get [`StoreError::Closed`].
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] if a write has failed, now or before: no marker is left then.
+    /// [`StoreError::Closed`] if a clone was closed before.
     pub async fn close(self) -> Result<(), StoreError> {
-        todo!()
+        let inner = Arc::clone(&self.inner);
+        inner.closing.store(true, Ordering::SeqCst);
+        if let Some(queue) = &inner.queue {
+            // If the writer has ended there is nobody to stop.
+            let _ = queue
+                .send(Queued {
+                    request: Request::Stop,
+                    _room: None,
+                })
+                .await;
+        }
+        let interrupted = |_| StoreError::Io {
+            reason: "the closing was interrupted".into(),
+        };
+        spawn_blocking(move || inner.close())
+            .await
+            .map_err(interrupted)?
+    }
+
+    /// Runs a read where it may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let interrupted = |_| StoreError::Io {
+            reason: "the read was interrupted".into(),
+        };
+        spawn_blocking(move || {
+            let open = inner.open.read().unwrap_or_else(PoisonError::into_inner);
+            let database = &open.as_ref().ok_or(StoreError::Closed)?.database;
+            read(&inner, database)
+        })
+        .await
+        .map_err(interrupted)?
+    }
+
+    /// Runs a read of a log, or gives what an unwritten log has.
+    pub(crate) async fn read_of<T: Default + Send + 'static>(
+        &self,
+        log: &LogName,
+        read: impl FnOnce(&Inner, &Database, LogId) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let log = log.clone();
+        self.read(move |inner, database| match inner.heads.log_id(&log) {
+            Some(log) => read(inner, database, log),
+            None => Ok(T::default()),
+        })
+        .await
+    }
+
+    /// Hands a request to the writer and waits for its answer.
+    pub(crate) async fn ask<T, E: From<StoreError>>(
+        &self,
+        bytes: usize,
+        request: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Request,
+    ) -> Result<T, E> {
+        let inner = &self.inner;
+        if let Some(reason) = inner.poison.get() {
+            return Err(StoreError::Stopped {
+                reason: reason.clone(),
+            }
+            .into());
+        }
+        let waited_ms = inner.options.queue_wait_ms;
+        let (answer, outcome) = oneshot::channel();
+        tokio::time::timeout(
+            Duration::from_millis(waited_ms),
+            inner.queue(bytes, request(answer)),
+        )
+        .await
+        .map_err(|_| StoreError::Busy { waited_ms })??;
+        outcome.await.map_err(|_| inner.ended())?
     }
 }
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("id", &self.inner.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn queue(&self, bytes: usize, request: Request) -> Result<(), StoreError> {
+        let all = self.options.queue_max_bytes / ROOM_BYTES;
+        let share = u32::try_from(bytes.div_ceil(ROOM_BYTES).min(all)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(share)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue
+            .send(Queued {
+                request,
+                _room: Some(room),
+            })
+            .await
+            .map_err(|_| self.ended())
+    }
+
+    /// Why the writer takes no more.
+    fn ended(&self) -> StoreError {
+        match self.poison.get() {
+            Some(reason) => StoreError::Stopped {
+                reason: reason.clone(),
+            },
+            None if self.closing.load(Ordering::SeqCst) => StoreError::Closed,
+            None => StoreError::Stopped {
+                reason: "the writer has ended".into(),
+            },
+        }
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let ended_well = writer.is_none_or(|writer| writer.join().is_ok());
+        let Open { database, folder } = self
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .ok_or(StoreError::Closed)?;
+        if let Some(reason) = self.poison.get() {
+            return Err(StoreError::Stopped {
+                reason: reason.clone(),
+            });
+        }
+        if !ended_well {
+            return Err(StoreError::Stopped {
+                reason: "the writer has ended".into(),
+            });
+        }
+        database.flush()?;
+        drop(database);
+        folder.mark_clean_stop()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without senders the writer ends when it has written what waits; then the folder's lock can go.
+        drop(self.queue.take());
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            // A panic of the writer has been shown already.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
+    let folder = Folder::lock(dir)?;
+    let (database, entry) = folder.open(&options)?;
+    let heads = Arc::new(Heads::default());
+    load_heads(&folder, &database, &heads)?;
+    let database = Arc::new(database);
+    let poison = Arc::new(OnceLock::new());
+    let (queue, requests) = mpsc::channel(options.queue_max_requests);
+    let writer = Writer::new(
+        Arc::clone(&database),
+        Arc::clone(&heads),
+        requests,
+        options,
+        Arc::clone(&poison),
+    );
+    let writer = std::thread::Builder::new()
+        .name("store-writer".into())
+        .spawn(move || writer.run())
+        .map_err(|error| OpenError::Io {
+            dir: dir.to_owned(),
+            reason: error.to_string(),
+        })?;
+    let inner = Inner {
+        id: hex(&entry.id),
+        secrets: Secrets::new(entry.secret),
+        options,
+        heads,
+        open: RwLock::new(Some(Open { database, folder })),
+        queue: Some(queue),
+        room: Arc::new(Semaphore::new(options.queue_max_bytes / ROOM_BYTES)),
+        poison,
+        closing: AtomicBool::new(false),
+        writer: Mutex::new(Some(writer)),
+    };
+    Ok(Store {
+        inner: Arc::new(inner),
+    })
+}
+
+/// Reads the registry of logs, and where each log ends.
+fn load_heads(folder: &Folder, database: &Database, heads: &Heads) -> Result<(), OpenError> {
+    let prefix = keys::log_registrations();
+    let mut logs = Vec::new();
+    let scanned = database.scan(&prefix, &prefix.bytes, |key, body| {
+        let (name, _) =
+            keys::name_after(key, &prefix.bytes).ok_or(Flaw::Content("the key has no name"))?;
+        let name = LogName::new(name).map_err(|_| Flaw::Content("the log's name is none"))?;
+        logs.push((name, state::decode_log(body)?));
+        Ok(std::ops::ControlFlow::Continue(()))
+    });
+    scanned.map_err(|error| folder.unusable(error))?;
+    for (name, id) in logs {
+        let head = database.last(&keys::log_records(id), |key, _| {
+            keys::last_number(key).ok_or(Flaw::Content("the key has no position"))
+        });
+        let head = head
+            .map_err(|error| folder.unusable(error))?
+            .unwrap_or_default();
+        heads.add_log(name.clone(), id);
+        heads.move_log(&name, Position::new(head));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
