@@ -69,12 +69,13 @@ pub(crate) enum Family {
     Parked = 0x34,
     ParkedPlace = 0x35,
     Settlement = 0x36,
+    LogHead = 0x37,
     Store = 0x40,
     LogRegistry = 0x41,
 }
 
 impl Family {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::LogRecord,
         Self::StreamIndex,
         Self::IdIndex,
@@ -89,6 +90,7 @@ impl Family {
         Self::Parked,
         Self::ParkedPlace,
         Self::Settlement,
+        Self::LogHead,
         Self::Store,
         Self::LogRegistry,
     ];
@@ -106,7 +108,8 @@ impl Family {
             | Self::LastOfKey
             | Self::Parked
             | Self::ParkedPlace
-            | Self::Settlement => Column::State,
+            | Self::Settlement
+            | Self::LogHead => Column::State,
             Self::Store | Self::LogRegistry => Column::Meta,
         }
     }
@@ -201,6 +204,15 @@ pub(crate) fn type_index(log: LogId, event_type: &str, position: Position) -> Ke
         .number(position.get())
 }
 
+/// System records stand in the type index under a name that no event type can have.
+pub(crate) fn system_index(log: LogId, kind: &str, position: Position) -> Key {
+    system_positions(log, kind).number(position.get())
+}
+
+pub(crate) fn system_positions(log: LogId, kind: &str) -> Key {
+    Key::new(Family::TypeIndex, log).raw(b"\x01").name(kind)
+}
+
 pub(crate) fn public_record(log: LogId, stream: &PublicStreamName, sequence: Sequence) -> Key {
     public_records(log, stream).number(sequence.get())
 }
@@ -225,15 +237,27 @@ pub(crate) fn origins(log: LogId, origin: Position) -> Key {
 }
 
 pub(crate) fn crossing_cursor(log: LogId, cursor: &CursorName) -> Key {
-    Key::new(Family::CrossingCursor, log).name(cursor.as_str())
+    crossing_cursors(log).name(cursor.as_str())
+}
+
+pub(crate) fn crossing_cursors(log: LogId) -> Key {
+    Key::new(Family::CrossingCursor, log)
 }
 
 pub(crate) fn relay(log: LogId, relay: &RelayName) -> Key {
-    Key::new(Family::Relay, log).name(relay.as_str())
+    relays(log).name(relay.as_str())
+}
+
+pub(crate) fn relays(log: LogId) -> Key {
+    Key::new(Family::Relay, log)
 }
 
 pub(crate) fn public_head(log: LogId, stream: &PublicStreamName) -> Key {
-    Key::new(Family::PublicHead, log).name(stream.as_str())
+    public_heads(log).name(stream.as_str())
+}
+
+pub(crate) fn public_heads(log: LogId) -> Key {
+    Key::new(Family::PublicHead, log)
 }
 
 pub(crate) fn last_of_key(log: LogId, stream: &PublicStreamName, key_and_type: &KeyDigest) -> Key {
@@ -264,6 +288,10 @@ pub(crate) fn settlement(log: LogId, relay: &RelayName, to: Sequence) -> Key {
 
 pub(crate) fn settlements(log: LogId, relay: &RelayName) -> Key {
     Key::new(Family::Settlement, log).name(relay.as_str())
+}
+
+pub(crate) fn log_head(log: LogId) -> Key {
+    Key::new(Family::LogHead, log)
 }
 
 pub(crate) fn store() -> Key {

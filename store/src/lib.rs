@@ -21,6 +21,7 @@ mod folder;
 mod heads;
 mod keys;
 mod limits;
+mod load;
 mod log_calls;
 mod lookup;
 mod names;
@@ -52,6 +53,8 @@ pub use options::Options;
 pub use page::{LogPage, PublicPage, ReadLimit, StreamPage};
 pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
 pub use place::{Position, Revision, Sequence};
-pub use public::{Counts, CrossError, Crossing, NewPublicEvent, PublicEvent, PublicHead};
+pub use public::{
+    Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
+};
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
 pub use store::Store;

@@ -19,9 +19,9 @@ pub struct Limits {
     pub commit_max_bytes: usize,
     /// Largest body of a system record, in bytes. Default: 4 MiB.
     pub system_max_bytes: usize,
-    /// Most public events, parked entries or counts of one crossing, each. Default: 10,000.
+    /// Most cursors, public events, parked entries or counts of one crossing, each. Default: 100,000.
     pub crossing_max_entries: usize,
-    /// Largest crossing, in bytes. Default: 32 MiB.
+    /// Largest crossing, in bytes. Default: 64 MiB.
     pub crossing_max_bytes: usize,
     /// Longest key that order is kept by, in bytes. Default: 1,024.
     pub key_max_bytes: usize,
@@ -41,8 +41,8 @@ impl Default for Limits {
             commit_max_events: 1_000,
             commit_max_bytes: 8 * MIB,
             system_max_bytes: 4 * MIB,
-            crossing_max_entries: 10_000,
-            crossing_max_bytes: 32 * MIB,
+            crossing_max_entries: 100_000,
+            crossing_max_bytes: 64 * MIB,
             key_max_bytes: 1_024,
             settlement_max_entries: 100_000,
         }

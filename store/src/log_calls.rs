@@ -109,7 +109,7 @@ impl Store {
         let log = log.clone();
         self.read(move |inner, database| {
             // The head first: all up to it is in what is read after.
-            let head = inner.heads.head(&log);
+            let head = inner.heads.head(&log).last;
             match inner.heads.log_id(&log) {
                 Some(log) => reading::log(database, log, after, head, limit),
                 None => Ok(LogPage {
@@ -135,7 +135,7 @@ impl Store {
     ) -> Result<LogPage, StoreError> {
         let (log, category) = (log.clone(), category.to_owned());
         self.read(move |inner, database| {
-            let head = inner.heads.head(&log);
+            let head = inner.heads.head(&log).last;
             match inner.heads.log_id(&log) {
                 // No stream has such a category, and no key could name it.
                 _ if category.contains(char::is_control) => Ok(LogPage {
@@ -171,19 +171,45 @@ impl Store {
         .await
     }
 
-    /// The log's durable head; 0 if nothing was ever written to it.
+    /// All system records of a kind, in order, with their bodies. Who writes them keeps them few.
     ///
     /// # Errors
-    /// None on this store; another one behind the same interface may have to ask for it.
-    pub async fn head(&self, log: &LogName) -> Result<Position, StoreError> {
-        Ok(self.inner.heads.head(log))
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_system(
+        &self,
+        log: &LogName,
+        kind: &str,
+    ) -> Result<Vec<(Position, Bytes)>, StoreError> {
+        let kind = kind.to_owned();
+        self.read_of(log, move |_, database, log| match kind.contains('\0') {
+            // No record has such a kind, and no key could name it.
+            true => Ok(Vec::new()),
+            false => lookup::system(database, log, &kind),
+        })
+        .await
     }
 
-    /// The log's durable head, as it moves. Commits wake who waits.
+    /// The log's durable head; 0 if nothing was ever written to it. It is known in memory.
     ///
     /// # Errors
-    /// None on this store; another one behind the same interface may have to ask for it.
+    /// [`StoreError::Closed`].
+    pub async fn head(&self, log: &LogName) -> Result<Position, StoreError> {
+        Ok(self.heads()?.head(log).last)
+    }
+
+    /// How many events the log holds, system records not counted. It is known in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn event_count(&self, log: &LogName) -> Result<u64, StoreError> {
+        Ok(self.heads()?.head(log).events)
+    }
+
+    /// The log's durable head, as it moves. Commits wake who waits; it ends when the store is closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
     pub async fn watch_log(&self, log: &LogName) -> Result<watch::Receiver<Position>, StoreError> {
-        Ok(self.inner.heads.watch_log(log))
+        Ok(self.heads()?.watch_log(log))
     }
 }

@@ -2,23 +2,26 @@
 
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
+
 use crate::codec::Flaw;
-use crate::database::Database;
+use crate::database::{Database, damaged};
 use crate::digest::Secrets;
 use crate::error::StoreError;
 use crate::event::{Event, Record};
-use crate::keys::{self, LogId};
+use crate::keys::{self, KeyDigest, LogId};
 use crate::names::{PublicStreamName, RelayName};
 use crate::page::ReadLimit;
 use crate::parked::{ParkScope, ParkedEntry, ParkedKey};
 use crate::place::{Position, Sequence};
-use crate::public::PublicHead;
 use crate::reading::{Room, fetch};
 use crate::relay::Settled;
-use crate::state::{self, IdEntry, RelayState, SettlementRecord};
+use crate::state::{self, IdEntry, SettlementRecord};
 
 /// Most events that are found by one id.
 const FOUND_MAX: usize = 1_000;
+/// How many keys are looked up at a time.
+const LAST_OF_KEYS_AT_A_TIME: usize = 256;
 
 pub(crate) fn find(
     database: &Database,
@@ -56,12 +59,58 @@ pub(crate) fn find(
         .collect())
 }
 
-pub(crate) fn public_head(
+/// All system records of a kind, in order.
+pub(crate) fn system(
+    database: &Database,
+    log: LogId,
+    kind: &str,
+) -> Result<Vec<(Position, Bytes)>, StoreError> {
+    let prefix = keys::system_positions(log, kind);
+    let mut positions = Vec::new();
+    database.scan(&prefix, &prefix.bytes, |key, body| {
+        state::decode_empty(body)?;
+        let position = keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?;
+        positions.push(Position::new(position));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut room = Room::unlimited();
+    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let body = |record| match record {
+        Record::System {
+            position,
+            kind: found,
+            body,
+            ..
+        } if found == kind => Ok((position, body)),
+        other => {
+            let key = keys::system_index(log, kind, other.position());
+            Err(damaged(&key.bytes, "the record is not of this kind"))
+        }
+    };
+    records.into_iter().map(body).collect()
+}
+
+/// The last sequence of each key and type, in the order in which they are asked.
+pub(crate) fn last_of_keys(
     database: &Database,
     log: LogId,
     stream: &PublicStreamName,
-) -> Result<Option<PublicHead>, StoreError> {
-    database.get(&keys::public_head(log, stream), state::decode_public_head)
+    digests: &[KeyDigest],
+) -> Result<Vec<Option<Sequence>>, StoreError> {
+    let mut last = Vec::with_capacity(digests.len());
+    for digests in digests.chunks(LAST_OF_KEYS_AT_A_TIME) {
+        let sought: Vec<_> = digests
+            .iter()
+            .map(|digest| keys::last_of_key(log, stream, digest))
+            .collect();
+        let found = database.get_all(&sought, |_, body| state::decode_number(body))?;
+        last.extend(
+            found
+                .into_iter()
+                .map(|found| found.map(|(number, _)| Sequence::new(number))),
+        );
+    }
+    Ok(last)
 }
 
 pub(crate) fn public_of(
@@ -82,14 +131,6 @@ pub(crate) fn public_of(
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(found)
-}
-
-pub(crate) fn relay(
-    database: &Database,
-    log: LogId,
-    relay: &RelayName,
-) -> Result<Option<RelayState>, StoreError> {
-    database.get(&keys::relay(log, relay), RelayState::decode)
 }
 
 pub(crate) fn settled(

@@ -13,7 +13,7 @@ use crate::keys::{IdDigest, KeyDigest};
 use crate::limits::{LimitError, Limits};
 use crate::names::StreamName;
 use crate::parked::{NewParked, ParkScope};
-use crate::public::{Crossing, NewPublicEvent};
+use crate::public::{Crossing, CursorMove, NewPublicEvent};
 use crate::record;
 use crate::relay::Settlement;
 use crate::state::ContentDigest;
@@ -214,33 +214,27 @@ pub(crate) fn crossing(
     limits: &Limits,
     secrets: &Secrets,
 ) -> Result<PreparedCrossing, LimitError> {
-    if crossing.to <= crossing.expected {
-        return Err(LimitError::malformed(
-            "the crossing",
-            format!(
-                "its cursor must move further than {}, not to {}",
-                crossing.expected, crossing.to
-            ),
-        ));
-    }
     for (what, count) in [
+        ("the cursors of the crossing", crossing.cursors.len()),
         ("the public events of the crossing", crossing.public.len()),
         ("the parked entries of the crossing", crossing.parked.len()),
         ("the counts of the crossing", crossing.counts.len()),
     ] {
         LimitError::check_count(|| what.into(), count, limits.crossing_max_entries)?;
     }
-    let mut bytes = RECORD_OVERHEAD_BYTES;
+    check_moves(&crossing.cursors)?;
+    let mut bytes = RECORD_OVERHEAD_BYTES * crossing.cursors.len();
     let mut keys = Vec::with_capacity(crossing.public.len());
     for event in &crossing.public {
         bytes = bytes.saturating_add(public_event(event, limits)?);
         keys.push(secrets.key_and_type(&event.key, &event.event_type));
     }
-    let passed = crossing.expected.get()..crossing.to.get();
-    let parked = std::mem::take(&mut crossing.parked);
-    let parked = prepare_parked(parked, &passed, limits, secrets, |scope| {
-        matches!(scope, ParkScope::Crossing(_))
-    })?;
+    let moves = &crossing.cursors;
+    let fits = |entry: &NewParked| {
+        let passes = |one: &CursorMove| passes(&(one.expected.get()..one.to.get()), entry.at);
+        matches!(entry.scope, ParkScope::Crossing(_)) && moves.iter().any(passes)
+    };
+    let parked = prepare_parked(std::mem::take(&mut crossing.parked), limits, secrets, fits)?;
     bytes = bytes.saturating_add(parked_bytes(&parked));
     LimitError::check_bytes(|| "the crossing".into(), bytes, limits.crossing_max_bytes)?;
     Ok(PreparedCrossing {
@@ -249,6 +243,36 @@ pub(crate) fn crossing(
         parked,
         bytes,
     })
+}
+
+/// Each cursor moves once, and further.
+fn check_moves(moves: &[CursorMove]) -> Result<(), LimitError> {
+    if moves.is_empty() {
+        return Err(LimitError::malformed(
+            "the crossing",
+            "it moves no cursor; at least one is needed",
+        ));
+    }
+    let mut cursors = HashSet::with_capacity(moves.len());
+    for CursorMove {
+        cursor,
+        expected,
+        to,
+    } in moves
+    {
+        let what = || format!("cursor {cursor}");
+        if to <= expected {
+            let reason = format!("it must move further than {expected}, not to {to}");
+            return Err(LimitError::malformed(what(), reason));
+        }
+        if !cursors.insert(cursor) {
+            return Err(LimitError::malformed(
+                what(),
+                "it moves twice in the crossing",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn public_event(event: &NewPublicEvent, limits: &Limits) -> Result<usize, LimitError> {
@@ -315,7 +339,8 @@ pub(crate) fn settlement(
     }
     let entries = std::mem::take(&mut settlement.parked);
     let relay = ParkScope::Relay(settlement.relay.clone());
-    let mut parked = prepare_parked(entries, &passed, limits, secrets, |scope| *scope == relay)?;
+    let fits = |entry: &NewParked| entry.scope == relay && passes(&passed, entry.at);
+    let mut parked = prepare_parked(entries, limits, secrets, fits)?;
     parked.sort_by_key(|parked| parked.entry.at);
     let distinct = parked.is_sorted_by(|one, next| one.entry.at < next.entry.at);
     if !distinct
@@ -338,10 +363,9 @@ pub(crate) fn settlement(
 
 fn prepare_parked(
     entries: Vec<NewParked>,
-    passed: &std::ops::Range<u64>,
     limits: &Limits,
     secrets: &Secrets,
-    belongs: impl Fn(&ParkScope) -> bool,
+    fits: impl Fn(&NewParked) -> bool,
 ) -> Result<Vec<PreparedParked>, LimitError> {
     let mut parked = Vec::with_capacity(entries.len());
     for mut entry in entries {
@@ -350,10 +374,10 @@ fn prepare_parked(
             entry.key.len(),
             limits.key_max_bytes,
         )?;
-        if !belongs(&entry.scope) || !passes(passed, entry.at) {
+        if !fits(&entry) {
             return Err(LimitError::malformed(
                 format!("the parked entry at {}", entry.at),
-                "it must be in the scope of the cursor that moves, at a place that the cursor passes",
+                "it must be in the scope of a cursor that moves, at a place that the cursor passes",
             ));
         }
         if let Some(reason) = &mut entry.reason {

@@ -97,18 +97,25 @@ pub struct Counts {
     pub violated: u64,
 }
 
-/// What a crossing writes, as one unit.
+/// A move of one cursor of the crossing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Crossing {
-    /// The cursor that moves.
+pub struct CursorMove {
+    /// The cursor.
     pub cursor: CursorName,
-    /// Where the cursor must stand; 0 if it is not there yet.
+    /// Where it must stand; 0 if it is not there yet.
     pub expected: Position,
     /// Where it goes: further, and not beyond the log's head.
     pub to: Position,
+}
+
+/// What a crossing writes, as one unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crossing {
+    /// The cursors that move: at least one, each once.
+    pub cursors: Vec<CursorMove>,
     /// The public events, of one or several public streams; in each the next sequences in order.
     pub public: Vec<NewPublicEvent>,
-    /// New parked entries; each is of a crossing, with a position that the cursor passes.
+    /// New parked entries; each is of a crossing, with a position that one of the cursors passes.
     pub parked: Vec<NewParked>,
     /// Added to the totals of the public streams.
     pub counts: Vec<(PublicStreamName, Counts)>,
@@ -117,9 +124,11 @@ pub struct Crossing {
 /// Why a crossing was not written. Nothing of it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CrossError {
-    /// The cursor does not stand where it was expected. Read it, and go on from there.
-    #[error("the cursor stands at position {actual}")]
+    /// A cursor does not stand where it was expected. Read it, and go on from there.
+    #[error("cursor {cursor} stands at position {actual}")]
     CursorMoved {
+        /// The cursor.
+        cursor: CursorName,
         /// Where it stands; 0 if it is not there yet.
         actual: Position,
     },

@@ -4,6 +4,7 @@
 use tokio::sync::watch;
 
 use crate::error::StoreError;
+use crate::heads::KnownLog;
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
 use crate::page::{PublicPage, ReadLimit};
 use crate::parked::{ParkScope, ParkedEntry, ParkedKey};
@@ -13,7 +14,7 @@ use crate::public::{CrossError, Crossing, PublicHead};
 use crate::relay::{RelayTotals, SettleError, Settled, Settlement};
 use crate::store::Store;
 use crate::writer::Request;
-use crate::{keys, lookup, reading, state};
+use crate::{lookup, reading};
 
 impl Store {
     /// Writes a crossing, all or nothing, and answers when it is durable.
@@ -32,61 +33,53 @@ impl Store {
         .await
     }
 
-    /// Where a cursor of the crossing stands; none if it has never moved.
+    /// Where a cursor of the crossing stands; none if it has never moved. It is known in memory.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    /// [`StoreError::Closed`].
     pub async fn crossing_cursor(
         &self,
         log: &LogName,
         cursor: &CursorName,
     ) -> Result<Option<Position>, StoreError> {
-        let cursor = cursor.clone();
-        self.read_of(log, move |_, database, log| {
-            let stored =
-                database.get(&keys::crossing_cursor(log, &cursor), state::decode_number)?;
-            Ok(stored.map(Position::new))
-        })
-        .await
+        let known = self
+            .heads()?
+            .known(log, |log| log.cursors.get(cursor).copied());
+        Ok(known.flatten())
     }
 
-    /// What is known of a public stream; none if no crossing has spoken of it.
+    /// What is known of a public stream; none if no crossing has spoken of it. It is known in memory.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    /// [`StoreError::Closed`].
     pub async fn public_head(
         &self,
         log: &LogName,
         stream: &PublicStreamName,
     ) -> Result<Option<PublicHead>, StoreError> {
-        let stream = stream.clone();
-        self.read_of(log, move |_, database, log| {
-            lookup::public_head(database, log, &stream)
-        })
-        .await
+        Ok(self.heads()?.public_head(log, stream))
     }
 
-    /// The last public event of a key and a public type, for `previoussequence`; none if there is none.
+    /// The last public event of each pair of a key and a public type, for `previoussequence`, in the order in which they
+    /// are asked; none where there is none.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
-    pub async fn last_of_key(
+    pub async fn last_of_keys(
         &self,
         log: &LogName,
         stream: &PublicStreamName,
-        key: &str,
-        event_type: &str,
-    ) -> Result<Option<Sequence>, StoreError> {
-        let (stream, digest) = (
-            stream.clone(),
-            self.inner.secrets.key_and_type(key, event_type),
-        );
-        self.read_of(log, move |_, database, log| {
-            let stored = database.get(
-                &keys::last_of_key(log, &stream, &digest),
-                state::decode_number,
-            )?;
-            Ok(stored.map(Sequence::new))
+        pairs: Vec<(String, String)>,
+    ) -> Result<Vec<Option<Sequence>>, StoreError> {
+        let (log, stream) = (log.clone(), stream.clone());
+        self.read(move |inner, database| {
+            let Some(log) = inner.heads.log_id(&log) else {
+                return Ok(vec![None; pairs.len()]);
+            };
+            let digest =
+                |(key, event_type): &(String, String)| inner.secrets.key_and_type(key, event_type);
+            let digests: Vec<_> = pairs.iter().map(digest).collect();
+            lookup::last_of_keys(database, log, &stream, &digests)
         })
         .await
     }
@@ -103,31 +96,34 @@ impl Store {
         limit: ReadLimit,
     ) -> Result<PublicPage, StoreError> {
         let (log, stream) = (log.clone(), stream.clone());
-        self.read(move |inner, database| match inner.heads.log_id(&log) {
-            Some(log) => reading::public(database, log, &stream, after, limit),
-            None => Ok(PublicPage {
-                events: Vec::new(),
-                head: Sequence::ZERO,
-            }),
+        self.read(move |inner, database| {
+            // The head first: all up to it is in what is read after.
+            let head = inner
+                .heads
+                .public_head(&log, &stream)
+                .unwrap_or_default()
+                .last;
+            match inner.heads.log_id(&log) {
+                Some(log) => reading::public(database, log, &stream, after, head, limit),
+                None => Ok(PublicPage {
+                    events: Vec::new(),
+                    head,
+                }),
+            }
         })
         .await
     }
 
-    /// A public stream's last sequence, as it moves. Crossings wake who waits.
+    /// A public stream's last sequence, as it moves. Crossings wake who waits; it ends when the store is closed.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    /// [`StoreError::Closed`].
     pub async fn watch_public(
         &self,
         log: &LogName,
         stream: &PublicStreamName,
     ) -> Result<watch::Receiver<Sequence>, StoreError> {
-        // Watched first, read after: no crossing between the two is missed.
-        let watched = self.inner.heads.watch_public(log, stream);
-        if let Some(head) = self.public_head(log, stream).await? {
-            self.inner.heads.move_public(log, stream, head.last);
-        }
-        Ok(watched)
+        Ok(self.heads()?.watch_public(log, stream))
     }
 
     /// The public events that were made of a private event.
@@ -162,20 +158,17 @@ impl Store {
         .await
     }
 
-    /// Where a relay's cursor stands; none if it has never moved.
+    /// Where a relay's cursor stands; none if it has never moved. It is known in memory.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    /// [`StoreError::Closed`].
     pub async fn relay_cursor(
         &self,
         log: &LogName,
         relay: &RelayName,
     ) -> Result<Option<Sequence>, StoreError> {
-        let relay = relay.clone();
-        self.read_of(log, move |_, database, log| {
-            Ok(lookup::relay(database, log, &relay)?.map(|state| state.cursor))
-        })
-        .await
+        let cursor = |log: &KnownLog| log.relays.get(relay).map(|relay| relay.cursor);
+        Ok(self.heads()?.known(log, cursor).flatten())
     }
 
     /// What became of a public event at a relay; none if its cursor has not passed it.
@@ -195,22 +188,21 @@ impl Store {
         .await
     }
 
-    /// What a relay has done so far.
+    /// What a relay has done so far. It is known in memory.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    /// [`StoreError::Closed`].
     pub async fn relay_totals(
         &self,
         log: &LogName,
         relay: &RelayName,
     ) -> Result<RelayTotals, StoreError> {
-        let relay = relay.clone();
-        self.read_of(log, move |_, database, log| {
-            Ok(lookup::relay(database, log, &relay)?
-                .map(|state| state.totals)
-                .unwrap_or_default())
-        })
-        .await
+        let totals = |log: &KnownLog| log.relays.get(relay).map(|relay| relay.totals);
+        Ok(self
+            .heads()?
+            .known(log, totals)
+            .flatten()
+            .unwrap_or_default())
     }
 
     /// The parked keys of a scope, by their first places. All of them: who parks bounds how many there are.

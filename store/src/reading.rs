@@ -10,7 +10,6 @@ use crate::database::{Database, damaged};
 use crate::error::StoreError;
 use crate::event::Record;
 use crate::keys::{self, Key, LogId};
-use crate::lookup::public_head;
 use crate::names::{PublicStreamName, StreamName};
 use crate::page::{LogPage, PublicPage, ReadLimit, StreamPage};
 use crate::place::{Position, Revision, Sequence};
@@ -33,6 +32,14 @@ impl Room {
         Self {
             records: limit.records.clamp(1, ReadLimit::RECORDS_MAX),
             bytes: limit.bytes.clamp(1, ReadLimit::BYTES_MAX),
+        }
+    }
+
+    /// For what is known to be little.
+    pub(crate) fn unlimited() -> Self {
+        Self {
+            records: usize::MAX,
+            bytes: usize::MAX,
         }
     }
 
@@ -230,9 +237,9 @@ pub(crate) fn public(
     log: LogId,
     stream: &PublicStreamName,
     after: Sequence,
+    head: Sequence,
     limit: ReadLimit,
 ) -> Result<PublicPage, StoreError> {
-    let head = public_head(database, log, stream)?.unwrap_or_default().last;
     let mut room = Room::new(limit);
     let mut events: Vec<PublicEvent> = Vec::new();
     let mut through = after;

@@ -249,6 +249,32 @@ impl StoreEntry {
     }
 }
 
+/// Where a log ends, and how many events it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct LogHead {
+    pub(crate) last: Position,
+    pub(crate) events: u64,
+}
+
+impl LogHead {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        Encoder::default()
+            .number(self.last.get())
+            .number(self.events)
+            .finish()
+    }
+
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, Flaw> {
+        let mut decoder = Decoder::new(body);
+        let head = Self {
+            last: Position::new(decoder.number()?),
+            events: decoder.number()?,
+        };
+        decoder.finish()?;
+        Ok(head)
+    }
+}
+
 /// A log's entry in the registry.
 pub(crate) fn encode_log(log: LogId, created_ms: u64) -> Vec<u8> {
     Encoder::default()

@@ -13,17 +13,15 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
-use crate::codec::Flaw;
 use crate::database::Database;
 use crate::digest::Secrets;
 use crate::error::{OpenError, StoreError};
 use crate::folder::{Folder, hex};
 use crate::heads::Heads;
-use crate::keys::{self, LogId};
+use crate::keys::LogId;
+use crate::load::load;
 use crate::names::LogName;
 use crate::options::Options;
-use crate::place::Position;
-use crate::state;
 use crate::writer::{Queued, Request, Writer};
 
 /// The unit in which room in the queue is counted.
@@ -133,6 +131,14 @@ impl Store {
         .map_err(interrupted)?
     }
 
+    /// What is known in memory; an error once the store is closed.
+    pub(crate) fn heads(&self) -> Result<&Heads, StoreError> {
+        if self.inner.closing.load(Ordering::SeqCst) {
+            return Err(StoreError::Closed);
+        }
+        Ok(&self.inner.heads)
+    }
+
     /// Runs a read of a log, or gives what an unwritten log has.
     pub(crate) async fn read_of<T: Default + Send + 'static>(
         &self,
@@ -218,6 +224,7 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let ended_well = writer.is_none_or(|writer| writer.join().is_ok());
+        self.heads.close();
         let Open { database, folder } = self
             .open
             .write()
@@ -260,7 +267,7 @@ fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
     let folder = Folder::lock(dir)?;
     let (database, entry) = folder.open(&options)?;
     let heads = Arc::new(Heads::default());
-    load_heads(&folder, &database, &heads)?;
+    load(&database, &heads).map_err(|error| folder.unusable(error))?;
     let database = Arc::new(database);
     let poison = Arc::new(OnceLock::new());
     let (queue, requests) = mpsc::channel(options.queue_max_requests);
@@ -293,31 +300,6 @@ fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
     Ok(Store {
         inner: Arc::new(inner),
     })
-}
-
-/// Reads the registry of logs, and where each log ends.
-fn load_heads(folder: &Folder, database: &Database, heads: &Heads) -> Result<(), OpenError> {
-    let prefix = keys::log_registrations();
-    let mut logs = Vec::new();
-    let scanned = database.scan(&prefix, &prefix.bytes, |key, body| {
-        let (name, _) =
-            keys::name_after(key, &prefix.bytes).ok_or(Flaw::Content("the key has no name"))?;
-        let name = LogName::new(name).map_err(|_| Flaw::Content("the log's name is none"))?;
-        logs.push((name, state::decode_log(body)?));
-        Ok(std::ops::ControlFlow::Continue(()))
-    });
-    scanned.map_err(|error| folder.unusable(error))?;
-    for (name, id) in logs {
-        let head = database.last(&keys::log_records(id), |key, _| {
-            keys::last_number(key).ok_or(Flaw::Content("the key has no position"))
-        });
-        let head = head
-            .map_err(|error| folder.unusable(error))?
-            .unwrap_or_default();
-        heads.add_log(name.clone(), id);
-        heads.move_log(&name, Position::new(head));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use crate::place::Position;
 use crate::{AppendError, Commit, Expected, NewEvent, ReadLimit, StreamName, StreamWrite};
+use crate::{keys, state};
 
 fn commit(id: &str) -> Commit {
     let event = NewEvent {

@@ -26,7 +26,7 @@ impl Draft<'_> {
             return Ok(repeat);
         }
         let befores = self.check_expectations(log, commit)?;
-        let first = self.log(log).head.next().ok_or_else(|| full(log))?;
+        let first = self.log(log).head.last.next().ok_or_else(|| full(log))?;
         let last = first
             .plus(u64::from(commit.events) - 1)
             .ok_or_else(|| full(log))?;
@@ -128,7 +128,9 @@ impl Draft<'_> {
                 .streams
                 .insert(write.stream.clone(), Revision::new(revision));
         }
-        self.log(log).head = last;
+        let head = &mut self.log(log).head;
+        head.last = last;
+        head.events = head.events.saturating_add(u64::from(commit.events));
         self.sync = true;
         Committed {
             first_position: first,
@@ -177,6 +179,7 @@ impl Draft<'_> {
         let position = self
             .log(log)
             .head
+            .last
             .next()
             .ok_or_else(|| StoreError::Refused(full(log)))?;
         let id = self.registered(log);
@@ -184,7 +187,8 @@ impl Draft<'_> {
             keys::log_record(id, position),
             &record::system(self.now_ms, kind, body),
         );
-        self.log(log).head = position;
+        self.batch.put(keys::system_index(id, kind, position), &[]);
+        self.log(log).head.last = position;
         self.sync = true;
         Ok(position)
     }

@@ -13,7 +13,7 @@ use crate::limits::LimitError;
 use crate::names::{LogName, PublicStreamName};
 use crate::place::Sequence;
 use crate::prepare::{PreparedCrossing, PreparedParked, PreparedSettlement};
-use crate::public::{CrossError, Crossing, PublicHead};
+use crate::public::{CrossError, Crossing, CursorMove, PublicHead};
 use crate::record;
 use crate::relay::{RelayTotals, SettleError, Settlement};
 use crate::state::{self, RelayState, SettlementRecord};
@@ -25,19 +25,22 @@ impl Draft<'_> {
         prepared: &PreparedCrossing,
     ) -> Result<(), CrossError> {
         let crossing = &prepared.crossing;
-        let actual = self.cursor(log, &crossing.cursor)?;
-        if actual != crossing.expected {
-            return Err(CrossError::CursorMoved { actual });
-        }
-        let head = self.log(log).head;
-        if crossing.to > head {
-            let reason = format!(
-                "it would move to {}, beyond the log's head {head}",
-                crossing.to
-            );
-            return Err(
-                LimitError::malformed(format!("cursor {}", crossing.cursor), reason).into(),
-            );
+        let head = self.log(log).head.last;
+        for CursorMove {
+            cursor,
+            expected,
+            to,
+        } in &crossing.cursors
+        {
+            let actual = self.cursor(log, cursor);
+            if actual != *expected {
+                let cursor = cursor.clone();
+                return Err(CrossError::CursorMoved { cursor, actual });
+            }
+            if *to > head {
+                let reason = format!("it would move to {to}, beyond the log's head {head}");
+                return Err(LimitError::malformed(format!("cursor {cursor}"), reason).into());
+            }
         }
         let public_heads = self.check_public(log, crossing)?;
         self.apply_crossing(log, prepared, public_heads);
@@ -50,7 +53,7 @@ impl Draft<'_> {
         log: &LogName,
         crossing: &Crossing,
     ) -> Result<HashMap<PublicStreamName, PublicHead>, CrossError> {
-        let log_head = self.log(log).head;
+        let log_head = self.log(log).head.last;
         let mut heads: HashMap<PublicStreamName, PublicHead> = HashMap::new();
         let streams = crossing
             .public
@@ -59,7 +62,7 @@ impl Draft<'_> {
             .chain(crossing.counts.iter().map(|(stream, _)| stream));
         for stream in streams {
             if !heads.contains_key(stream) {
-                heads.insert(stream.clone(), self.public_head(log, stream)?);
+                heads.insert(stream.clone(), self.public_head(log, stream));
             }
         }
         for event in &crossing.public {
@@ -128,13 +131,15 @@ impl Draft<'_> {
             );
         }
         self.put_parked(id, &prepared.parked);
-        self.batch.put(
-            keys::crossing_cursor(id, &crossing.cursor),
-            &state::encode_number(crossing.to.get()),
-        );
+        for CursorMove { cursor, to, .. } in &crossing.cursors {
+            let body = state::encode_number(to.get());
+            self.batch.put(keys::crossing_cursor(id, cursor), &body);
+        }
         self.sync = true;
         let log = self.log(log);
-        log.cursors.insert(crossing.cursor.clone(), crossing.to);
+        for CursorMove { cursor, to, .. } in &crossing.cursors {
+            log.cursors.insert(cursor.clone(), *to);
+        }
         log.public_heads.extend(heads);
     }
 
@@ -156,7 +161,7 @@ impl Draft<'_> {
         let settlement = &prepared.settlement;
         let malformed =
             |reason: String| LimitError::malformed(format!("relay {}", settlement.relay), reason);
-        let before = self.relay(log, &settlement.relay)?;
+        let before = self.relay(log, &settlement.relay);
         let actual = before.as_ref().map_or(Sequence::ZERO, |state| state.cursor);
         if actual != settlement.expected {
             return Err(SettleError::CursorMoved { actual });
@@ -171,7 +176,7 @@ impl Draft<'_> {
             ))
             .into());
         }
-        let head = self.public_head(log, &settlement.stream)?.last;
+        let head = self.public_head(log, &settlement.stream).last;
         if settlement.to > head {
             let reason = format!(
                 "its cursor would move to {}, beyond the public stream's head {head}",

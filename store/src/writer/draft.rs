@@ -12,7 +12,7 @@ use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName}
 use crate::place::{Position, Revision};
 use crate::public::PublicHead;
 use crate::record::{self, EventPlace};
-use crate::state::{self, IdEntry, RelayState};
+use crate::state::{self, IdEntry, LogHead, RelayState};
 
 pub(super) struct Draft<'a> {
     pub(super) database: &'a Database,
@@ -30,8 +30,7 @@ pub(super) struct Draft<'a> {
 pub(super) struct LogDraft {
     /// None until something is written to the log for the first time.
     pub(super) id: Option<LogId>,
-    pub(super) registered_here: bool,
-    pub(super) head: Position,
+    pub(super) head: LogHead,
     pub(super) ids: HashMap<IdDigest, IdEntry>,
     pub(super) places: HashMap<Position, EventPlace>,
     pub(super) streams: HashMap<StreamName, Revision>,
@@ -63,7 +62,6 @@ impl<'a> Draft<'a> {
         let heads = self.heads;
         self.logs.entry(name.clone()).or_insert_with(|| LogDraft {
             id: heads.log_id(name),
-            registered_here: false,
             head: heads.head(name),
             ids: HashMap::new(),
             places: HashMap::new(),
@@ -86,9 +84,7 @@ impl<'a> Draft<'a> {
             keys::log_registry(name),
             &state::encode_log(id, self.now_ms),
         );
-        let log = self.log(name);
-        log.id = Some(id);
-        log.registered_here = true;
+        self.log(name).id = Some(id);
         id
     }
 
@@ -149,54 +145,45 @@ impl<'a> Draft<'a> {
         Ok(revision)
     }
 
-    pub(super) fn cursor(
-        &mut self,
-        name: &LogName,
-        cursor: &CursorName,
-    ) -> Result<Position, StoreError> {
-        let log = self.log(name);
-        match (log.cursors.get(cursor), log.id) {
-            (Some(position), _) => Ok(*position),
-            (None, None) => Ok(Position::ZERO),
-            (None, Some(id)) => {
-                let stored = self
-                    .database
-                    .get(&keys::crossing_cursor(id, cursor), state::decode_number)?;
-                Ok(Position::new(stored.unwrap_or_default()))
-            }
-        }
+    /// Where a cursor of the crossing stands; 0 if it has never moved.
+    pub(super) fn cursor(&mut self, name: &LogName, cursor: &CursorName) -> Position {
+        let heads = self.heads;
+        let stored = || {
+            heads
+                .known(name, |log| log.cursors.get(cursor).copied())
+                .flatten()
+        };
+        let drafted = self.log(name).cursors.get(cursor).copied();
+        drafted.or_else(stored).unwrap_or_default()
     }
 
-    pub(super) fn public_head(
-        &mut self,
-        name: &LogName,
-        stream: &PublicStreamName,
-    ) -> Result<PublicHead, StoreError> {
-        let log = self.log(name);
-        match (log.public_heads.get(stream), log.id) {
-            (Some(head), _) => Ok(*head),
-            (None, None) => Ok(PublicHead::default()),
-            (None, Some(id)) => {
-                let stored = self
-                    .database
-                    .get(&keys::public_head(id, stream), state::decode_public_head)?;
-                Ok(stored.unwrap_or_default())
-            }
-        }
+    pub(super) fn public_head(&mut self, name: &LogName, stream: &PublicStreamName) -> PublicHead {
+        let heads = self.heads;
+        let drafted = self.log(name).public_heads.get(stream).copied();
+        drafted
+            .or_else(|| heads.public_head(name, stream))
+            .unwrap_or_default()
     }
 
-    pub(super) fn relay(
-        &mut self,
-        name: &LogName,
-        relay: &RelayName,
-    ) -> Result<Option<RelayState>, StoreError> {
-        let log = self.log(name);
-        match (log.relays.get(relay), log.id) {
-            (Some(state), _) => Ok(Some(state.clone())),
-            (None, None) => Ok(None),
-            (None, Some(id)) => self
-                .database
-                .get(&keys::relay(id, relay), RelayState::decode),
+    pub(super) fn relay(&mut self, name: &LogName, relay: &RelayName) -> Option<RelayState> {
+        let heads = self.heads;
+        let stored = || {
+            heads
+                .known(name, |log| log.relays.get(relay).cloned())
+                .flatten()
+        };
+        let drafted = self.log(name).relays.get(relay).cloned();
+        drafted.or_else(stored)
+    }
+
+    /// Adds where each log now ends; to be called once, before the batch is written.
+    pub(super) fn put_heads(&mut self) {
+        for (name, log) in &self.logs {
+            if let Some(id) = log.id
+                && log.head != self.heads.head(name)
+            {
+                self.batch.put(keys::log_head(id), &log.head.encode());
+            }
         }
     }
 }

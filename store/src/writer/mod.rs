@@ -21,7 +21,7 @@ use crate::clock;
 use crate::commit::{AppendError, Committed};
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::heads::Heads;
+use crate::heads::{Heads, KnownLog};
 use crate::keys::LogId;
 use crate::names::{LogName, StreamName};
 use crate::options::Options;
@@ -210,7 +210,8 @@ pub(crate) fn refuse(request: Request, error: &StoreError) {
 }
 
 /// Writes a draft, then shows it in memory.
-fn finish(draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
+fn finish(mut draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
+    draft.put_heads();
     let Draft {
         database,
         batch,
@@ -225,16 +226,17 @@ fn finish(draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
     database.write(batch, sync)?;
     for (name, log) in logs {
         let Some(id) = log.id else { continue };
-        if log.registered_here {
-            heads.add_log(name.clone(), id);
-        }
         for (stream, revision) in log.streams {
             stream_heads.put((id, stream), revision);
         }
-        heads.move_log(&name, log.head);
-        for (stream, head) in log.public_heads {
-            heads.move_public(&name, &stream, head.last);
-        }
+        let news = KnownLog {
+            id,
+            head: log.head,
+            cursors: log.cursors,
+            public_heads: log.public_heads,
+            relays: log.relays,
+        };
+        heads.advance(name, news);
     }
     Ok(())
 }

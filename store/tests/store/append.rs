@@ -311,6 +311,18 @@ async fn system_records_take_positions_of_the_log() {
         matches!(&log.records[1], Record::System { kind, body, .. } if kind == "contracts" && &body[..] == b"body")
     );
     assert_eq!(log.records.len(), 3);
+    let system = store.read_system(&main_log(), "contracts").await.unwrap();
+    assert_eq!(system, [(position, Bytes::from_static(b"body"))]);
+    for other in ["", "contract", "Tested", "contracts\0"] {
+        assert!(
+            store
+                .read_system(&main_log(), other)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+    assert_eq!(store.event_count(&main_log()).await.unwrap(), 2);
     let error = store
         .append_system(&main_log(), "", Bytes::new())
         .await

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use horizon_store::{
-    Commit, Crossing, CursorName, Expected, Options, Position, ReadLimit, Sequence, Settlement,
-    Store,
+    Commit, Crossing, CursorMove, CursorName, Expected, Options, Position, ReadLimit, Sequence,
+    Settlement, Store,
 };
 
 use crate::build::{main_log, public, public_stream, relay, write};
@@ -144,10 +144,13 @@ async fn cross_some(store: &Store) -> Position {
         .map(|(record, sequence)| public("p", sequence, record.position().get(), "k"))
         .collect();
     let (parked, counts) = (Vec::new(), Vec::new());
-    let crossing = Crossing {
+    let cursors = vec![CursorMove {
         cursor: name,
         expected: cursor,
         to: page.through,
+    }];
+    let crossing = Crossing {
+        cursors,
         public,
         parked,
         counts,

@@ -1,8 +1,8 @@
 //! Crossings: cursor, public events, parked entries and counts as one unit.
 
 use horizon_store::{
-    Counts, Crossing, CursorName, Expected, NewPublicEvent, ParkScope, ParkedEntry, ParkedKey,
-    Position, ReadLimit, Sequence, Store,
+    Counts, CrossError, Crossing, CursorMove, CursorName, Expected, NewPublicEvent, ParkScope,
+    ParkedEntry, ParkedKey, Position, ReadLimit, Sequence, Store,
 };
 
 use crate::build::{append, fresh, main_log, one, open, parked, public, public_stream};
@@ -11,11 +11,17 @@ pub(crate) fn cursor(name: &str) -> CursorName {
     CursorName::new(name).unwrap()
 }
 
-pub(crate) fn crossing(expected: u64, to: u64, public: Vec<NewPublicEvent>) -> Crossing {
-    Crossing {
-        cursor: cursor("crossing"),
+pub(crate) fn cursor_move(name: &str, expected: u64, to: u64) -> CursorMove {
+    CursorMove {
+        cursor: cursor(name),
         expected: Position::new(expected),
         to: Position::new(to),
+    }
+}
+
+pub(crate) fn crossing(expected: u64, to: u64, public: Vec<NewPublicEvent>) -> Crossing {
+    Crossing {
+        cursors: vec![cursor_move("crossing", expected, to)],
         public,
         parked: Vec::new(),
         counts: Vec::new(),
@@ -246,13 +252,17 @@ async fn the_last_event_of_a_key_and_type_is_known() {
         ("p", "l", "test.other.v1", None),
         ("q", "k", "test.tested.v1", None),
     ] {
+        let pairs = vec![
+            (key.into(), event_type.into()),
+            ("none".into(), "none".into()),
+        ];
         let last = store
-            .last_of_key(&main_log(), &public_stream(name), key, event_type)
+            .last_of_keys(&main_log(), &public_stream(name), pairs)
             .await
             .unwrap();
         assert_eq!(
-            last.map(Sequence::get),
-            expected,
+            last,
+            [expected.map(Sequence::new), None],
             "{name} {key} {event_type}"
         );
     }
@@ -266,7 +276,7 @@ async fn cursors_and_public_streams_are_apart() {
         .await
         .unwrap();
     let other = Crossing {
-        cursor: cursor("crossing/q"),
+        cursors: vec![cursor_move("crossing/q", 0, 2)],
         ..crossing(0, 2, vec![public("q", 1, 1, "k")])
     };
     store.cross(&main_log(), other).await.unwrap();
@@ -344,4 +354,40 @@ async fn a_public_stream_is_read_in_pages_that_resume() {
         pages.push(page.events.len());
     }
     assert_eq!(pages, [3, 3, 1]);
+}
+
+#[tokio::test]
+async fn several_cursors_move_in_one_crossing_or_none_does() {
+    let (store, _dir) = with_ten().await;
+    let moves = |second: u64| Crossing {
+        cursors: vec![cursor_move("p", 0, 3), cursor_move("q", second, 5)],
+        parked: vec![parked(
+            ParkScope::Crossing(public_stream("q")),
+            "k",
+            5,
+            None,
+        )],
+        ..crossing(0, 3, vec![public("p", 1, 1, "k"), public("q", 1, 4, "k")])
+    };
+    let error = store.cross(&main_log(), moves(2)).await.unwrap_err();
+    let moved = CrossError::CursorMoved {
+        cursor: cursor("q"),
+        actual: Position::ZERO,
+    };
+    assert_eq!(error, moved);
+    assert_eq!(
+        store
+            .crossing_cursor(&main_log(), &cursor("p"))
+            .await
+            .unwrap(),
+        None
+    );
+    store.cross(&main_log(), moves(0)).await.unwrap();
+    for (name, position) in [("p", 3), ("q", 5)] {
+        let found = store
+            .crossing_cursor(&main_log(), &cursor(name))
+            .await
+            .unwrap();
+        assert_eq!(found, Some(Position::new(position)));
+    }
 }

@@ -3,7 +3,7 @@
 use horizon_store::{CrossError, Crossing, ParkScope, Position, Sequence};
 
 use crate::build::{main_log, parked, public, public_stream};
-use crate::crossing::{crossing, cursor, sequences, with_ten};
+use crate::crossing::{crossing, cursor, cursor_move, sequences, with_ten};
 
 #[tokio::test]
 async fn a_crossing_from_another_place_than_the_cursors_writes_nothing() {
@@ -23,6 +23,7 @@ async fn a_crossing_from_another_place_than_the_cursors_writes_nothing() {
         assert_eq!(
             error,
             CrossError::CursorMoved {
+                cursor: cursor("crossing"),
                 actual: Position::new(3)
             }
         );
@@ -79,6 +80,14 @@ async fn what_cannot_be_is_refused_and_writes_nothing() {
     let relay = ParkScope::Relay(crate::build::relay("p/mqtt:main"));
     for wrong in [
         crossing(0, 0, Vec::new()),
+        Crossing {
+            cursors: Vec::new(),
+            ..crossing(0, 3, Vec::new())
+        },
+        Crossing {
+            cursors: vec![cursor_move("crossing", 0, 3), cursor_move("crossing", 3, 4)],
+            ..crossing(0, 3, Vec::new())
+        },
         crossing(0, 11, Vec::new()),
         crossing(0, 3, vec![public("p", 1, 0, "k")]),
         crossing(0, 3, vec![public("p", 1, 11, "k")]),

@@ -81,6 +81,19 @@ async fn compare(store: &Store, model: &Model, records: usize) {
         }
     }
     assert_eq!(seen, model.log);
+    let events = model.log.iter().flatten().count();
+    assert_eq!(store.event_count(&log).await.unwrap(), events as u64);
+    let system: Vec<_> = (1..)
+        .zip(&model.log)
+        .filter(|(_, record)| record.is_none())
+        .collect();
+    let found = store.read_system(&log, "test").await.unwrap();
+    assert!(
+        found
+            .iter()
+            .map(|(at, _)| at.get())
+            .eq(system.iter().map(|(at, _)| *at))
+    );
     for name in NAMES {
         let page = store
             .read_stream(&log, &stream(name), Revision::new(1), ReadLimit::default())
@@ -179,11 +192,12 @@ async fn compare_public(store: &Store, model: &Model) {
         model.totals
     );
     if last > 0 {
+        let pairs = vec![("k".into(), "test.tested.v1".into())];
         let known = store
-            .last_of_key(&log, &public_stream("p"), "k", "test.tested.v1")
+            .last_of_keys(&log, &public_stream("p"), pairs)
             .await
             .unwrap();
-        assert_eq!(known, Some(Sequence::new(last)));
+        assert_eq!(known, [Some(Sequence::new(last))]);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use horizon_store::{
-    AppendError, Commit, CrossError, Crossing, CursorName, EventState, Expected, ParkScope,
-    Position, RelayTotals, Revision, Sequence, SettleError, Settlement, StreamWrite,
+    AppendError, Commit, CrossError, Crossing, CursorMove, CursorName, EventState, Expected,
+    ParkScope, Position, RelayTotals, Revision, Sequence, SettleError, Settlement, StreamWrite,
 };
 
 use crate::build::{event, parked, public, public_stream, relay, stream};
@@ -335,16 +335,19 @@ impl Model {
         let expected = Position::new(if wrong_cursor { to } else { self.cursor });
         let to = Position::new(if wrong_cursor { to + 1 } else { to });
         let scope = ParkScope::Crossing(public_stream("p"));
+        let cursor = CursorName::new("crossing").unwrap();
         let crossing = Crossing {
-            cursor: CursorName::new("crossing").unwrap(),
-            expected,
-            to,
+            cursors: vec![CursorMove {
+                cursor: cursor.clone(),
+                expected,
+                to,
+            }],
             public,
             parked: vec![parked(scope, "k", to.get(), None)],
             counts: Vec::new(),
         };
         let outcome = if wrong_cursor {
-            Err(CrossError::CursorMoved { actual })
+            Err(CrossError::CursorMoved { cursor, actual })
         } else if wrong_sequence && !origins.is_empty() {
             let expected = Sequence::new(first - 1);
             Err(CrossError::SequenceGap {

@@ -1,8 +1,8 @@
 //! Settlements: relays' cursors, and what became of each public event.
 
 use horizon_store::{
-    Crossing, CursorName, Expected, NewParked, ParkScope, Position, RelayTotals, Sequence,
-    SettleError, Settled, Settlement, Store,
+    Crossing, Expected, NewParked, ParkScope, RelayTotals, Sequence, SettleError, Settled,
+    Settlement, Store,
 };
 
 use crate::build::{append, fresh, main_log, one, open, parked, public, public_stream, relay};
@@ -26,9 +26,7 @@ async fn with_ten() -> (Store, tempfile::TempDir) {
     let (store, dir) = fresh().await;
     append(&store, one("a-1", Expected::None, &["1"])).await;
     let crossing = Crossing {
-        cursor: CursorName::new("crossing").unwrap(),
-        expected: Position::ZERO,
-        to: Position::new(1),
+        cursors: vec![crate::crossing::cursor_move("crossing", 0, 1)],
         public: (1..=10).map(|n| public("p", n, 1, "k")).collect(),
         parked: Vec::new(),
         counts: Vec::new(),
