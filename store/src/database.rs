@@ -32,6 +32,9 @@ pub(crate) struct Database {
     /// Makes the next writes fail.
     #[cfg(test)]
     pub(crate) fail_writes: std::sync::atomic::AtomicBool,
+    /// Counts what RocksDB does.
+    #[cfg(test)]
+    pub(crate) counters: rocksdb::Options,
 }
 
 /// Writes that become visible and durable together.
@@ -69,11 +72,17 @@ impl Database {
         let columns = Column::ALL.map(|column| {
             ColumnFamilyDescriptor::new(column.name(), column_options(column, options, &cache))
         });
-        let db = DB::open_cf_descriptors(&database_options(create, last, options), dir, columns)?;
+        #[cfg_attr(not(test), expect(unused_mut, reason = "tests count"))]
+        let mut database = database_options(create, last, options);
+        #[cfg(test)]
+        database.enable_statistics();
+        let db = DB::open_cf_descriptors(&database, dir, columns)?;
         Ok(Self {
             db,
             #[cfg(test)]
             fail_writes: std::sync::atomic::AtomicBool::new(false),
+            #[cfg(test)]
+            counters: database,
         })
     }
 

@@ -30,7 +30,7 @@ impl Folder {
     pub(crate) fn lock(dir: &Path) -> Result<Self, OpenError> {
         let failed = |error: io::Error| io_error(dir, &error);
         if !dir.is_dir() {
-            fs::create_dir_all(dir).map_err(failed)?;
+            make_dir(dir).map_err(failed)?;
             if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 sync_dir(parent).map_err(failed)?;
             }
@@ -195,6 +195,14 @@ impl Folder {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a folder that only its owner can enter: the store's secret is in it.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir)
 }
 
 fn sync_dir(dir: &Path) -> io::Result<()> {

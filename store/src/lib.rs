@@ -9,6 +9,33 @@
 //!
 //! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
 //! crate.
+//!
+//! ```
+//! use horizon_store::{Commit, Expected, LogName, NewEvent, Options, ReadLimit, Revision, Store, StreamName, StreamWrite};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let store = Store::open(dir.path(), Options::default()).await?;
+//! let (log, stream) = (LogName::main(), StreamName::new("account-576")?);
+//! let opened = NewEvent {
+//!     id: "1".into(),
+//!     source: None,
+//!     event_type: "AccountOpened".into(),
+//!     attributes: Vec::new(),
+//!     media_type: Some("application/json".into()),
+//!     data: Some(r#"{"currency":"EUR"}"#.into()),
+//! };
+//! let write = StreamWrite { stream: stream.clone(), expected: Expected::None, events: vec![opened] };
+//! let committed = store.append(&log, Commit { writes: vec![write] }).await?;
+//! assert_eq!(committed.first_position.get(), 1);
+//!
+//! let page = store.read_stream(&log, &stream, Revision::new(1), ReadLimit::default()).await?;
+//! assert_eq!(page.events[0].event_type, "AccountOpened");
+//! store.close().await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod clock;
 mod codec;

@@ -1,9 +1,14 @@
 //! What needs a failing disk or another format, which the public interface does not give.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use bytes::Bytes;
+
 use super::*;
-use crate::place::Position;
-use crate::{AppendError, Commit, Expected, NewEvent, ReadLimit, StreamName, StreamWrite};
+use crate::{
+    AppendError, Commit, Crossing, CursorMove, CursorName, Expected, NewEvent, NewPublicEvent,
+    Position, PublicStreamName, ReadLimit, RelayName, Sequence, Settlement, StreamName,
+    StreamWrite,
+};
 use crate::{keys, state};
 
 fn commit(id: &str) -> Commit {
@@ -116,4 +121,62 @@ async fn a_store_of_a_newer_format_is_refused_by_its_number() {
             supported: 1
         }
     );
+}
+
+fn syncs(store: &Store) -> u64 {
+    let open = store.inner.open.read().unwrap();
+    let counters = &open.as_ref().unwrap().database.counters;
+    counters.get_ticker_count(rocksdb::statistics::Ticker::WalFileSynced)
+}
+
+#[tokio::test]
+async fn each_append_system_record_and_crossing_is_synced_and_settlements_ride_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    let stream = PublicStreamName::new("p").unwrap();
+    let before = syncs(&store);
+    store.append(&log, commit("1")).await.unwrap();
+    assert_eq!(syncs(&store), before + 1);
+    store
+        .append_system(&log, "test", Bytes::new())
+        .await
+        .unwrap();
+    assert_eq!(syncs(&store), before + 2);
+    let event = NewPublicEvent {
+        stream: stream.clone(),
+        sequence: Sequence::new(1),
+        origin: Position::new(1),
+        contract_version: "1.0.0".into(),
+        event_type: "t".into(),
+        name: "n".into(),
+        id: "i".into(),
+        key: "k".into(),
+        event: Bytes::new(),
+    };
+    let cursor = CursorName::new("c").unwrap();
+    let moved = CursorMove {
+        cursor,
+        expected: Position::ZERO,
+        to: Position::new(1),
+    };
+    let crossing = Crossing {
+        cursors: vec![moved],
+        public: vec![event],
+        parked: Vec::new(),
+        counts: Vec::new(),
+    };
+    store.cross(&log, crossing).await.unwrap();
+    assert_eq!(syncs(&store), before + 3);
+    let settlement = Settlement {
+        relay: RelayName::new("r").unwrap(),
+        stream,
+        expected: Sequence::ZERO,
+        to: Sequence::new(1),
+        at_ms: 0,
+        unheard: Vec::new(),
+        parked: Vec::new(),
+    };
+    store.settle(&log, settlement).await.unwrap();
+    assert_eq!(syncs(&store), before + 3);
 }

@@ -47,22 +47,29 @@ fn run_and_kill(dir: &std::path::Path, round: u64, after: Duration) -> Said {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
+    // A thread of its own, so that the moment does not depend on what the child has just said.
+    let (answered, first_answer) = std::sync::mpsc::channel();
+    let killer = std::thread::spawn(move || {
+        let in_time = first_answer.recv().is_ok();
+        std::thread::sleep(after);
+        // SIGKILL on Unix.
+        let _ = child.kill();
+        (in_time, child.wait().unwrap())
+    });
     let mut said = Said::default();
-    let mut kill_at = None;
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
-    while let Some(Ok(line)) = lines.next() {
+    let mut answered = Some(answered);
+    // What the pipe holds after the kill is read to its end.
+    for line in lines.map_while(Result::ok) {
         said.hear(&String::from_utf8_lossy(&line));
-        if kill_at.is_none() && !said.appended.is_empty() {
-            kill_at = Some(std::time::Instant::now() + after);
-        }
-        if kill_at.is_some_and(|at| std::time::Instant::now() >= at) {
-            // SIGKILL on Unix. What the pipe still holds is read to its end.
-            let _ = child.kill();
+        if !said.appended.is_empty() {
+            answered.take().map(|answered| answered.send(()));
         }
     }
-    let status = child.wait().unwrap();
+    drop(answered);
+    let (in_time, status) = killer.join().unwrap();
     assert!(
-        kill_at.is_some(),
+        in_time,
         "the child ended before it had appended anything: {status}"
     );
     said
@@ -198,7 +205,7 @@ async fn what_was_answered_survives_kills_and_commits_are_whole() {
         .parse::<u128>()
         .unwrap() as u64;
     let rounds: u64 = std::env::var("HORIZON_CRASH_ROUNDS")
-        .unwrap_or_else(|_| "4".into())
+        .unwrap_or_else(|_| "12".into())
         .parse()
         .unwrap();
     println!("HORIZON_TEST_SEED={seed} HORIZON_CRASH_ROUNDS={rounds}");
@@ -206,7 +213,11 @@ async fn what_was_answered_survives_kills_and_commits_are_whole() {
     let dir = tempfile::tempdir().unwrap();
     let mut asked = BTreeSet::new();
     for round in 0..rounds {
-        let said = run_and_kill(dir.path(), round, Duration::from_millis(numbers.below(400)));
+        let said = run_and_kill(
+            dir.path(),
+            round,
+            Duration::from_micros(numbers.below(300_000)),
+        );
         for (task, number) in &said.asked {
             let commit = commit_of(round, *task, *number);
             asked.extend(

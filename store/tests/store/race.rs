@@ -5,7 +5,7 @@ use horizon_store::{AppendError, ReadLimit, Revision};
 use crate::build::{exact, fresh, main_log, one, stream};
 
 const WRITERS: u64 = 64;
-const ROUNDS: u64 = 50;
+const ROUNDS: u64 = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_64_writers_with_the_same_expected_revision_exactly_one_wins() {
