@@ -308,6 +308,11 @@ fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::
     }
     let mut family = rocksdb::Options::default();
     family.set_block_based_table_factory(&table);
+    if column == Column::Index {
+        // Most look-ups are for ids that are new: told without a walk through the memtables.
+        family.set_memtable_whole_key_filtering(true);
+        family.set_memtable_prefix_bloom_ratio(0.05);
+    }
     family.set_write_buffer_size((options.memtables_bytes / 2).max(64 * 1024));
     family.set_max_write_buffer_number(4);
     family.set_compression_type(DBCompressionType::Lz4);
