@@ -1,1 +1,87 @@
-//! Skeleton.
+//! The event store of Horizon: logs of private events, the public log, cursors and parked keys, on RocksDB.
+//!
+//! It keeps what it is given and answers only when that is durable: an append, a crossing or a system record is synced
+//! before the answer. One writer thread gathers the calls that wait into one batch, checks them against what is
+//! stored and against each other, writes and syncs once, and answers all.
+//!
+//! It is *not* a general key-value store, it does not know JSON or schemas, and it opens no sockets. How it lies on
+//! the disk is written down in `FORMAT.md`.
+//!
+//! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
+//! crate.
+//!
+//! ```
+//! use horizon_store::{Commit, Expected, LogName, NewEvent, Options, ReadLimit, Revision, Store, StreamName, StreamWrite};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let store = Store::open(dir.path(), Options::default()).await?;
+//! let (log, stream) = (LogName::main(), StreamName::new("account-576")?);
+//! let opened = NewEvent {
+//!     id: "1".into(),
+//!     source: None,
+//!     event_type: "AccountOpened".into(),
+//!     attributes: Vec::new(),
+//!     media_type: Some("application/json".into()),
+//!     data: Some(r#"{"currency":"EUR"}"#.into()),
+//! };
+//! let write = StreamWrite { stream: stream.clone(), expected: Expected::None, events: vec![opened] };
+//! let committed = store.append(&log, Commit { writes: vec![write] }).await?;
+//! assert_eq!(committed.first_position.get(), 1);
+//!
+//! let page = store.read_stream(&log, &stream, Revision::new(1), ReadLimit::default()).await?;
+//! assert_eq!(page.events[0].event_type, "AccountOpened");
+//! store.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod codec;
+mod commit;
+mod database;
+mod digest;
+mod error;
+mod event;
+mod folder;
+mod heads;
+mod keys;
+mod limits;
+mod load;
+mod log_calls;
+mod lookup;
+mod names;
+mod options;
+mod page;
+mod parked;
+mod place;
+mod prepare;
+mod public;
+mod public_calls;
+mod reading;
+mod record;
+mod relay;
+mod state;
+mod store;
+mod writer;
+
+pub use commit::{
+    AppendError, Commit, Committed, CommittedWrite, EventState, Expected, StreamWrite,
+};
+pub use error::{Advice, OpenError, StoreError};
+pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use limits::{LimitError, Limits};
+pub use names::{
+    COMPOUND_NAME_MAX_BYTES, CursorName, LogName, NAME_MAX_BYTES, NameError, PublicStreamName,
+    RelayName, StreamName,
+};
+pub use options::Options;
+pub use page::{LogPage, PublicPage, ReadLimit, StreamPage};
+pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
+pub use place::{Position, Revision, Sequence};
+pub use public::{
+    Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
+};
+pub use relay::{RelayTotals, SettleError, Settled, Settlement};
+pub use store::Store;

@@ -1,0 +1,148 @@
+//! What is known in memory: ids and heads of logs, cursors, heads of public streams, and who waits for them.
+//!
+//! All of it is loaded when the store is opened, and the writer brings it up to date after each write: it is never
+//! ahead of what is stored. It grows with the number of contracts and outlets, not of events.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use crate::keys::LogId;
+use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
+use crate::place::{Position, Sequence};
+use crate::public::PublicHead;
+use crate::state::{LogHead, RelayState};
+
+/// What is known of one log.
+#[derive(Debug)]
+pub(crate) struct KnownLog {
+    pub(crate) id: LogId,
+    pub(crate) head: LogHead,
+    pub(crate) cursors: HashMap<CursorName, Position>,
+    pub(crate) public_heads: HashMap<PublicStreamName, PublicHead>,
+    pub(crate) relays: HashMap<RelayName, RelayState>,
+}
+
+#[derive(Default)]
+pub(crate) struct Heads {
+    logs: RwLock<HashMap<LogName, KnownLog>>,
+    log_watchers: Watchers<LogName, Position>,
+    public_watchers: Watchers<(LogName, PublicStreamName), Sequence>,
+}
+
+impl Heads {
+    /// Looks at what is known of a log; none if nothing was ever written to it.
+    pub(crate) fn known<T>(&self, log: &LogName, look: impl FnOnce(&KnownLog) -> T) -> Option<T> {
+        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        logs.get(log).map(look)
+    }
+
+    pub(crate) fn log_id(&self, log: &LogName) -> Option<LogId> {
+        self.known(log, |log| log.id)
+    }
+
+    pub(crate) fn head(&self, log: &LogName) -> LogHead {
+        self.known(log, |log| log.head).unwrap_or_default()
+    }
+
+    pub(crate) fn public_head(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+    ) -> Option<PublicHead> {
+        self.known(log, |log| log.public_heads.get(stream).copied())?
+    }
+
+    /// The highest id that a log has; 0 if there is none.
+    pub(crate) fn last_log_id(&self) -> LogId {
+        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        logs.values().map(|log| log.id).max().unwrap_or(LogId(0))
+    }
+
+    /// Takes in what is now stored of a log, on top of what was known of it, and wakes who waits.
+    pub(crate) fn advance(&self, name: LogName, news: KnownLog) {
+        let last = news.head.last;
+        let sequences: Vec<_> = news
+            .public_heads
+            .iter()
+            .map(|(stream, head)| (stream.clone(), head.last))
+            .collect();
+        let mut logs = self.logs.write().unwrap_or_else(PoisonError::into_inner);
+        match logs.get_mut(&name) {
+            None => drop(logs.insert(name.clone(), news)),
+            Some(known) => {
+                known.head = news.head;
+                known.cursors.extend(news.cursors);
+                known.public_heads.extend(news.public_heads);
+                known.relays.extend(news.relays);
+            }
+        }
+        drop(logs);
+        self.log_watchers.wake(&name, last);
+        for (stream, sequence) in sequences {
+            self.public_watchers.wake(&(name.clone(), stream), sequence);
+        }
+    }
+
+    pub(crate) fn watch_log(&self, log: &LogName) -> watch::Receiver<Position> {
+        // Watched first, looked up after: nothing between the two is missed.
+        let receiver = self.log_watchers.watch(log.clone());
+        self.log_watchers.wake(log, self.head(log).last);
+        receiver
+    }
+
+    pub(crate) fn watch_public(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+    ) -> watch::Receiver<Sequence> {
+        let of = (log.clone(), stream.clone());
+        let receiver = self.public_watchers.watch(of.clone());
+        let head = self.public_head(log, stream).unwrap_or_default();
+        self.public_watchers.wake(&of, head.last);
+        receiver
+    }
+
+    /// Tells who waits that nothing will come any more.
+    pub(crate) fn close(&self) {
+        self.log_watchers.lock().clear();
+        self.public_watchers.lock().clear();
+    }
+}
+
+/// Who waits for a place to move, by what it is the head of. A place only moves forward.
+struct Watchers<K, T>(Mutex<HashMap<K, watch::Sender<T>>>);
+
+impl<K, T> Default for Watchers<K, T> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K: Eq + Hash, T: Copy + Default + PartialOrd> Watchers<K, T> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, watch::Sender<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self, of: K) -> watch::Receiver<T> {
+        let mut watchers = self.lock();
+        let watcher = watchers
+            .entry(of)
+            .or_insert_with(|| watch::Sender::new(T::default()));
+        watcher.subscribe()
+    }
+
+    fn wake(&self, of: &K, place: T) {
+        if let Some(watcher) = self.lock().get(of) {
+            watcher.send_if_modified(|known| {
+                let further = place > *known;
+                if further {
+                    *known = place;
+                }
+                further
+            });
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The bytes of keys.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+#[test]
+fn keys_are_these_bytes_for_ever() {
+    let log = LogId(1);
+    let stream = StreamName::new("a-1").unwrap();
+    assert_eq!(
+        log_record(log, Position::new(2)).bytes,
+        b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x02"
+    );
+    assert_eq!(
+        stream_index(log, &stream, Revision::new(3)).bytes,
+        b"\x10\0\0\0\x01a-1\0\0\0\0\0\0\0\0\x03"
+    );
+    assert_eq!(
+        category_index(log, stream.category(), Position::new(258)).bytes,
+        b"\x12\0\0\0\x01a\0\0\0\0\0\0\0\x01\x02"
+    );
+    let relay = ParkScope::Relay(RelayName::new("r").unwrap());
+    assert_eq!(
+        parked_at(log, &relay, 1).bytes,
+        b"\x35\0\0\0\x01\x02r\0\0\0\0\0\0\0\0\x01"
+    );
+    assert_eq!(store().bytes, b"\x40\0\0\0\0");
+}
+
+#[test]
+fn no_two_families_share_a_tag() {
+    for (index, family) in Family::ALL.iter().enumerate() {
+        assert!(
+            Family::ALL
+                .iter()
+                .skip(index + 1)
+                .all(|other| *other as u8 != *family as u8)
+        );
+    }
+}
+
+#[test]
+fn a_prefix_ends_before_the_next_name() {
+    let log = LogId(1);
+    let short = stream_revisions(log, &StreamName::new("a").unwrap()).bytes;
+    let end = end_of(&short);
+    let longer = stream_index(log, &StreamName::new("a-1").unwrap(), Revision::new(1)).bytes;
+    let last = stream_index(log, &StreamName::new("a").unwrap(), Revision::new(u64::MAX)).bytes;
+    assert!(last < end && end <= longer);
+    assert_eq!(end_of(&[1, 0xff, 0xff]), [2]);
+    assert!(end_of(&[0xff]) > vec![0xff]);
+}
+
+#[test]
+fn an_error_names_the_place() {
+    assert_eq!(
+        describe(&log_record(LogId(1), Position::new(5)).bytes),
+        "log 1, position 5"
+    );
+    assert_eq!(describe(&[]), "key []");
+}

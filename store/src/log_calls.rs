@@ -1,0 +1,215 @@
+//! The calls on logs of private events: what each takes, gives and promises. The work is done in `prepare`, `writer` and
+//! `reading`.
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use crate::commit::{AppendError, Commit, Committed};
+use crate::error::StoreError;
+use crate::event::Event;
+use crate::limits::LimitError;
+use crate::lookup;
+use crate::names::{LogName, StreamName};
+use crate::page::{LogPage, ReadLimit, StreamPage};
+use crate::place::{Position, Revision};
+use crate::prepare;
+use crate::reading;
+use crate::store::Store;
+use crate::writer::Request;
+
+/// Data over this size, in bytes, is digested where it may block.
+const PREPARE_INLINE_MAX_BYTES: usize = 64 * 1024;
+
+impl Store {
+    /// Appends a commit, all or nothing, and answers when it is durable.
+    ///
+    /// All events of a stored commit again, in order and in the same streams, are a repeat: answered as the first
+    /// time, before any expectation is looked at. If the call is dropped before its answer, the commit may be stored.
+    ///
+    /// # Errors
+    /// [`AppendError`]; with all but [`StoreError::Stopped`], nothing was stored.
+    pub async fn append(&self, log: &LogName, commit: Commit) -> Result<Committed, AppendError> {
+        let (limits, secrets) = (self.inner.options.limits, self.inner.secrets.clone());
+        let events = commit.writes.iter().flat_map(|write| &write.events);
+        let data_bytes = events
+            .filter_map(|event| event.data.as_ref())
+            .map(Bytes::len)
+            .fold(0, usize::saturating_add);
+        LimitError::check_bytes(|| "the commit".into(), data_bytes, limits.commit_max_bytes)?;
+        let commit = if data_bytes > PREPARE_INLINE_MAX_BYTES {
+            spawn_blocking(move || prepare::commit(commit, &limits, &secrets))
+                .await
+                .map_err(|_| StoreError::Closed)?
+        } else {
+            prepare::commit(commit, &limits, &secrets)
+        }?;
+        let log = log.clone();
+        self.ask(commit.bytes, |answer| Request::Append {
+            log,
+            commit,
+            answer,
+        })
+        .await
+    }
+
+    /// Appends a system record, such as a change of contracts, and answers when it is durable. It is not idempotent.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if the kind is no text of 1 to 255 bytes or the body is too large; others as they say.
+    pub async fn append_system(
+        &self,
+        log: &LogName,
+        kind: &str,
+        body: Bytes,
+    ) -> Result<Position, StoreError> {
+        prepare::system(kind, &body, &self.inner.options.limits)?;
+        let (log, kind) = (log.clone(), kind.to_owned());
+        self.ask(body.len() + kind.len(), |answer| Request::System {
+            log,
+            kind,
+            body,
+            answer,
+        })
+        .await
+    }
+
+    /// Reads a stream forwards, from a revision on.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_stream(
+        &self,
+        log: &LogName,
+        stream: &StreamName,
+        from: Revision,
+        limit: ReadLimit,
+    ) -> Result<StreamPage, StoreError> {
+        let (log, stream) = (log.clone(), stream.clone());
+        self.read(move |inner, database| match inner.heads.log_id(&log) {
+            Some(log) => reading::stream(database, log, &stream, from, limit),
+            None => Ok(StreamPage {
+                revision: Revision::ZERO,
+                events: Vec::new(),
+            }),
+        })
+        .await
+    }
+
+    /// Reads a log forwards, after a position.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_log(
+        &self,
+        log: &LogName,
+        after: Position,
+        limit: ReadLimit,
+    ) -> Result<LogPage, StoreError> {
+        let log = log.clone();
+        self.read(move |inner, database| {
+            // The head first: all up to it is in what is read after.
+            let head = inner.heads.head(&log).last;
+            match inner.heads.log_id(&log) {
+                Some(log) => reading::log(database, log, after, head, limit),
+                None => Ok(LogPage {
+                    records: Vec::new(),
+                    through: after,
+                    head,
+                }),
+            }
+        })
+        .await
+    }
+
+    /// Reads the events of a category forwards, after a position of the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_category(
+        &self,
+        log: &LogName,
+        category: &str,
+        after: Position,
+        limit: ReadLimit,
+    ) -> Result<LogPage, StoreError> {
+        let (log, category) = (log.clone(), category.to_owned());
+        self.read(move |inner, database| {
+            let head = inner.heads.head(&log).last;
+            match inner.heads.log_id(&log) {
+                // No stream has such a category, and no key could name it.
+                _ if category.contains(char::is_control) => Ok(LogPage {
+                    records: Vec::new(),
+                    through: after.max(head),
+                    head,
+                }),
+                Some(log) => reading::category(database, log, &category, after, head, limit),
+                None => Ok(LogPage {
+                    records: Vec::new(),
+                    through: after,
+                    head,
+                }),
+            }
+        })
+        .await
+    }
+
+    /// Finds events by their id, and by their source if it is given: at most 1,000, by position.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn find_events(
+        &self,
+        log: &LogName,
+        id: &str,
+        source: Option<&str>,
+    ) -> Result<Vec<Event>, StoreError> {
+        let (id, source) = (id.to_owned(), source.map(str::to_owned));
+        self.read_of(log, move |inner, database, log| {
+            lookup::find(database, log, &inner.secrets, &id, source.as_deref())
+        })
+        .await
+    }
+
+    /// All system records of a kind, in order, with their bodies. Who writes them keeps them few.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_system(
+        &self,
+        log: &LogName,
+        kind: &str,
+    ) -> Result<Vec<(Position, Bytes)>, StoreError> {
+        let kind = kind.to_owned();
+        self.read_of(log, move |_, database, log| match kind.contains('\0') {
+            // No record has such a kind, and no key could name it.
+            true => Ok(Vec::new()),
+            false => lookup::system(database, log, &kind),
+        })
+        .await
+    }
+
+    /// The log's durable head; 0 if nothing was ever written to it. It is known in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn head(&self, log: &LogName) -> Result<Position, StoreError> {
+        Ok(self.heads()?.head(log).last)
+    }
+
+    /// How many events the log holds, system records not counted. It is known in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn event_count(&self, log: &LogName) -> Result<u64, StoreError> {
+        Ok(self.heads()?.head(log).events)
+    }
+
+    /// The log's durable head, as it moves. Commits wake who waits; it ends when the store is closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn watch_log(&self, log: &LogName) -> Result<watch::Receiver<Position>, StoreError> {
+        Ok(self.heads()?.watch_log(log))
+    }
+}

@@ -1,0 +1,198 @@
+//! Look-ups of single things: events by id, heads, cursors, settlements, parked entries.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use crate::codec::Flaw;
+use crate::database::{Database, damaged};
+use crate::digest::Secrets;
+use crate::error::StoreError;
+use crate::event::{Event, Record};
+use crate::keys::{self, KeyDigest, LogId};
+use crate::names::{PublicStreamName, RelayName};
+use crate::page::ReadLimit;
+use crate::parked::{ParkScope, ParkedEntry, ParkedKey};
+use crate::place::{Position, Sequence};
+use crate::reading::{Room, fetch};
+use crate::relay::Settled;
+use crate::state::{self, IdEntry, SettlementRecord};
+
+/// Most events that are found by one id.
+const FOUND_MAX: usize = 1_000;
+/// How many keys are looked up at a time.
+const LAST_OF_KEYS_AT_A_TIME: usize = 256;
+
+pub(crate) fn find(
+    database: &Database,
+    log: LogId,
+    secrets: &Secrets,
+    id: &str,
+    source: Option<&str>,
+) -> Result<Vec<Event>, StoreError> {
+    let prefix = match source {
+        Some(source) => keys::id_index(log, &secrets.identity(id, source)),
+        None => keys::ids(log, &secrets.id(id)),
+    };
+    let mut positions = Vec::new();
+    database.scan(&prefix, &prefix.bytes, |_, body| {
+        positions.push(IdEntry::decode(body)?.position);
+        Ok(if positions.len() < FOUND_MAX {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })?;
+    positions.sort();
+    let mut room = Room::new(ReadLimit {
+        records: FOUND_MAX,
+        bytes: ReadLimit::BYTES_MAX,
+    });
+    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let events = records.into_iter().filter_map(|record| match record {
+        Record::Event(event) => Some(event),
+        Record::System { .. } | Record::Marker { .. } => None,
+    });
+    // Eight bytes of digest may, rarely, be those of another id.
+    Ok(events
+        .filter(|event| event.id == id && source.is_none_or(|source| event.source == source))
+        .collect())
+}
+
+/// All system records of a kind, in order.
+pub(crate) fn system(
+    database: &Database,
+    log: LogId,
+    kind: &str,
+) -> Result<Vec<(Position, Bytes)>, StoreError> {
+    let prefix = keys::system_positions(log, kind);
+    let mut positions = Vec::new();
+    database.scan(&prefix, &prefix.bytes, |key, body| {
+        state::decode_empty(body)?;
+        let position = keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?;
+        positions.push(Position::new(position));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut room = Room::unlimited();
+    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let body = |record| match record {
+        Record::System {
+            position,
+            kind: found,
+            body,
+            ..
+        } if found == kind => Ok((position, body)),
+        other => {
+            let key = keys::system_index(log, kind, other.position());
+            Err(damaged(&key.bytes, "the record is not of this kind"))
+        }
+    };
+    records.into_iter().map(body).collect()
+}
+
+/// The last sequence of each key and type, in the order in which they are asked.
+pub(crate) fn last_of_keys(
+    database: &Database,
+    log: LogId,
+    stream: &PublicStreamName,
+    digests: &[KeyDigest],
+) -> Result<Vec<Option<Sequence>>, StoreError> {
+    let mut last = Vec::with_capacity(digests.len());
+    for digests in digests.chunks(LAST_OF_KEYS_AT_A_TIME) {
+        let sought: Vec<_> = digests
+            .iter()
+            .map(|digest| keys::last_of_key(log, stream, digest))
+            .collect();
+        let found = database.get_all(&sought, |_, body| state::decode_number(body))?;
+        last.extend(
+            found
+                .into_iter()
+                .map(|found| found.map(|(number, _)| Sequence::new(number))),
+        );
+    }
+    Ok(last)
+}
+
+pub(crate) fn public_of(
+    database: &Database,
+    log: LogId,
+    origin: Position,
+) -> Result<Vec<(PublicStreamName, Sequence)>, StoreError> {
+    let prefix = keys::origins(log, origin);
+    let mut found = Vec::new();
+    database.scan(&prefix, &prefix.bytes, |key, body| {
+        state::decode_empty(body)?;
+        let (name, rest) =
+            keys::name_after(key, &prefix.bytes).ok_or(Flaw::Content("the key has no name"))?;
+        let stream = PublicStreamName::new(name)
+            .map_err(|_| Flaw::Content("the public stream's name is none"))?;
+        let sequence = keys::last_number(rest).ok_or(Flaw::Content("the key has no sequence"))?;
+        found.push((stream, Sequence::new(sequence)));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+pub(crate) fn settled(
+    database: &Database,
+    log: LogId,
+    relay: &RelayName,
+    sequence: Sequence,
+) -> Result<Option<Settled>, StoreError> {
+    let mut settled = None;
+    let from = keys::settlement(log, relay, sequence).bytes;
+    database.scan(&keys::settlements(log, relay), &from, |_, body| {
+        settled = SettlementRecord::decode(body)?.settled(sequence);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(settled)
+}
+
+pub(crate) fn parked_keys(
+    database: &Database,
+    log: LogId,
+    scope: &ParkScope,
+) -> Result<Vec<ParkedKey>, StoreError> {
+    let prefix = keys::parked_entries(log, scope);
+    let mut parked: Vec<ParkedKey> = Vec::new();
+    database.scan(&prefix, &prefix.bytes, |key, body| {
+        let at = keys::last_number(key).ok_or(Flaw::Content("the key has no place"))?;
+        let entry = state::decode_parked(at, body)?;
+        match parked.last_mut().filter(|last| last.key == entry.key) {
+            Some(last) => last.entries = last.entries.saturating_add(1),
+            None => parked.push(ParkedKey {
+                key: entry.key,
+                entries: 1,
+                first_at: at,
+            }),
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    parked.sort_by_key(|parked| parked.first_at);
+    Ok(parked)
+}
+
+pub(crate) fn parked_entry(
+    database: &Database,
+    log: LogId,
+    secrets: &Secrets,
+    scope: &ParkScope,
+    key: Option<&str>,
+    at: u64,
+) -> Result<Option<ParkedEntry>, StoreError> {
+    let mut digest = key.map(|key| secrets.key(key));
+    if digest.is_none() {
+        let prefix = keys::parked_at(log, scope, at);
+        database.scan(&prefix, &prefix.bytes, |key, body| {
+            state::decode_empty(body)?;
+            digest = keys::last_digest(key);
+            Ok(ControlFlow::Break(()))
+        })?;
+    }
+    let Some(digest) = digest else {
+        return Ok(None);
+    };
+    database.get(&keys::parked(log, scope, &digest, at), |body| {
+        state::decode_parked(at, body)
+    })
+}

@@ -1,0 +1,60 @@
+//! Pages: what a bounded read returns, and how to resume it.
+
+use crate::event::{Event, Record};
+use crate::place::{Position, Revision, Sequence};
+use crate::public::PublicEvent;
+
+/// How much one read may return. A read that finds anything returns at least one record, whatever its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// Most records. At most [`ReadLimit::RECORDS_MAX`] are returned, whatever is asked.
+    pub records: usize,
+    /// Most bytes as stored; the record that reaches it is the last. At most [`ReadLimit::BYTES_MAX`] count.
+    pub bytes: usize,
+}
+
+impl ReadLimit {
+    /// Most records that one read returns.
+    pub const RECORDS_MAX: usize = 10_000;
+    /// Most bytes that one read returns, give or take one record.
+    pub const BYTES_MAX: usize = 64 * 1024 * 1024;
+}
+
+impl Default for ReadLimit {
+    /// 1,000 records, 4 MiB.
+    fn default() -> Self {
+        Self {
+            records: 1_000,
+            bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// A part of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamPage {
+    /// The stream's revision; 0 if it does not exist.
+    pub revision: Revision,
+    /// Its events from the revision that was asked, in order. Go on after the last one, until it is at `revision`.
+    pub events: Vec<Event>,
+}
+
+/// A part of a log, or of a category of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPage {
+    /// The records, in order.
+    pub records: Vec<Record>,
+    /// Everything up to here was looked at: go on after it. The head if there was no more.
+    pub through: Position,
+    /// The log's durable head when the read began.
+    pub head: Position,
+}
+
+/// A part of a public stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicPage {
+    /// The public events, in order. Go on after the last one, until it is at `head`.
+    pub events: Vec<PublicEvent>,
+    /// The public stream's last sequence when the read began; 0 if nothing crossed yet.
+    pub head: Sequence,
+}

@@ -1,0 +1,241 @@
+//! The calls of crossings and relays: what each takes, gives and promises. The work is done in `prepare`, `writer`,
+//! `reading` and `lookup`.
+
+use tokio::sync::watch;
+
+use crate::error::StoreError;
+use crate::heads::KnownLog;
+use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
+use crate::page::{PublicPage, ReadLimit};
+use crate::parked::{ParkScope, ParkedEntry, ParkedKey};
+use crate::place::{Position, Sequence};
+use crate::prepare;
+use crate::public::{CrossError, Crossing, PublicHead};
+use crate::relay::{RelayTotals, SettleError, Settled, Settlement};
+use crate::store::Store;
+use crate::writer::Request;
+use crate::{lookup, reading};
+
+impl Store {
+    /// Writes a crossing, all or nothing, and answers when it is durable.
+    ///
+    /// # Errors
+    /// [`CrossError`]; with all but [`StoreError::Stopped`], nothing was stored.
+    pub async fn cross(&self, log: &LogName, crossing: Crossing) -> Result<(), CrossError> {
+        let crossing =
+            prepare::crossing(crossing, &self.inner.options.limits, &self.inner.secrets)?;
+        let log = log.clone();
+        self.ask(crossing.bytes, |answer| Request::Cross {
+            log,
+            crossing,
+            answer,
+        })
+        .await
+    }
+
+    /// Where a cursor of the crossing stands; none if it has never moved. It is known in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn crossing_cursor(
+        &self,
+        log: &LogName,
+        cursor: &CursorName,
+    ) -> Result<Option<Position>, StoreError> {
+        let known = self
+            .heads()?
+            .known(log, |log| log.cursors.get(cursor).copied());
+        Ok(known.flatten())
+    }
+
+    /// What is known of a public stream; none if no crossing has spoken of it. It is known in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn public_head(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+    ) -> Result<Option<PublicHead>, StoreError> {
+        Ok(self.heads()?.public_head(log, stream))
+    }
+
+    /// The last public event of each pair of a key and a public type, for `previoussequence`, in the order in which they
+    /// are asked; none where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn last_of_keys(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+        pairs: Vec<(String, String)>,
+    ) -> Result<Vec<Option<Sequence>>, StoreError> {
+        let (log, stream) = (log.clone(), stream.clone());
+        self.read(move |inner, database| {
+            let Some(log) = inner.heads.log_id(&log) else {
+                return Ok(vec![None; pairs.len()]);
+            };
+            let digest =
+                |(key, event_type): &(String, String)| inner.secrets.key_and_type(key, event_type);
+            let digests: Vec<_> = pairs.iter().map(digest).collect();
+            lookup::last_of_keys(database, log, &stream, &digests)
+        })
+        .await
+    }
+
+    /// Reads a public stream forwards, after a sequence.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_public(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+        after: Sequence,
+        limit: ReadLimit,
+    ) -> Result<PublicPage, StoreError> {
+        let (log, stream) = (log.clone(), stream.clone());
+        self.read(move |inner, database| {
+            // The head first: all up to it is in what is read after.
+            let head = inner
+                .heads
+                .public_head(&log, &stream)
+                .unwrap_or_default()
+                .last;
+            match inner.heads.log_id(&log) {
+                Some(log) => reading::public(database, log, &stream, after, head, limit),
+                None => Ok(PublicPage {
+                    events: Vec::new(),
+                    head,
+                }),
+            }
+        })
+        .await
+    }
+
+    /// A public stream's last sequence, as it moves. Crossings wake who waits; it ends when the store is closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn watch_public(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+    ) -> Result<watch::Receiver<Sequence>, StoreError> {
+        Ok(self.heads()?.watch_public(log, stream))
+    }
+
+    /// The public events that were made of a private event.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn public_of(
+        &self,
+        log: &LogName,
+        origin: Position,
+    ) -> Result<Vec<(PublicStreamName, Sequence)>, StoreError> {
+        self.read_of(log, move |_, database, log| {
+            lookup::public_of(database, log, origin)
+        })
+        .await
+    }
+
+    /// Moves a relay's cursor. It becomes durable with the next append or crossing: a settlement that a crash undoes
+    /// is delivered again.
+    ///
+    /// # Errors
+    /// [`SettleError`]; with all but [`StoreError::Stopped`], nothing was stored.
+    pub async fn settle(&self, log: &LogName, settlement: Settlement) -> Result<(), SettleError> {
+        let settlement =
+            prepare::settlement(settlement, &self.inner.options.limits, &self.inner.secrets)?;
+        let log = log.clone();
+        self.ask(settlement.bytes, |answer| Request::Settle {
+            log,
+            settlement,
+            answer,
+        })
+        .await
+    }
+
+    /// Where a relay's cursor stands; none if it has never moved. It is known in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn relay_cursor(
+        &self,
+        log: &LogName,
+        relay: &RelayName,
+    ) -> Result<Option<Sequence>, StoreError> {
+        let cursor = |log: &KnownLog| log.relays.get(relay).map(|relay| relay.cursor);
+        Ok(self.heads()?.known(log, cursor).flatten())
+    }
+
+    /// What became of a public event at a relay; none if its cursor has not passed it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn settled(
+        &self,
+        log: &LogName,
+        relay: &RelayName,
+        sequence: Sequence,
+    ) -> Result<Option<Settled>, StoreError> {
+        let relay = relay.clone();
+        self.read_of(log, move |_, database, log| {
+            lookup::settled(database, log, &relay, sequence)
+        })
+        .await
+    }
+
+    /// What a relay has done so far. It is known in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn relay_totals(
+        &self,
+        log: &LogName,
+        relay: &RelayName,
+    ) -> Result<RelayTotals, StoreError> {
+        let totals = |log: &KnownLog| log.relays.get(relay).map(|relay| relay.totals);
+        Ok(self
+            .heads()?
+            .known(log, totals)
+            .flatten()
+            .unwrap_or_default())
+    }
+
+    /// The parked keys of a scope, by their first places. All of them: who parks bounds how many there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn parked_keys(
+        &self,
+        log: &LogName,
+        scope: &ParkScope,
+    ) -> Result<Vec<ParkedKey>, StoreError> {
+        let scope = scope.clone();
+        self.read_of(log, move |_, database, log| {
+            lookup::parked_keys(database, log, &scope)
+        })
+        .await
+    }
+
+    /// One parked entry, by its place, and by its key if that is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn parked_entry(
+        &self,
+        log: &LogName,
+        scope: &ParkScope,
+        key: Option<&str>,
+        at: u64,
+    ) -> Result<Option<ParkedEntry>, StoreError> {
+        let (scope, key) = (scope.clone(), key.map(str::to_owned));
+        self.read_of(log, move |inner, database, log| {
+            lookup::parked_entry(database, log, &inner.secrets, &scope, key.as_deref(), at)
+        })
+        .await
+    }
+}

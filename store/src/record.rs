@@ -1,0 +1,330 @@
+//! Bodies of the log's and the public log's records. `FORMAT.md` has them as tables.
+//!
+//! The part of an event's body that does not depend on its place is encoded by the caller, outside the writer.
+
+use bytes::Bytes;
+
+use crate::codec::{Decoder, Encoder, Flaw};
+use crate::event::{AttributeValue, Event, NewEvent, Record};
+use crate::names::{PublicStreamName, StreamName};
+use crate::place::{Position, Revision, Sequence};
+use crate::public::{NewPublicEvent, PublicEvent};
+
+const KIND_EVENT: u8 = 1;
+const KIND_SYSTEM: u8 = 2;
+const KIND_MARKER: u8 = 3;
+
+const ATTRIBUTE_FALSE: u8 = 0;
+const ATTRIBUTE_TRUE: u8 = 1;
+const ATTRIBUTE_INT: u8 = 2;
+const ATTRIBUTE_TEXT: u8 = 3;
+
+const DATA_NONE: u8 = 0;
+const DATA_RAW: u8 = 1;
+
+const PUBLIC_EVENT: u8 = 1;
+
+/// Where an event is written, as its record tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventPlace {
+    pub(crate) stream: StreamName,
+    pub(crate) revision: Revision,
+    pub(crate) commit_index: u32,
+    pub(crate) commit_len: u32,
+}
+
+/// The part of an event's body that does not depend on its place.
+pub(crate) fn event_content(stream: &StreamName, event: &NewEvent) -> Vec<u8> {
+    let source = event
+        .source
+        .as_deref()
+        .filter(|source| *source != stream.as_str());
+    let mut encoder = Encoder::with_capacity(128 + event.data.as_ref().map_or(0, Bytes::len))
+        .optional_text(source)
+        .text(&event.id)
+        .text(&event.event_type)
+        .number(event.attributes.len() as u64);
+    for (name, value) in &event.attributes {
+        encoder = attribute(encoder.text(name), value);
+    }
+    encoder = encoder.optional_text(event.media_type.as_deref());
+    match &event.data {
+        None => encoder.byte(DATA_NONE),
+        Some(data) => encoder.byte(DATA_RAW).bytes(data),
+    }
+    .finish()
+}
+
+/// An attribute's value: its kind, then what it needs.
+pub(crate) fn attribute(encoder: Encoder, value: &AttributeValue) -> Encoder {
+    match value {
+        AttributeValue::Bool(false) => encoder.byte(ATTRIBUTE_FALSE),
+        AttributeValue::Bool(true) => encoder.byte(ATTRIBUTE_TRUE),
+        AttributeValue::Int(number) => encoder.byte(ATTRIBUTE_INT).raw(&number.to_be_bytes()),
+        AttributeValue::Text(text) => encoder.byte(ATTRIBUTE_TEXT).text(text),
+    }
+}
+
+/// An event's body.
+pub(crate) fn event(place: &EventPlace, recorded_ms: u64, content: &[u8]) -> Vec<u8> {
+    Encoder::with_capacity(content.len() + place.stream.as_str().len() + 32)
+        .byte(KIND_EVENT)
+        .number(place.revision.get())
+        .number(recorded_ms)
+        .number(u64::from(place.commit_index))
+        .number(u64::from(place.commit_len))
+        .text(place.stream.as_str())
+        .raw(content)
+        .finish()
+}
+
+/// A system record's body.
+pub(crate) fn system(recorded_ms: u64, kind: &str, body: &[u8]) -> Vec<u8> {
+    Encoder::with_capacity(body.len() + kind.len() + 16)
+        .byte(KIND_SYSTEM)
+        .number(recorded_ms)
+        .text(kind)
+        .bytes(body)
+        .finish()
+}
+
+/// Reads whatever stands at a position.
+pub(crate) fn decode(position: Position, body: &[u8]) -> Result<Record, Flaw> {
+    let mut decoder = Decoder::new(body);
+    let record = match decoder.byte()? {
+        KIND_EVENT => Record::Event(decode_event(position, &mut decoder)?),
+        KIND_SYSTEM => Record::System {
+            position,
+            recorded_ms: decoder.number()?,
+            kind: decoder.text()?,
+            body: decoder.bytes()?,
+        },
+        // What a marker says is for the version that writes it.
+        KIND_MARKER => return Ok(Record::Marker { position }),
+        _ => return Err(Flaw::Content("the record is of an unknown kind")),
+    };
+    decoder.finish()?;
+    Ok(record)
+}
+
+/// Reads an event's place without its content; none if the record is no event.
+pub(crate) fn decode_place(body: &[u8]) -> Result<Option<EventPlace>, Flaw> {
+    let mut decoder = Decoder::new(body);
+    if decoder.byte()? != KIND_EVENT {
+        return Ok(None);
+    }
+    let (place, _) = decode_event_place(&mut decoder)?;
+    Ok(Some(place))
+}
+
+fn decode_event_place(decoder: &mut Decoder<'_>) -> Result<(EventPlace, u64), Flaw> {
+    let revision = Revision::new(decoder.number()?);
+    let recorded_ms = decoder.number()?;
+    let commit_index = decoder.small_number()?;
+    let commit_len = decoder.small_number()?;
+    let stream =
+        StreamName::new(decoder.str()?).map_err(|_| Flaw::Content("the stream's name is none"))?;
+    Ok((
+        EventPlace {
+            stream,
+            revision,
+            commit_index,
+            commit_len,
+        },
+        recorded_ms,
+    ))
+}
+
+fn decode_event(position: Position, decoder: &mut Decoder<'_>) -> Result<Event, Flaw> {
+    let (
+        EventPlace {
+            stream,
+            revision,
+            commit_index,
+            commit_len,
+        },
+        recorded_ms,
+    ) = decode_event_place(decoder)?;
+    let source = decoder
+        .optional_text()?
+        .unwrap_or_else(|| stream.as_str().to_owned());
+    let id = decoder.text()?;
+    let event_type = decoder.text()?;
+    let count = decoder.count()?;
+    let mut attributes = Vec::with_capacity(count);
+    for _ in 0..count {
+        attributes.push((decoder.text()?, decode_attribute(decoder)?));
+    }
+    let media_type = decoder.optional_text()?;
+    let data = match decoder.byte()? {
+        DATA_NONE => None,
+        DATA_RAW => Some(decoder.bytes()?),
+        _ => return Err(Flaw::Content("the data is of an unknown kind")),
+    };
+    Ok(Event {
+        position,
+        stream,
+        revision,
+        source,
+        id,
+        event_type,
+        attributes,
+        media_type,
+        data,
+        recorded_ms,
+        commit_index,
+        commit_len,
+    })
+}
+
+fn decode_attribute(decoder: &mut Decoder<'_>) -> Result<AttributeValue, Flaw> {
+    match decoder.byte()? {
+        ATTRIBUTE_FALSE => Ok(AttributeValue::Bool(false)),
+        ATTRIBUTE_TRUE => Ok(AttributeValue::Bool(true)),
+        ATTRIBUTE_INT => Ok(AttributeValue::Int(i32::from_be_bytes(decoder.array()?))),
+        ATTRIBUTE_TEXT => Ok(AttributeValue::Text(decoder.text()?)),
+        _ => Err(Flaw::Content("an attribute is of an unknown kind")),
+    }
+}
+
+/// A public event's body.
+pub(crate) fn public_event(event: &NewPublicEvent, crossed_ms: u64) -> Vec<u8> {
+    Encoder::with_capacity(event.event.len() + 192)
+        .byte(PUBLIC_EVENT)
+        .number(event.origin.get())
+        .number(crossed_ms)
+        .text(&event.contract_version)
+        .text(&event.event_type)
+        .text(&event.name)
+        .text(&event.id)
+        .text(&event.key)
+        .bytes(&event.event)
+        .finish()
+}
+
+/// Reads a public event.
+pub(crate) fn decode_public(
+    stream: &PublicStreamName,
+    sequence: Sequence,
+    body: &[u8],
+) -> Result<PublicEvent, Flaw> {
+    let mut decoder = Decoder::new(body);
+    if decoder.byte()? != PUBLIC_EVENT {
+        return Err(Flaw::Content("the public record is of an unknown kind"));
+    }
+    let event = PublicEvent {
+        stream: stream.clone(),
+        sequence,
+        origin: Position::new(decoder.number()?),
+        crossed_ms: decoder.number()?,
+        contract_version: decoder.text()?,
+        event_type: decoder.text()?,
+        name: decoder.text()?,
+        id: decoder.text()?,
+        key: decoder.text()?,
+        event: decoder.bytes()?,
+    };
+    decoder.finish()?;
+    Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn new_event() -> NewEvent {
+        NewEvent {
+            id: "i".into(),
+            source: Some("s".into()),
+            event_type: "T".into(),
+            attributes: vec![
+                ("b".into(), AttributeValue::Bool(true)),
+                ("a".into(), AttributeValue::Int(-2)),
+                ("c".into(), AttributeValue::Text("x".into())),
+            ],
+            media_type: Some("application/json".into()),
+            data: Some(Bytes::from_static(b"{\"n\":1.0}")),
+        }
+    }
+
+    #[test]
+    fn an_event_comes_back_as_it_was_sent() {
+        let stream = StreamName::new("a-1").unwrap();
+        let place = EventPlace {
+            stream: stream.clone(),
+            revision: Revision::new(3),
+            commit_index: 1,
+            commit_len: 2,
+        };
+        let sent = new_event();
+        let body = event(&place, 1_700_000_000_000, &event_content(&stream, &sent));
+        assert_eq!(decode_place(&body), Ok(Some(place)));
+        let Ok(Record::Event(read)) = decode(Position::new(9), &body) else {
+            unreachable!()
+        };
+        assert_eq!(
+            (
+                read.position.get(),
+                read.revision.get(),
+                read.commit_index,
+                read.commit_len
+            ),
+            (9, 3, 1, 2)
+        );
+        assert_eq!(
+            (&*read.source, &*read.id, &*read.event_type),
+            ("s", "i", "T")
+        );
+        assert_eq!(
+            (read.attributes, read.media_type, read.data),
+            (sent.attributes, sent.media_type, sent.data)
+        );
+    }
+
+    #[test]
+    fn an_events_body_is_these_bytes_for_ever() {
+        let stream = StreamName::new("a-1").unwrap();
+        let place = EventPlace {
+            stream: stream.clone(),
+            revision: Revision::new(3),
+            commit_index: 0,
+            commit_len: 1,
+        };
+        let body = event(&place, 300, &event_content(&stream, &new_event()));
+        let expected: &[u8] = b"\x01\x03\xac\x02\0\x01\x03a-1\x01\x01s\x01i\x01T\x03\x01b\x01\x01a\x02\xff\xff\xff\xfe\
+            \x01c\x03\x01x\x01\x10application/json\x01\x09{\"n\":1.0}";
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_source_that_is_the_streams_name_is_the_same_as_none() {
+        let stream = StreamName::new("s").unwrap();
+        let none = NewEvent {
+            source: None,
+            ..new_event()
+        };
+        assert_eq!(
+            event_content(&stream, &none),
+            event_content(&stream, &new_event())
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_cut_or_lengthened_is_refused() {
+        let stream = StreamName::new("a-1").unwrap();
+        let place = EventPlace {
+            stream: stream.clone(),
+            revision: Revision::new(3),
+            commit_index: 0,
+            commit_len: 1,
+        };
+        let body = event(&place, 300, &event_content(&stream, &new_event()));
+        for length in 0..body.len() {
+            assert!(decode(Position::new(1), &body[..length]).is_err());
+        }
+        let long = [&body[..], b"x"].concat();
+        assert_eq!(decode(Position::new(1), &long), Err(Flaw::Long));
+    }
+}

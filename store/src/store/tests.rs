@@ -1,0 +1,182 @@
+//! What needs a failing disk or another format, which the public interface does not give.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use bytes::Bytes;
+
+use super::*;
+use crate::{
+    AppendError, Commit, Crossing, CursorMove, CursorName, Expected, NewEvent, NewPublicEvent,
+    Position, PublicStreamName, ReadLimit, RelayName, Sequence, Settlement, StreamName,
+    StreamWrite,
+};
+use crate::{keys, state};
+
+fn commit(id: &str) -> Commit {
+    let event = NewEvent {
+        id: id.into(),
+        source: None,
+        event_type: "Tested".into(),
+        attributes: Vec::new(),
+        media_type: None,
+        data: None,
+    };
+    let stream = StreamName::new("a-1").unwrap();
+    Commit {
+        writes: vec![StreamWrite {
+            stream,
+            expected: Expected::Any,
+            events: vec![event],
+        }],
+    }
+}
+
+fn fail_writes(store: &Store, fail: bool) {
+    let open = store.inner.open.read().unwrap();
+    open.as_ref()
+        .unwrap()
+        .database
+        .fail_writes
+        .store(fail, Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn after_a_failed_write_nothing_is_written_until_the_store_is_opened_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    store.append(&log, commit("1")).await.unwrap();
+    fail_writes(&store, true);
+    let stopped = |result| {
+        matches!(
+            result,
+            Err(AppendError::Unavailable(StoreError::Stopped { .. }))
+        )
+    };
+    assert!(stopped(store.append(&log, commit("2")).await));
+    // The disk is well again, and still nothing is written, repeats included.
+    fail_writes(&store, false);
+    assert!(stopped(store.append(&log, commit("3")).await));
+    assert!(stopped(store.append(&log, commit("1")).await));
+    let page = store
+        .read_log(&log, Position::ZERO, ReadLimit::default())
+        .await
+        .unwrap();
+    assert_eq!((page.records.len(), page.head.get()), (1, 1));
+    assert!(matches!(
+        store.close().await,
+        Err(StoreError::Stopped { .. })
+    ));
+    assert!(!dir.path().join("clean-stop").exists());
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    assert!(!store.append(&log, commit("2")).await.unwrap().repeat);
+    assert!(store.append(&log, commit("1")).await.unwrap().repeat);
+}
+
+#[tokio::test]
+async fn of_a_batch_that_fails_no_call_is_answered_with_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    fail_writes(&store, true);
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let store = store.clone();
+        calls.spawn(async move { store.append(&LogName::main(), commit(&n.to_string())).await });
+    }
+    for answer in calls.join_all().await {
+        assert!(
+            matches!(
+                answer,
+                Err(AppendError::Unavailable(StoreError::Stopped { .. }))
+            ),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_format_is_refused_by_its_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    let newer = state::StoreEntry {
+        format: 2,
+        id: [0; 16],
+        secret: [0; 32],
+        created_ms: 0,
+    };
+    {
+        let open = store.inner.open.read().unwrap();
+        let mut batch = crate::database::Batch::default();
+        batch.put(keys::store(), &newer.encode());
+        open.as_ref().unwrap().database.write(batch, true).unwrap();
+    }
+    store.close().await.unwrap();
+    let error = Store::open(dir.path(), Options::default())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error,
+        OpenError::NewerFormat {
+            dir: dir.path().to_owned(),
+            found: 2,
+            supported: 1
+        }
+    );
+}
+
+fn syncs(store: &Store) -> u64 {
+    let open = store.inner.open.read().unwrap();
+    let counters = &open.as_ref().unwrap().database.counters;
+    counters.get_ticker_count(rocksdb::statistics::Ticker::WalFileSynced)
+}
+
+#[tokio::test]
+async fn each_append_system_record_and_crossing_is_synced_and_settlements_ride_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    let stream = PublicStreamName::new("p").unwrap();
+    let before = syncs(&store);
+    store.append(&log, commit("1")).await.unwrap();
+    assert_eq!(syncs(&store), before + 1);
+    store
+        .append_system(&log, "test", Bytes::new())
+        .await
+        .unwrap();
+    assert_eq!(syncs(&store), before + 2);
+    let event = NewPublicEvent {
+        stream: stream.clone(),
+        sequence: Sequence::new(1),
+        origin: Position::new(1),
+        contract_version: "1.0.0".into(),
+        event_type: "t".into(),
+        name: "n".into(),
+        id: "i".into(),
+        key: "k".into(),
+        event: Bytes::new(),
+    };
+    let cursor = CursorName::new("c").unwrap();
+    let moved = CursorMove {
+        cursor,
+        expected: Position::ZERO,
+        to: Position::new(1),
+    };
+    let crossing = Crossing {
+        cursors: vec![moved],
+        public: vec![event],
+        parked: Vec::new(),
+        counts: Vec::new(),
+    };
+    store.cross(&log, crossing).await.unwrap();
+    assert_eq!(syncs(&store), before + 3);
+    let settlement = Settlement {
+        relay: RelayName::new("r").unwrap(),
+        stream,
+        expected: Sequence::ZERO,
+        to: Sequence::new(1),
+        at_ms: 0,
+        unheard: Vec::new(),
+        parked: Vec::new(),
+    };
+    store.settle(&log, settlement).await.unwrap();
+    assert_eq!(syncs(&store), before + 3);
+}

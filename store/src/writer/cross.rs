@@ -1,0 +1,273 @@
+//! Crossings and settlements: cursors, and what moves with them.
+//!
+//! A cursor moves only from where the caller believes it to be, only forward, and never beyond the head of what it
+//! runs over. All that a move carries is written with it.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use super::draft::Draft;
+use crate::error::StoreError;
+use crate::keys::{self, LogId};
+use crate::limits::LimitError;
+use crate::names::{LogName, PublicStreamName};
+use crate::place::Sequence;
+use crate::prepare::{PreparedCrossing, PreparedParked, PreparedSettlement};
+use crate::public::{CrossError, Crossing, CursorMove, PublicHead};
+use crate::record;
+use crate::relay::{RelayTotals, SettleError, Settlement};
+use crate::state::{self, RelayState, SettlementRecord};
+
+impl Draft<'_> {
+    pub(super) fn cross(
+        &mut self,
+        log: &LogName,
+        prepared: &PreparedCrossing,
+    ) -> Result<(), CrossError> {
+        let crossing = &prepared.crossing;
+        let head = self.log(log).head.last;
+        for CursorMove {
+            cursor,
+            expected,
+            to,
+        } in &crossing.cursors
+        {
+            let actual = self.cursor(log, cursor);
+            if actual != *expected {
+                let cursor = cursor.clone();
+                return Err(CrossError::CursorMoved { cursor, actual });
+            }
+            if *to > head {
+                let reason = format!("it would move to {to}, beyond the log's head {head}");
+                return Err(LimitError::malformed(format!("cursor {cursor}"), reason).into());
+            }
+        }
+        let public_heads = self.check_public(log, crossing)?;
+        self.apply_crossing(log, prepared, public_heads);
+        Ok(())
+    }
+
+    /// Checks that each public event is the next one of its stream. Gives the heads as the crossing leaves them.
+    fn check_public(
+        &mut self,
+        log: &LogName,
+        crossing: &Crossing,
+    ) -> Result<HashMap<PublicStreamName, PublicHead>, CrossError> {
+        let log_head = self.log(log).head.last;
+        let mut heads: HashMap<PublicStreamName, PublicHead> = HashMap::new();
+        let streams = crossing
+            .public
+            .iter()
+            .map(|event| &event.stream)
+            .chain(crossing.counts.iter().map(|(stream, _)| stream));
+        for stream in streams {
+            if !heads.contains_key(stream) {
+                heads.insert(stream.clone(), self.public_head(log, stream));
+            }
+        }
+        for event in &crossing.public {
+            let head = heads.entry(event.stream.clone()).or_default();
+            let expected = head.last.following(log_head).ok_or_else(|| {
+                LimitError::malformed(
+                    format!("public stream {}", event.stream),
+                    "it has no place left in its epoch",
+                )
+            })?;
+            if event.sequence != expected {
+                return Err(CrossError::SequenceGap {
+                    stream: event.stream.clone(),
+                    expected,
+                });
+            }
+            if event.origin.get() == 0 || event.origin > log_head {
+                let what = format!(
+                    "the origin of public event {} of {}",
+                    event.sequence, event.stream
+                );
+                let reason = format!(
+                    "position {} is not in the log, whose head is {log_head}",
+                    event.origin
+                );
+                return Err(LimitError::malformed(what, reason).into());
+            }
+            head.last = expected;
+            head.crossed = head.crossed.saturating_add(1);
+        }
+        for (stream, counts) in &crossing.counts {
+            let totals = &mut heads.entry(stream.clone()).or_default().counts;
+            totals.filtered = totals.filtered.saturating_add(counts.filtered);
+            totals.unmatched = totals.unmatched.saturating_add(counts.unmatched);
+            totals.violated = totals.violated.saturating_add(counts.violated);
+        }
+        Ok(heads)
+    }
+
+    fn apply_crossing(
+        &mut self,
+        log: &LogName,
+        prepared: &PreparedCrossing,
+        heads: HashMap<PublicStreamName, PublicHead>,
+    ) {
+        let id = self.registered(log);
+        let crossing = &prepared.crossing;
+        for (event, key) in crossing.public.iter().zip(&prepared.keys) {
+            let sequence = event.sequence;
+            let body = record::public_event(event, self.now_ms);
+            self.batch
+                .put(keys::public_record(id, &event.stream, sequence), &body);
+            self.batch.put(
+                keys::origin_index(id, event.origin, &event.stream, sequence),
+                &[],
+            );
+            self.batch.put(
+                keys::last_of_key(id, &event.stream, key),
+                &state::encode_number(sequence.get()),
+            );
+        }
+        for (stream, head) in &heads {
+            self.batch.put(
+                keys::public_head(id, stream),
+                &state::encode_public_head(head),
+            );
+        }
+        self.put_parked(id, &prepared.parked);
+        for CursorMove { cursor, to, .. } in &crossing.cursors {
+            let body = state::encode_number(to.get());
+            self.batch.put(keys::crossing_cursor(id, cursor), &body);
+        }
+        self.sync = true;
+        let log = self.log(log);
+        for CursorMove { cursor, to, .. } in &crossing.cursors {
+            log.cursors.insert(cursor.clone(), *to);
+        }
+        log.public_heads.extend(heads);
+    }
+
+    fn put_parked(&mut self, log: LogId, parked: &[PreparedParked]) {
+        for PreparedParked { entry, digest } in parked {
+            let body = state::encode_parked(&entry.key, entry.reason.as_deref());
+            self.batch
+                .put(keys::parked(log, &entry.scope, digest, entry.at), &body);
+            self.batch
+                .put(keys::parked_place(log, &entry.scope, entry.at, digest), &[]);
+        }
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        log: &LogName,
+        prepared: &PreparedSettlement,
+    ) -> Result<(), SettleError> {
+        let settlement = &prepared.settlement;
+        let malformed =
+            |reason: String| LimitError::malformed(format!("relay {}", settlement.relay), reason);
+        let before = self.relay(log, &settlement.relay);
+        let actual = before.as_ref().map_or(Sequence::ZERO, |state| state.cursor);
+        if actual != settlement.expected {
+            return Err(SettleError::CursorMoved { actual });
+        }
+        if let Some(state) = before
+            .as_ref()
+            .filter(|state| state.stream != settlement.stream)
+        {
+            return Err(malformed(format!(
+                "it delivers {}, not {}",
+                state.stream, settlement.stream
+            ))
+            .into());
+        }
+        let head = self.public_head(log, &settlement.stream).last;
+        if settlement.to > head {
+            let reason = format!(
+                "its cursor would move to {}, beyond the public stream's head {head}",
+                settlement.to
+            );
+            return Err(malformed(reason).into());
+        }
+        let passed = self.count_passed(log, settlement)?;
+        let (unheard, parked) = (
+            settlement.unheard.len() as u64,
+            prepared.parked.len() as u64,
+        );
+        let confirmed = passed
+            .checked_sub(unheard.saturating_add(parked))
+            .ok_or_else(|| {
+                malformed(format!(
+                    "{passed} events are passed; more are unheard or parked"
+                ))
+            })?;
+        let totals = before.map_or_else(RelayTotals::default, |state| state.totals);
+        let state = RelayState {
+            stream: settlement.stream.clone(),
+            cursor: settlement.to,
+            totals: RelayTotals {
+                confirmed: totals.confirmed.saturating_add(confirmed),
+                unheard: totals.unheard.saturating_add(unheard),
+                parked: totals.parked.saturating_add(parked),
+            },
+        };
+        self.apply_settlement(log, prepared, state);
+        Ok(())
+    }
+
+    /// How many public events the cursor passes.
+    fn count_passed(&mut self, log: &LogName, settlement: &Settlement) -> Result<u64, StoreError> {
+        let Settlement {
+            stream,
+            expected,
+            to,
+            ..
+        } = settlement;
+        if expected.epoch() == to.epoch() {
+            return Ok(to.get().saturating_sub(expected.get()));
+        }
+        // What lies between two epochs is no sequence; both ends are stored, as relays read only what is durable.
+        let Some(id) = self.log(log).id else {
+            return Ok(0);
+        };
+        let mut passed = 0_u64;
+        let from =
+            keys::public_record(id, stream, Sequence::new(expected.get().saturating_add(1))).bytes;
+        self.database
+            .scan(&keys::public_records(id, stream), &from, |key, _| {
+                if keys::last_number(key).is_none_or(|sequence| sequence > to.get()) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                passed = passed.saturating_add(1);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok(passed)
+    }
+
+    fn apply_settlement(
+        &mut self,
+        log: &LogName,
+        prepared: &PreparedSettlement,
+        state: RelayState,
+    ) {
+        let id = self.registered(log);
+        let settlement = &prepared.settlement;
+        let record = SettlementRecord {
+            from: settlement.expected,
+            at_ms: settlement.at_ms,
+            unheard: settlement
+                .unheard
+                .iter()
+                .map(|sequence| sequence.get())
+                .collect(),
+            parked: prepared
+                .parked
+                .iter()
+                .map(|parked| parked.entry.at)
+                .collect(),
+        };
+        self.batch.put(
+            keys::settlement(id, &settlement.relay, settlement.to),
+            &record.encode(),
+        );
+        self.batch
+            .put(keys::relay(id, &settlement.relay), &state.encode());
+        self.put_parked(id, &prepared.parked);
+        self.log(log).relays.insert(settlement.relay.clone(), state);
+    }
+}

@@ -1,0 +1,242 @@
+//! The one writer: a thread that gathers the calls that wait into one batch, writes and syncs it once, answers all.
+//!
+//! - A call sees all calls before it, those of its own batch included: they are in the draft, on top of what is stored.
+//! - A call is first checked, which may fail, and then applied, which may not: no call leaves half of itself.
+//! - Nothing is answered before the batch is durable, and heads move, which wakes who waits, only then.
+//! - After a failed write or sync nothing is written again: what is stored is unknown until the store is opened anew.
+//! - A batch is synced unless it holds settlements only: a settlement that is lost is delivered again.
+
+mod append;
+mod cross;
+mod draft;
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use lru::LruCache;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use crate::clock;
+use crate::commit::{AppendError, Committed};
+use crate::database::Database;
+use crate::error::StoreError;
+use crate::heads::{Heads, KnownLog};
+use crate::keys::LogId;
+use crate::names::{LogName, StreamName};
+use crate::options::Options;
+use crate::place::{Position, Revision};
+use crate::prepare::{PreparedCommit, PreparedCrossing, PreparedSettlement};
+use crate::public::CrossError;
+use crate::relay::SettleError;
+use draft::Draft;
+
+pub(crate) use draft::stored_revision;
+
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// What the writer is asked to do.
+pub(crate) enum Request {
+    Append {
+        log: LogName,
+        commit: PreparedCommit,
+        answer: Answer<Committed, AppendError>,
+    },
+    System {
+        log: LogName,
+        kind: String,
+        body: Bytes,
+        answer: Answer<Position, StoreError>,
+    },
+    Cross {
+        log: LogName,
+        crossing: PreparedCrossing,
+        answer: Answer<(), CrossError>,
+    },
+    Settle {
+        log: LogName,
+        settlement: PreparedSettlement,
+        answer: Answer<(), SettleError>,
+    },
+    /// Take no more, write what waits, and end.
+    Stop,
+}
+
+/// A request with the room that it takes up in the queue until it is answered.
+pub(crate) struct Queued {
+    pub(crate) request: Request,
+    pub(crate) _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Revisions of streams that were written or looked up lately, as they are stored.
+type StreamHeads = LruCache<(LogId, StreamName), Revision>;
+
+pub(crate) struct Writer {
+    database: Arc<Database>,
+    heads: Arc<Heads>,
+    queue: mpsc::Receiver<Queued>,
+    stream_heads: StreamHeads,
+    options: Options,
+    /// Set once: why nothing is written any more.
+    poison: Arc<OnceLock<String>>,
+}
+
+/// An answer that waits for the sync. Told why the write failed, if it did.
+type Pending = Box<dyn FnOnce(Result<(), &StoreError>)>;
+
+impl Writer {
+    pub(crate) fn new(
+        database: Arc<Database>,
+        heads: Arc<Heads>,
+        queue: mpsc::Receiver<Queued>,
+        options: Options,
+        poison: Arc<OnceLock<String>>,
+    ) -> Self {
+        let cached = NonZeroUsize::new(options.stream_heads_cached).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            database,
+            heads,
+            queue,
+            stream_heads: LruCache::new(cached),
+            options,
+            poison,
+        }
+    }
+
+    /// Works until it is told to stop, or nobody can ask any more.
+    pub(crate) fn run(mut self) {
+        while let Some(first) = self.queue.blocking_recv() {
+            self.write_together(first);
+        }
+    }
+
+    /// Gathers what waits behind the first request, writes it, and answers.
+    fn write_together(&mut self, first: Queued) {
+        let mut draft = Draft::new(
+            &self.database,
+            &self.heads,
+            &mut self.stream_heads,
+            clock::now_ms(),
+        );
+        let mut pending: Vec<(Pending, Option<OwnedSemaphorePermit>)> = Vec::new();
+        let mut next = Some(first);
+        while let Some(Queued {
+            request,
+            _room: room,
+        }) = next
+        {
+            match (request, self.poison.get()) {
+                (Request::Stop, _) => self.queue.close(),
+                (request, None) => pending.push((take(&mut draft, request), room)),
+                (request, Some(reason)) => refuse(
+                    request,
+                    &StoreError::Stopped {
+                        reason: reason.clone(),
+                    },
+                ),
+            }
+            let room_left = pending.len() < self.options.batch_max_requests
+                && draft.batch.bytes() < self.options.batch_max_bytes;
+            next = if room_left {
+                self.queue.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        let written = finish(draft, &self.heads);
+        if let Err(StoreError::Stopped { reason }) = &written {
+            tracing::error!(%reason, "the store has stopped writing: a write failed; restart it");
+            // Only this thread sets it.
+            let _ = self.poison.set(reason.clone());
+        }
+        for (answer, _room) in pending {
+            answer(written.as_ref().copied());
+        }
+    }
+}
+
+/// Checks a request and puts it into the draft.
+fn take(draft: &mut Draft<'_>, request: Request) -> Pending {
+    match request {
+        Request::Append {
+            log,
+            commit,
+            answer,
+        } => later(answer, draft.append(&log, &commit)),
+        Request::System {
+            log,
+            kind,
+            body,
+            answer,
+        } => later(answer, draft.append_system(&log, &kind, &body)),
+        Request::Cross {
+            log,
+            crossing,
+            answer,
+        } => later(answer, draft.cross(&log, &crossing)),
+        Request::Settle {
+            log,
+            settlement,
+            answer,
+        } => later(answer, draft.settle(&log, &settlement)),
+        Request::Stop => Box::new(|_| ()),
+    }
+}
+
+/// Keeps an outcome until the batch is durable; whether it is good or bad, it may rest on what the batch holds.
+fn later<T: 'static, E: From<StoreError> + 'static>(
+    answer: Answer<T, E>,
+    outcome: Result<T, E>,
+) -> Pending {
+    Box::new(move |written| {
+        let outcome = match written {
+            Ok(()) => outcome,
+            Err(error) => Err(error.clone().into()),
+        };
+        // Who asked may have gone.
+        let _ = answer.send(outcome);
+    })
+}
+
+/// Answers a request that is not tried.
+pub(crate) fn refuse(request: Request, error: &StoreError) {
+    match request {
+        Request::Append { answer, .. } => drop(answer.send(Err(error.clone().into()))),
+        Request::System { answer, .. } => drop(answer.send(Err(error.clone()))),
+        Request::Cross { answer, .. } => drop(answer.send(Err(error.clone().into()))),
+        Request::Settle { answer, .. } => drop(answer.send(Err(error.clone().into()))),
+        Request::Stop => {}
+    }
+}
+
+/// Writes a draft, then shows it in memory.
+fn finish(mut draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
+    draft.put_heads();
+    let Draft {
+        database,
+        batch,
+        sync,
+        logs,
+        stream_heads,
+        ..
+    } = draft;
+    if batch.is_empty() {
+        return Ok(());
+    }
+    database.write(batch, sync)?;
+    for (name, log) in logs {
+        let Some(id) = log.id else { continue };
+        for (stream, revision) in log.streams {
+            stream_heads.put((id, stream), revision);
+        }
+        let news = KnownLog {
+            id,
+            head: log.head,
+            cursors: log.cursors,
+            public_heads: log.public_heads,
+            relays: log.relays,
+        };
+        heads.advance(name, news);
+    }
+    Ok(())
+}
