@@ -15,25 +15,28 @@ pub enum Unheard {
 /// An outlet of a contract.
 #[derive(Debug, Clone)]
 pub struct OutletSpec {
-    name: String,
-    broker: String,
-    unheard: Unheard,
-    kind: OutletKind,
+    pub(crate) name: String,
+    pub(crate) broker: String,
+    pub(crate) unheard: Unheard,
+    pub(crate) kind: OutletKind,
 }
 
 impl OutletSpec {
-    /// The name, unique in its contract, such as `mqtt:main`.
+    /// The name, unique in its contract: the contract's own, or the protocol and the broker, such as `mqtt:main`.
     pub fn name(&self) -> &str {
         &self.name
     }
+
     /// The broker, by its name in the configuration.
     pub fn broker(&self) -> &str {
         &self.broker
     }
+
     /// What becomes of a public event that nobody listened to.
     pub fn unheard(&self) -> Unheard {
         self.unheard
     }
+
     /// Where at the broker.
     pub fn kind(&self) -> &OutletKind {
         &self.kind

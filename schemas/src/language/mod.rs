@@ -1,0 +1,7 @@
+//! The contract language: from YAML to raw contracts, in which every word knows its place.
+//!
+//! What is here knows the grammar only. Whether a broker, a schema or a field exists is decided in `resolve`.
+
+pub(crate) mod fields;
+pub(crate) mod raw;
+pub(crate) mod yaml;

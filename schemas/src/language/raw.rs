@@ -1,0 +1,620 @@
+//! A contract as it is written: words and places, nothing looked up yet.
+
+use super::fields::{self, Fields, Later};
+use super::yaml::{Kind, Node};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::source::{At, Span};
+use serde_json::Value;
+
+/// A contract as written. What is missing or unreadable has been told.
+#[derive(Debug)]
+pub(crate) struct Contract {
+    pub(crate) span: Span,
+    pub(crate) contract: Option<At<String>>,
+    pub(crate) version: Option<At<String>>,
+    pub(crate) source: Option<At<String>>,
+    pub(crate) category: Option<At<String>>,
+    pub(crate) key: Option<Key>,
+    pub(crate) types: Vec<PublicType>,
+    pub(crate) shared: Shared,
+}
+
+/// What `_defaults.yaml` may say as well.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Shared {
+    pub(crate) status: Option<At<&'static str>>,
+    pub(crate) start: Option<At<&'static str>>,
+    pub(crate) outlets: Option<Vec<Outlet>>,
+    pub(crate) team: bool,
+}
+
+/// `key`.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) path: At<String>,
+    pub(crate) pseudonym: bool,
+}
+
+/// One of `types`.
+#[derive(Debug)]
+pub(crate) struct PublicType {
+    pub(crate) event_type: At<String>,
+    pub(crate) name: Option<At<String>>,
+    pub(crate) schema: Option<At<String>>,
+    pub(crate) data: Option<Data>,
+    pub(crate) from: Vec<From>,
+}
+
+/// One of `from`.
+#[derive(Debug)]
+pub(crate) struct From {
+    pub(crate) event: At<String>,
+    pub(crate) when: Option<At<String>>,
+    pub(crate) data: Option<Data>,
+}
+
+/// A mapping of public fields.
+pub(crate) type Data = Vec<(At<String>, At<Leaf>)>;
+
+/// What a public field is made of.
+#[derive(Debug)]
+pub(crate) enum Leaf {
+    /// What could not be read has been told.
+    Unreadable,
+    /// A text, which should be a path.
+    Path(String),
+    Const(Value),
+    Jq(At<String>),
+    Each {
+        over: At<String>,
+        data: Data,
+    },
+    Data(Data),
+    PublicId {
+        event_type: At<String>,
+        of: At<String>,
+        source: Option<At<String>>,
+    },
+    Reveal {
+        path: At<String>,
+    },
+}
+
+/// One of `outlets`.
+#[derive(Debug, Clone)]
+pub(crate) struct Outlet {
+    pub(crate) broker: At<String>,
+    pub(crate) name: Option<At<String>>,
+    pub(crate) wait: bool,
+    pub(crate) kind: OutletKind,
+    pub(crate) span: Span,
+}
+
+/// What an outlet speaks.
+#[derive(Debug, Clone)]
+pub(crate) enum OutletKind {
+    Mqtt {
+        topic: At<String>,
+    },
+    Amqp {
+        exchange: At<String>,
+        routing_key: At<String>,
+    },
+}
+
+const CONTRACT: &[&str] = &[
+    "horizon",
+    "contract",
+    "version",
+    "status",
+    "team",
+    "description",
+    "source",
+    "streams",
+    "start",
+    "key",
+    "types",
+    "outlets",
+];
+const DEFAULTS: &[&str] = &["horizon", "status", "team", "start", "outlets"];
+const LATER: &[Later] = &[
+    Later {
+        key: "datapoints",
+        mend: "take it out: transient measurements cannot be published by contract yet",
+    },
+    Later {
+        key: "subject",
+        mend: "take it out: a contract cannot set `subject` yet",
+    },
+    Later {
+        key: "time",
+        mend: "take it out: `time` is the private event's own",
+    },
+    Later {
+        key: "attributes",
+        mend: "take it out: a contract cannot add attributes yet",
+    },
+    Later {
+        key: "waivers",
+        mend: "take it out: there is nothing to waive yet",
+    },
+];
+
+/// Reads a contract.
+pub(crate) fn contract(node: &Node, diagnostics: &mut Diagnostics) -> Option<Contract> {
+    let fields = Fields::of(node, "a contract", CONTRACT, LATER, diagnostics)?;
+    language_version(&fields, diagnostics);
+    let mut required = |key, mend: &str| {
+        let found = fields.require(key, mend, diagnostics)?;
+        fields::text(found, &format!("`{key}`"), diagnostics)
+    };
+    let contract = required("contract", "name it, such as `contract: bank.accounts`");
+    let version = required("version", "a semantic version, such as `version: 1.0.0`");
+    let source = required(
+        "source",
+        "the CloudEvents source, such as `source: //bank.example/accounts/v1`",
+    );
+    if let Some(description) = fields.get("description") {
+        fields::text(description, "`description`", diagnostics);
+    }
+    let category = fields
+        .require(
+            "streams",
+            "say which streams it reads, such as `streams: { category: account }`",
+            diagnostics,
+        )
+        .and_then(|node| category(node, diagnostics));
+    let key = fields
+        .require(
+            "key",
+            "say what order is kept by, such as `key: .accountId`",
+            diagnostics,
+        )
+        .and_then(|node| key(node, diagnostics));
+    let types = fields
+        .require(
+            "types",
+            "name the public types and what they are made from",
+            diagnostics,
+        )
+        .and_then(|node| fields::named(node, "`types`", diagnostics))
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(name, node)| public_type(name, node, diagnostics))
+        .collect();
+    let shared = shared(&fields, diagnostics);
+    Some(Contract {
+        span: node.span.clone(),
+        contract,
+        version,
+        source,
+        category,
+        key,
+        types,
+        shared,
+    })
+}
+
+/// Reads `_defaults.yaml`.
+pub(crate) fn defaults(node: &Node, diagnostics: &mut Diagnostics) -> Option<Shared> {
+    if matches!(node.kind, Kind::Null) {
+        return Some(Shared::default());
+    }
+    let fields = Fields::of(node, "_defaults.yaml", DEFAULTS, LATER, diagnostics)?;
+    language_version(&fields, diagnostics);
+    Some(shared(&fields, diagnostics))
+}
+
+fn language_version(fields: &Fields<'_>, diagnostics: &mut Diagnostics) {
+    let mend = "begin with `horizon: 1`, the version of the language";
+    if let Some(node) = fields.require("horizon", mend, diagnostics)
+        && !matches!(&node.kind, Kind::Number(number) if number.as_u64() == Some(1))
+    {
+        diagnostics.push(
+            Diagnostic::new(
+                "language-version",
+                "this version of the language is not known",
+            )
+            .at(&node.span)
+            .mend(mend),
+        );
+    }
+}
+
+fn shared(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Shared {
+    let status = fields.get("status").and_then(|node| {
+        fields::word(
+            node,
+            "`status`",
+            &["draft", "active", "deprecated", "retired"],
+            diagnostics,
+        )
+    });
+    let start = fields
+        .get("start")
+        .and_then(|node| start(node, diagnostics));
+    let outlets = fields.get("outlets").and_then(|node| {
+        let items = fields::list(node, "`outlets`", diagnostics)?;
+        Some(
+            items
+                .iter()
+                .filter_map(|item| outlet(item, diagnostics))
+                .collect(),
+        )
+    });
+    let team = fields.get("team").is_some_and(|node| {
+        let Some(team) = Fields::of(node, "`team`", &["name", "contact"], &[], diagnostics) else {
+            return true;
+        };
+        for key in ["name", "contact"] {
+            if let Some(found) = team.require(key, "consumers must know whom to ask", diagnostics) {
+                fields::text(found, &format!("`team.{key}`"), diagnostics);
+            }
+        }
+        true
+    });
+    Shared {
+        status,
+        start,
+        outlets,
+        team,
+    }
+}
+
+fn start(node: &Node, diagnostics: &mut Diagnostics) -> Option<At<&'static str>> {
+    if let Kind::Map(_) | Kind::Number(_) = node.kind {
+        diagnostics.push(
+            Diagnostic::new(
+                "not-yet",
+                "a contract cannot start at a position or a time yet",
+            )
+            .at(&node.span)
+            .known(["beginning", "now"], ""),
+        );
+        return None;
+    }
+    fields::word(node, "`start`", &["beginning", "now"], diagnostics)
+}
+
+fn category(node: &Node, diagnostics: &mut Diagnostics) -> Option<At<String>> {
+    let later = [Later {
+        key: "pattern",
+        mend: "select by `category`; patterns cannot be used yet",
+    }];
+    let fields = Fields::of(node, "`streams`", &["category"], &later, diagnostics)?;
+    let found = fields.require(
+        "category",
+        "such as `streams: { category: account }`",
+        diagnostics,
+    )?;
+    fields::text(found, "`category`", diagnostics)
+}
+
+fn key(node: &Node, diagnostics: &mut Diagnostics) -> Option<Key> {
+    if let Kind::Map(_) = node.kind {
+        let fields = Fields::of(node, "`key`", &["pseudonym"], &[], diagnostics)?;
+        let found = fields.require(
+            "pseudonym",
+            "write `key: .path` or `key: { pseudonym: .path }`",
+            diagnostics,
+        )?;
+        return Some(Key {
+            path: fields::text(found, "`pseudonym`", diagnostics)?,
+            pseudonym: true,
+        });
+    }
+    Some(Key {
+        path: fields::text(node, "`key`", diagnostics)?,
+        pseudonym: false,
+    })
+}
+
+fn public_type(
+    event_type: &At<String>,
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) -> Option<PublicType> {
+    let fields = Fields::of(
+        node,
+        "a public type",
+        &["name", "schema", "data", "from"],
+        LATER,
+        diagnostics,
+    )?;
+    let mut required = |key, mend: &str| {
+        let found = fields.require(key, mend, diagnostics)?;
+        fields::text(found, &format!("`{key}`"), diagnostics)
+    };
+    let name = required(
+        "name",
+        "the `{name}` of topics and routing keys, such as `name: opened`",
+    );
+    let schema = required(
+        "schema",
+        "the public schema, such as `schema: public/bank.accounts/opened.v1.json`",
+    );
+    let data = fields.get("data").and_then(|node| data(node, diagnostics));
+    let from = fields
+        .require(
+            "from",
+            "the private events it is made from, such as `from: [{ event: AccountOpened }]`",
+            diagnostics,
+        )
+        .and_then(|node| fields::list(node, "`from`", diagnostics))
+        .unwrap_or_default();
+    let from = from
+        .iter()
+        .filter_map(|node| from_event(node, diagnostics))
+        .collect();
+    Some(PublicType {
+        event_type: event_type.clone(),
+        name,
+        schema,
+        data,
+        from,
+    })
+}
+
+fn from_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<From> {
+    let fields = Fields::of(
+        node,
+        "an entry of `from`",
+        &["event", "when", "data"],
+        &[],
+        diagnostics,
+    )?;
+    let event = fields.require(
+        "event",
+        "the private event type, such as `event: AccountOpened`",
+        diagnostics,
+    );
+    let event = event.and_then(|node| fields::text(node, "`event`", diagnostics));
+    let when = fields
+        .get("when")
+        .and_then(|node| fields::text(node, "`when`", diagnostics));
+    let data = fields.get("data").and_then(|node| data(node, diagnostics));
+    Some(From {
+        event: event?,
+        when,
+        data,
+    })
+}
+
+fn data(node: &Node, diagnostics: &mut Diagnostics) -> Option<Data> {
+    let entries = fields::named(node, "`data`", diagnostics)?;
+    let leaf = |(name, node): (&At<String>, &Node)| {
+        let value = leaf(node, diagnostics).unwrap_or(Leaf::Unreadable);
+        (
+            name.clone(),
+            At {
+                value,
+                span: node.span.clone(),
+            },
+        )
+    };
+    Some(entries.into_iter().map(leaf).collect())
+}
+
+const LEAVES: &[&str] = &[
+    "const",
+    "jq",
+    "each",
+    "data",
+    "public_id",
+    "reveal",
+    "reason",
+];
+
+fn leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
+    match &node.kind {
+        Kind::Text(text) => Some(Leaf::Path(text.clone())),
+        Kind::Map(_) => built_leaf(node, diagnostics),
+        _ => {
+            let message = format!(
+                "a public field is made of a path or a mapping, not of {}",
+                node.is_a()
+            );
+            let mend = format!(
+                "if a constant is meant, write {{ const: {} }}",
+                node.to_json()
+            );
+            diagnostics.push(Diagnostic::new("leaf", message).at(&node.span).mend(mend));
+            None
+        }
+    }
+}
+
+fn built_leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
+    let fields = Fields::of(node, "a public field", LEAVES, &[], diagnostics)?;
+    let has = |key: &str| fields.get(key).is_some();
+    let companions: &[&str] = match () {
+        () if has("const") => &["const"],
+        () if has("jq") => &["jq"],
+        () if has("each") => &["each", "data"],
+        () if has("public_id") => &["public_id"],
+        () if has("reveal") => &["reveal", "reason"],
+        () if has("data") => &["data"],
+        () => {
+            diagnostics.push(
+                Diagnostic::new("leaf", "nothing says what this field is made of")
+                    .at(&node.span)
+                    .mend("a path, { const: … }, { jq: … }, { each: .items, data: {…} }, { data: {…} }, { public_id: {…} } or { reveal: .path, reason: … }"),
+            );
+            return None;
+        }
+    };
+    for key in LEAVES
+        .iter()
+        .filter(|key| has(key) && !companions.contains(key))
+    {
+        let first = companions.first().unwrap_or(&"");
+        diagnostics.push(
+            Diagnostic::new("leaf", format!("`{key}` does not go with `{first}`")).at(&node.span),
+        );
+    }
+    let mut text = |key: &'static str, mend: &str| {
+        let found = fields.require(key, mend, diagnostics)?;
+        fields::text(found, &format!("`{key}`"), diagnostics)
+    };
+    match *companions.first()? {
+        "const" => Some(Leaf::Const(fields.get("const")?.to_json())),
+        "jq" => Some(Leaf::Jq(text("jq", "")?)),
+        "each" => {
+            let over = text("each", "");
+            let found = fields.require("data", "say what is made of each item", diagnostics);
+            Some(Leaf::Each {
+                data: data(found?, diagnostics)?,
+                over: over?,
+            })
+        }
+        "data" => Some(Leaf::Data(data(fields.get("data")?, diagnostics)?)),
+        "public_id" => public_id(fields.get("public_id")?, diagnostics),
+        _ => {
+            let path = text("reveal", "");
+            let reason = text(
+                "reason",
+                "say why this personal field may be public, such as `reason: published by law`",
+            );
+            if reason
+                .as_ref()
+                .is_some_and(|reason| reason.value.trim().len() < 3)
+            {
+                diagnostics
+                    .push(Diagnostic::new("reveal", "the reason says nothing").at(&reason?.span));
+            }
+            Some(Leaf::Reveal { path: path? })
+        }
+    }
+}
+
+fn public_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
+    let fields = Fields::of(
+        node,
+        "`public_id`",
+        &["type", "of", "source"],
+        &[],
+        diagnostics,
+    )?;
+    let mut text = |key: &'static str, mend: &str| {
+        let found = fields.require(key, mend, diagnostics)?;
+        fields::text(found, &format!("`{key}`"), diagnostics)
+    };
+    let event_type = text("type", "the public type of the event that is referred to");
+    let of = text(
+        "of",
+        "the path of the private id of the event that is referred to",
+    );
+    let source = fields
+        .get("source")
+        .and_then(|node| fields::text(node, "`source`", diagnostics));
+    Some(Leaf::PublicId {
+        event_type: event_type?,
+        of: of?,
+        source,
+    })
+}
+
+fn outlet(node: &Node, diagnostics: &mut Diagnostics) -> Option<Outlet> {
+    let fields = Fields::of(node, "an outlet", &["mqtt", "amqp"], &[], diagnostics)?;
+    match (fields.get("mqtt"), fields.get("amqp")) {
+        (Some(place), None) => place_of(place, node, true, diagnostics),
+        (None, Some(place)) => place_of(place, node, false, diagnostics),
+        _ => {
+            diagnostics.push(
+                Diagnostic::new("outlet", "an outlet is either `mqtt` or `amqp`")
+                    .at(&node.span)
+                    .mend("write one entry of the list for each"),
+            );
+            None
+        }
+    }
+}
+
+fn place_of(
+    place: &Node,
+    whole: &Node,
+    mqtt: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<Outlet> {
+    let (what, keys): (_, &[&str]) = if mqtt {
+        (
+            "an mqtt outlet",
+            &["broker", "topic", "qos", "name", "unheard"],
+        )
+    } else {
+        (
+            "an amqp outlet",
+            &["broker", "exchange", "routing_key", "name", "unheard"],
+        )
+    };
+    let fields = Fields::of(place, what, keys, &[], diagnostics)?;
+    let mut text = |key: &'static str, mend: &str| {
+        let found = fields.require(key, mend, diagnostics)?;
+        fields::text(found, &format!("`{key}`"), diagnostics)
+    };
+    let broker = text("broker", "the name of a broker of the configuration");
+    let kind = if mqtt {
+        let topic = text(
+            "topic",
+            "such as `topic: \"bank/accounts/v1/{key}/{name}\"`",
+        );
+        if let Some(qos) = fields.get("qos") {
+            quality(qos, diagnostics);
+        }
+        topic.map(|topic| OutletKind::Mqtt { topic })
+    } else {
+        let exchange = text("exchange", "such as `exchange: bank.accounts.v1`");
+        let routing_key = text("routing_key", "such as `routing_key: \"account.{name}\"`");
+        exchange
+            .zip(routing_key)
+            .map(|(exchange, routing_key)| OutletKind::Amqp {
+                exchange,
+                routing_key,
+            })
+    };
+    let name = fields
+        .get("name")
+        .and_then(|node| fields::text(node, "`name`", diagnostics));
+    let unheard = fields
+        .get("unheard")
+        .and_then(|node| fields::word(node, "`unheard`", &["continue", "wait"], diagnostics));
+    let wait = unheard.is_some_and(|word| word.value == "wait");
+    Some(Outlet {
+        broker: broker?,
+        name,
+        wait,
+        kind: kind?,
+        span: whole.span.clone(),
+    })
+}
+
+fn quality(node: &Node, diagnostics: &mut Diagnostics) {
+    let Kind::Number(number) = &node.kind else {
+        diagnostics.push(
+            Diagnostic::new("qos", format!("`qos` is {}, not a number", node.is_a()))
+                .at(&node.span),
+        );
+        return;
+    };
+    match number.as_u64() {
+        Some(1) => {}
+        Some(0) => diagnostics.push(
+            Diagnostic::new(
+                "qos",
+                "at quality of service 0 a broker confirms nothing, so events would be lost",
+            )
+            .at(&node.span)
+            .mend("write `qos: 1`, or leave it out"),
+        ),
+        Some(2) => diagnostics.push(
+            Diagnostic::new("not-yet", "quality of service 2 is not built yet")
+                .at(&node.span)
+                .mend("write `qos: 1`, or leave it out"),
+        ),
+        _ => diagnostics.push(
+            Diagnostic::new("qos", "no such quality of service")
+                .at(&node.span)
+                .mend("write `qos: 1`"),
+        ),
+    }
+}
