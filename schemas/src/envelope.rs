@@ -59,6 +59,7 @@ impl<'de> Visitor<'de> for AttributesVisitor {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -114,11 +114,11 @@ mod tests {
                 "account-576",
                 "e-1"
             ),
-            "FROZEN-ID"
+            "2e555fbd-0d9e-87cc-8f9e-fc313659a8a0"
         );
         assert_eq!(
             secret.pseudonym("bank.accounts.v1", "576"),
-            "FROZEN-PSEUDONYM"
+            "d512ec7f02a2d4ba72cc0b082e580f9b"
         );
     }
 

@@ -269,6 +269,7 @@ fn encode(value: &str, dots: bool, text: &mut String) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

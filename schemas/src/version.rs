@@ -41,6 +41,7 @@ pub(crate) fn suffix(name: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -4,82 +4,21 @@
 //! made from places already noted. A place is noted as read where its value is needed: as an operand, an argument, a
 //! condition or the result.
 
-use super::functions::{self, Function, Takes};
-use super::{Problem, syntax};
+mod paths;
+
+use super::Problem;
+use super::functions::{self, Takes};
+use super::syntax::{self, literal_text, parts_str};
+use super::tree::{Expr, Expression, Piece, Read};
 use crate::path::{Path, Step};
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Pattern, Term};
 use jaq_core::load::span;
-use jaq_core::ops::{Cmp, Math};
-use jaq_core::path::{Opt, Part};
+use jaq_core::ops::Math;
 use serde_json::Value;
 
 /// How many places a part may stand for at once.
 const MAX_PLACES: usize = 64;
-
-/// A checked expression.
-#[derive(Debug)]
-pub(crate) struct Expression {
-    pub(super) root: Expr,
-    pub(crate) reads: Vec<Read>,
-}
-
-/// A path that an expression reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Read {
-    pub(crate) path: Path,
-    /// Where in the expression, in bytes, and how many.
-    pub(crate) at: usize,
-    pub(crate) len: usize,
-}
-
-/// What is run.
-#[derive(Debug)]
-pub(super) enum Expr {
-    Input,
-    Literal(Value),
-    Text(Vec<Piece>),
-    List(Option<Box<Expr>>),
-    Object(Vec<(String, Expr)>),
-    Negate(Box<Expr>),
-    Pipe(Box<Expr>, Box<Expr>),
-    /// The second runs with each value of the first bound to a new variable.
-    Bind(Box<Expr>, Box<Expr>),
-    /// A variable, by how many were bound before it.
-    Variable(usize),
-    Comma(Box<Expr>, Box<Expr>),
-    Otherwise(Box<Expr>, Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    Compute(char, Box<Expr>, Box<Expr>),
-    Compare(Cmp, Box<Expr>, Box<Expr>),
-    If(Vec<(Expr, Expr)>, Option<Box<Expr>>),
-    Try(Box<Expr>),
-    Walk(Box<Expr>, Vec<Stride>),
-    Call(Function, Option<Box<Expr>>),
-}
-
-/// A piece of a text with computed parts.
-#[derive(Debug)]
-pub(super) enum Piece {
-    Text(String),
-    Made(Expr),
-}
-
-/// One step of a path within an expression.
-#[derive(Debug)]
-pub(super) struct Stride {
-    pub(super) part: Stretch,
-    /// Nothing, instead of an error.
-    pub(super) optional: bool,
-}
-
-/// Where one step leads.
-#[derive(Debug)]
-pub(super) enum Stretch {
-    Step(Step),
-    Slice(Option<i64>, Option<i64>),
-}
 
 impl Expression {
     /// Reads and checks an expression.
@@ -444,138 +383,5 @@ impl<'t> Compiler<'t> {
             (Takes::Empty, _) => Ok((Expr::Call(function, None), Seen::default())),
             _ => self.refuse("a computed name is", "write the name as a text"),
         }
-    }
-
-    fn path(
-        &mut self,
-        base: &Term<&'t str>,
-        path: &jaq_core::path::Path<Term<&'t str>>,
-        input: &Seen,
-    ) -> Compiled {
-        let (base, mut seen) = self.term(base, input)?;
-        let mut strides = Vec::new();
-        for (part, optional) in &path.0 {
-            let optional = matches!(optional, Opt::Optional);
-            let stride = match part {
-                Part::Index(Term::Str(None, parts)) if literal_text(parts).is_some() => {
-                    let name = literal_text(parts).unwrap_or_default();
-                    let (stride, next) =
-                        self.stride_to(Step::Field(name), parts_str(parts), &seen, optional)?;
-                    seen = next;
-                    stride
-                }
-                Part::Index(index) => {
-                    let Some(nth) = literal_integer(index) else {
-                        return self.refuse(
-                            "computed indices are",
-                            "name the field, or the item by its number",
-                        );
-                    };
-                    let (stride, next) =
-                        self.stride_to(Step::Item(nth), self.text, &seen, optional)?;
-                    seen = next;
-                    stride
-                }
-                Part::Range(None, None) => {
-                    let (stride, next) = self.stride_to(Step::Each, self.text, &seen, optional)?;
-                    seen = next;
-                    stride
-                }
-                Part::Range(from, to) => {
-                    let bound = |term: &Option<Term<&str>>| match term {
-                        None => Some(None),
-                        Some(term) => literal_integer(term).map(Some),
-                    };
-                    let (Some(from), Some(to)) = (bound(from), bound(to)) else {
-                        return self.refuse("computed slices are", "write the numbers");
-                    };
-                    self.read(std::mem::take(&mut seen))?;
-                    Stride {
-                        part: Stretch::Slice(from, to),
-                        optional,
-                    }
-                }
-            };
-            strides.push(stride);
-        }
-        Ok((Expr::Walk(Box::new(base), strides), seen))
-    }
-
-    /// A step from each of the places seen, and the places that it leads to.
-    fn stride_to(
-        &self,
-        step: Step,
-        word: &str,
-        seen: &Seen,
-        optional: bool,
-    ) -> Result<(Stride, Seen), Problem> {
-        let at = self.problem(word, String::new(), "");
-        let mut places = Vec::new();
-        for place in &seen.places {
-            if matches!(step, Step::Each) && place.path.0.is_empty() {
-                return Err(Problem {
-                    code: "takes-everything",
-                    message: "this expression takes every field and names none".to_owned(),
-                    mend: "name each path that is needed, such as `.amount`",
-                    ..at
-                });
-            }
-            let mut path = place.path.clone();
-            path.0.push(step.clone());
-            // Point at the first word of the path, to what was written last.
-            let first = if place.path.0.is_empty() {
-                at.at
-            } else {
-                place.at
-            };
-            let end = (at.at + at.len).max(
-                place.at
-                    + if place.path.0.is_empty() {
-                        0
-                    } else {
-                        place.len
-                    },
-            );
-            places.push(Read {
-                path,
-                at: first,
-                len: end.saturating_sub(first),
-            });
-        }
-        Ok((
-            Stride {
-                part: Stretch::Step(step),
-                optional,
-            },
-            Seen { places },
-        ))
-    }
-}
-
-/// The text of a string without computed parts.
-fn literal_text<T>(parts: &[StrPart<&str, T>]) -> Option<String> {
-    parts.iter().try_fold(String::new(), |mut text, part| {
-        match part {
-            StrPart::Str(own) => text.push_str(own),
-            StrPart::Char(own) => text.push(*own),
-            StrPart::Term(_) => return None,
-        }
-        Some(text)
-    })
-}
-
-/// Some part of the source text, to point at.
-fn parts_str<'t, T>(parts: &[StrPart<&'t str, T>]) -> &'t str {
-    match parts.first() {
-        Some(StrPart::Str(text)) => text,
-        _ => "",
-    }
-}
-
-fn literal_integer(term: &Term<&str>) -> Option<i64> {
-    match term {
-        Term::Num(text) => text.parse().ok(),
-        Term::Neg(inner) => literal_integer(inner)?.checked_neg(),
-        _ => None,
     }
 }

@@ -4,89 +4,15 @@
 //! costs a step and each value that is made costs its bytes; when either is used up the run ends with an error. A
 //! result therefore never depends on how busy the machine is. An error never repeats a value.
 
-use super::compile::{Expr, Expression, Piece, Stretch, Stride};
-use super::functions::{self, Function, compute, order, text_of, truth};
+mod walk;
+
+use super::functions::Function;
+use super::limits::{Budget, Stop, type_name, weight};
 use super::number;
-use crate::path::{Step, nth_of};
+use super::tree::{Expr, Expression, Piece};
+use super::values::{compute, order, text_of, truth};
 use jaq_core::ops::Cmp;
 use serde_json::{Map, Value};
-use std::cell::Cell;
-
-/// How many steps one run may take.
-pub(crate) const MAX_STEPS: usize = 20_000;
-/// How many bytes one run may make.
-pub(crate) const MAX_BYTES: usize = 1 << 20;
-
-/// Why a run ended early.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The expression does not fit the data.
-    Error(String),
-    /// It costs more than it may.
-    Limit,
-}
-
-impl Stop {
-    /// Why, without any value.
-    pub(crate) fn reason(&self) -> String {
-        match self {
-            Self::Error(reason) => reason.clone(),
-            Self::Limit => {
-                format!("it takes more than {MAX_STEPS} steps or makes more than {MAX_BYTES} bytes")
-            }
-        }
-    }
-}
-
-/// What a run may still cost.
-pub(super) struct Budget {
-    steps: Cell<usize>,
-    bytes: Cell<usize>,
-}
-
-impl Budget {
-    pub(super) fn steps(&self, count: usize) -> Result<(), Stop> {
-        self.steps
-            .set(self.steps.get().checked_sub(count).ok_or(Stop::Limit)?);
-        Ok(())
-    }
-
-    pub(super) fn bytes(&self, count: usize) -> Result<(), Stop> {
-        self.bytes
-            .set(self.bytes.get().checked_sub(count).ok_or(Stop::Limit)?);
-        Ok(())
-    }
-
-    /// Pays for a copy of the value.
-    pub(super) fn charge(&self, value: &Value) -> Result<(), Stop> {
-        self.bytes(weight(value))
-    }
-}
-
-fn weight(value: &Value) -> usize {
-    8 + match value {
-        Value::String(text) => text.len(),
-        Value::Number(number) => number.as_str().len(),
-        Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| name.len() + weight(value))
-            .sum(),
-        _ => 0,
-    }
-}
-
-/// A word for what a value is.
-pub(super) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null (or nothing)",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
 
 /// What an expression gave.
 #[derive(Debug, PartialEq)]
@@ -99,10 +25,7 @@ pub(crate) enum Given {
 impl Expression {
     /// Runs the expression on `input`, which should hold nothing but what it [reads](Expression::reads).
     pub(crate) fn run(&self, input: &Value) -> Result<Given, Stop> {
-        let budget = Budget {
-            steps: Cell::new(MAX_STEPS),
-            bytes: Cell::new(MAX_BYTES),
-        };
+        let budget = Budget::full();
         let mut given = Given::Nothing;
         let run = Run { budget: &budget };
         run.eval(&self.root, input, None, &mut |value| {
@@ -145,7 +68,7 @@ impl Run<'_> {
             Expr::Object(entries) => self.object(entries, Map::new(), input, scope, out),
             Expr::Negate(inner) => self.eval(inner, input, scope, &mut |value| match value {
                 Value::Number(number) => out(&Value::Number(number::negate(number))),
-                other => Err(Stop::Error(format!(
+                other => Err(Stop::Strict(format!(
                     "`-` needs a number and was given {}",
                     type_name(other)
                 ))),
@@ -231,7 +154,7 @@ impl Run<'_> {
         match ended {
             Ok(()) => Ok((values, false)),
             Err(Stop::Error(_)) => Ok((values, true)),
-            Err(Stop::Limit) => Err(Stop::Limit),
+            Err(stop) => Err(stop),
         }
     }
 
@@ -356,58 +279,6 @@ impl Run<'_> {
         })
     }
 
-    fn walk(&self, strides: &[Stride], value: &Value, out: Out<'_>) -> Result<(), Stop> {
-        let Some((stride, rest)) = strides.split_first() else {
-            return out(value);
-        };
-        self.budget.steps(1)?;
-        let astray = |what: &str| {
-            if stride.optional {
-                return Ok(());
-            }
-            Err(Stop::Error(format!(
-                "a path goes into {} as if it were {what}",
-                type_name(value)
-            )))
-        };
-        match (&stride.part, value) {
-            (Stretch::Step(Step::Field(name)), Value::Object(fields)) => {
-                self.walk(rest, fields.get(name).unwrap_or(&Value::Null), out)
-            }
-            (Stretch::Step(Step::Item(nth)), Value::Array(items)) => {
-                self.walk(rest, nth_of(items, *nth).unwrap_or(&Value::Null), out)
-            }
-            (Stretch::Step(Step::Field(_) | Step::Item(_)) | Stretch::Slice(..), Value::Null) => {
-                self.walk(rest, &Value::Null, out)
-            }
-            (Stretch::Step(Step::Each), Value::Array(items)) => {
-                items.iter().try_for_each(|item| self.walk(rest, item, out))
-            }
-            (Stretch::Slice(from, to), Value::Array(items)) => {
-                let (from, to) = bounds(*from, *to, items.len());
-                let slice = Value::Array(items[from..to].to_vec());
-                self.budget.charge(&slice)?;
-                self.walk(rest, &slice, out)
-            }
-            (Stretch::Slice(from, to), Value::String(text)) => {
-                let (from, to) = bounds(*from, *to, text.chars().count());
-                self.budget.charge(value)?;
-                self.walk(
-                    rest,
-                    &text
-                        .chars()
-                        .skip(from)
-                        .take(to - from)
-                        .collect::<String>()
-                        .into(),
-                    out,
-                )
-            }
-            (Stretch::Step(Step::Field(_)), _) => astray("an object"),
-            _ => astray("an array"),
-        }
-    }
-
     fn call(
         &self,
         function: Function,
@@ -453,7 +324,7 @@ impl Run<'_> {
 
 fn items(input: &Value) -> Result<&Vec<Value>, Stop> {
     input.as_array().ok_or_else(|| {
-        Stop::Error(format!(
+        Stop::Strict(format!(
             "the items of {} were asked for, not of an array",
             type_name(input)
         ))
@@ -470,25 +341,13 @@ fn variable<'e>(mut scope: Scope<'e>, nth: usize) -> &'e Value {
     &Value::Null
 }
 
-/// jq's bounds of a slice: below zero from the end, and never outside.
-fn bounds(from: Option<i64>, to: Option<i64>, len: usize) -> (usize, usize) {
-    let len_i = i64::try_from(len).unwrap_or(i64::MAX);
-    let place = |at: i64| {
-        usize::try_from(if at < 0 { at.saturating_add(len_i) } else { at }.clamp(0, len_i))
-            .unwrap_or(0)
-    };
-    let from = from.map_or(0, place);
-    let to = to.map_or(len, place);
-    (from.min(to), to)
-}
-
 fn compare(operator: Cmp, a: &Value, b: &Value) -> Result<bool, Stop> {
     let equal = || order(a, b).is_eq();
     match (operator, a, b) {
         (Cmp::Eq, _, _) => Ok(equal()),
         (Cmp::Ne, _, _) => Ok(!equal()),
         (_, Value::Number(_), Value::Number(_)) | (_, Value::String(_), Value::String(_)) => {
-            let found = functions::order(a, b);
+            let found = order(a, b);
             Ok(match operator {
                 Cmp::Lt => found.is_lt(),
                 Cmp::Le => found.is_le(),
@@ -496,7 +355,7 @@ fn compare(operator: Cmp, a: &Value, b: &Value) -> Result<bool, Stop> {
                 _ => found.is_ge(),
             })
         }
-        _ => Err(Stop::Error(format!(
+        _ => Err(Stop::Strict(format!(
             "only two numbers or two texts have an order, not {} and {}",
             type_name(a),
             type_name(b)

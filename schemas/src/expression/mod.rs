@@ -11,15 +11,24 @@
 //! Running is bounded by steps and by bytes that are made ([`eval`]), never by time. What would decide silently in jq is an
 //! error here: order and arithmetic on different types, or on what is missing.
 
+mod apply;
 mod compile;
 pub(crate) mod eval;
 mod functions;
+mod limits;
 mod number;
 mod syntax;
 #[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 mod tests;
+mod tree;
+mod values;
 
-pub(crate) use compile::Expression;
+pub(crate) use tree::Expression;
 
 /// Why an expression is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

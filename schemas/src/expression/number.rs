@@ -160,6 +160,7 @@ pub(super) fn negate(number: &Number) -> Number {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -116,3 +116,23 @@ fn check(tokens: &[Token<&str>], text: &str, count: &mut usize) -> Result<(), Pr
     }
     Ok(())
 }
+
+/// The text of a string without computed parts.
+pub(super) fn literal_text<T>(parts: &[StrPart<&str, T>]) -> Option<String> {
+    parts.iter().try_fold(String::new(), |mut text, part| {
+        match part {
+            StrPart::Str(own) => text.push_str(own),
+            StrPart::Char(own) => text.push(*own),
+            StrPart::Term(_) => return None,
+        }
+        Some(text)
+    })
+}
+
+/// Some part of the source text, to point at.
+pub(super) fn parts_str<'t, T>(parts: &[StrPart<&'t str, T>]) -> &'t str {
+    match parts.first() {
+        Some(StrPart::Str(text)) => text,
+        _ => "",
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::fields::{self, Fields, Later};
 use super::yaml::{Kind, Node};
+use super::{leaf, outlet};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::{At, Span};
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub(crate) struct Contract {
 pub(crate) struct Shared {
     pub(crate) status: Option<At<&'static str>>,
     pub(crate) start: Option<At<&'static str>>,
+    /// Whether anything was said of `start`.
+    pub(crate) says_start: bool,
     pub(crate) outlets: Option<Vec<Outlet>>,
     pub(crate) team: bool,
 }
@@ -238,7 +241,7 @@ fn shared(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Shared {
         Some(
             items
                 .iter()
-                .filter_map(|item| outlet(item, diagnostics))
+                .filter_map(|item| outlet::outlet(item, diagnostics))
                 .collect(),
         )
     });
@@ -256,6 +259,7 @@ fn shared(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Shared {
     Shared {
         status,
         start,
+        says_start: fields.get("start").is_some(),
         outlets,
         team,
     }
@@ -333,7 +337,9 @@ fn public_type(
         "schema",
         "the public schema, such as `schema: public/bank.accounts/opened.v1.json`",
     );
-    let data = fields.get("data").and_then(|node| data(node, diagnostics));
+    let data = fields
+        .get("data")
+        .and_then(|node| leaf::data(node, diagnostics));
     let from = fields
         .require(
             "from",
@@ -372,249 +378,12 @@ fn from_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<From> {
     let when = fields
         .get("when")
         .and_then(|node| fields::text(node, "`when`", diagnostics));
-    let data = fields.get("data").and_then(|node| data(node, diagnostics));
+    let data = fields
+        .get("data")
+        .and_then(|node| leaf::data(node, diagnostics));
     Some(From {
         event: event?,
         when,
         data,
     })
-}
-
-fn data(node: &Node, diagnostics: &mut Diagnostics) -> Option<Data> {
-    let entries = fields::named(node, "`data`", diagnostics)?;
-    let leaf = |(name, node): (&At<String>, &Node)| {
-        let value = leaf(node, diagnostics).unwrap_or(Leaf::Unreadable);
-        (
-            name.clone(),
-            At {
-                value,
-                span: node.span.clone(),
-            },
-        )
-    };
-    Some(entries.into_iter().map(leaf).collect())
-}
-
-const LEAVES: &[&str] = &[
-    "const",
-    "jq",
-    "each",
-    "data",
-    "public_id",
-    "reveal",
-    "reason",
-];
-
-fn leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
-    match &node.kind {
-        Kind::Text(text) => Some(Leaf::Path(text.clone())),
-        Kind::Map(_) => built_leaf(node, diagnostics),
-        _ => {
-            let message = format!(
-                "a public field is made of a path or a mapping, not of {}",
-                node.is_a()
-            );
-            let mend = format!(
-                "if a constant is meant, write {{ const: {} }}",
-                node.to_json()
-            );
-            diagnostics.push(Diagnostic::new("leaf", message).at(&node.span).mend(mend));
-            None
-        }
-    }
-}
-
-fn built_leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
-    let fields = Fields::of(node, "a public field", LEAVES, &[], diagnostics)?;
-    let has = |key: &str| fields.get(key).is_some();
-    let companions: &[&str] = match () {
-        () if has("const") => &["const"],
-        () if has("jq") => &["jq"],
-        () if has("each") => &["each", "data"],
-        () if has("public_id") => &["public_id"],
-        () if has("reveal") => &["reveal", "reason"],
-        () if has("data") => &["data"],
-        () => {
-            diagnostics.push(
-                Diagnostic::new("leaf", "nothing says what this field is made of")
-                    .at(&node.span)
-                    .mend("a path, { const: … }, { jq: … }, { each: .items, data: {…} }, { data: {…} }, { public_id: {…} } or { reveal: .path, reason: … }"),
-            );
-            return None;
-        }
-    };
-    for key in LEAVES
-        .iter()
-        .filter(|key| has(key) && !companions.contains(key))
-    {
-        let first = companions.first().unwrap_or(&"");
-        diagnostics.push(
-            Diagnostic::new("leaf", format!("`{key}` does not go with `{first}`")).at(&node.span),
-        );
-    }
-    let mut text = |key: &'static str, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
-    match *companions.first()? {
-        "const" => Some(Leaf::Const(fields.get("const")?.to_json())),
-        "jq" => Some(Leaf::Jq(text("jq", "")?)),
-        "each" => {
-            let over = text("each", "");
-            let found = fields.require("data", "say what is made of each item", diagnostics);
-            Some(Leaf::Each {
-                data: data(found?, diagnostics)?,
-                over: over?,
-            })
-        }
-        "data" => Some(Leaf::Data(data(fields.get("data")?, diagnostics)?)),
-        "public_id" => public_id(fields.get("public_id")?, diagnostics),
-        _ => {
-            let path = text("reveal", "");
-            let reason = text(
-                "reason",
-                "say why this personal field may be public, such as `reason: published by law`",
-            );
-            if reason
-                .as_ref()
-                .is_some_and(|reason| reason.value.trim().len() < 3)
-            {
-                diagnostics
-                    .push(Diagnostic::new("reveal", "the reason says nothing").at(&reason?.span));
-            }
-            Some(Leaf::Reveal { path: path? })
-        }
-    }
-}
-
-fn public_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
-    let fields = Fields::of(
-        node,
-        "`public_id`",
-        &["type", "of", "source"],
-        &[],
-        diagnostics,
-    )?;
-    let mut text = |key: &'static str, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
-    let event_type = text("type", "the public type of the event that is referred to");
-    let of = text(
-        "of",
-        "the path of the private id of the event that is referred to",
-    );
-    let source = fields
-        .get("source")
-        .and_then(|node| fields::text(node, "`source`", diagnostics));
-    Some(Leaf::PublicId {
-        event_type: event_type?,
-        of: of?,
-        source,
-    })
-}
-
-fn outlet(node: &Node, diagnostics: &mut Diagnostics) -> Option<Outlet> {
-    let fields = Fields::of(node, "an outlet", &["mqtt", "amqp"], &[], diagnostics)?;
-    match (fields.get("mqtt"), fields.get("amqp")) {
-        (Some(place), None) => place_of(place, node, true, diagnostics),
-        (None, Some(place)) => place_of(place, node, false, diagnostics),
-        _ => {
-            diagnostics.push(
-                Diagnostic::new("outlet", "an outlet is either `mqtt` or `amqp`")
-                    .at(&node.span)
-                    .mend("write one entry of the list for each"),
-            );
-            None
-        }
-    }
-}
-
-fn place_of(
-    place: &Node,
-    whole: &Node,
-    mqtt: bool,
-    diagnostics: &mut Diagnostics,
-) -> Option<Outlet> {
-    let (what, keys): (_, &[&str]) = if mqtt {
-        (
-            "an mqtt outlet",
-            &["broker", "topic", "qos", "name", "unheard"],
-        )
-    } else {
-        (
-            "an amqp outlet",
-            &["broker", "exchange", "routing_key", "name", "unheard"],
-        )
-    };
-    let fields = Fields::of(place, what, keys, &[], diagnostics)?;
-    let mut text = |key: &'static str, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
-    let broker = text("broker", "the name of a broker of the configuration");
-    let kind = if mqtt {
-        let topic = text(
-            "topic",
-            "such as `topic: \"bank/accounts/v1/{key}/{name}\"`",
-        );
-        if let Some(qos) = fields.get("qos") {
-            quality(qos, diagnostics);
-        }
-        topic.map(|topic| OutletKind::Mqtt { topic })
-    } else {
-        let exchange = text("exchange", "such as `exchange: bank.accounts.v1`");
-        let routing_key = text("routing_key", "such as `routing_key: \"account.{name}\"`");
-        exchange
-            .zip(routing_key)
-            .map(|(exchange, routing_key)| OutletKind::Amqp {
-                exchange,
-                routing_key,
-            })
-    };
-    let name = fields
-        .get("name")
-        .and_then(|node| fields::text(node, "`name`", diagnostics));
-    let unheard = fields
-        .get("unheard")
-        .and_then(|node| fields::word(node, "`unheard`", &["continue", "wait"], diagnostics));
-    let wait = unheard.is_some_and(|word| word.value == "wait");
-    Some(Outlet {
-        broker: broker?,
-        name,
-        wait,
-        kind: kind?,
-        span: whole.span.clone(),
-    })
-}
-
-fn quality(node: &Node, diagnostics: &mut Diagnostics) {
-    let Kind::Number(number) = &node.kind else {
-        diagnostics.push(
-            Diagnostic::new("qos", format!("`qos` is {}, not a number", node.is_a()))
-                .at(&node.span),
-        );
-        return;
-    };
-    match number.as_u64() {
-        Some(1) => {}
-        Some(0) => diagnostics.push(
-            Diagnostic::new(
-                "qos",
-                "at quality of service 0 a broker confirms nothing, so events would be lost",
-            )
-            .at(&node.span)
-            .mend("write `qos: 1`, or leave it out"),
-        ),
-        Some(2) => diagnostics.push(
-            Diagnostic::new("not-yet", "quality of service 2 is not built yet")
-                .at(&node.span)
-                .mend("write `qos: 1`, or leave it out"),
-        ),
-        _ => diagnostics.push(
-            Diagnostic::new("qos", "no such quality of service")
-                .at(&node.span)
-                .mend("write `qos: 1`"),
-        ),
-    }
 }

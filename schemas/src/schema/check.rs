@@ -24,9 +24,14 @@ pub(crate) fn compile(
     documents: &Documents,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(usize, Validator)> {
-    let pairs = documents
-        .iter()
-        .map(|document| (document.base.clone(), document.value.clone()));
+    // References may name a document by its path and by its `$id`.
+    let pairs = documents.iter().flat_map(|document| {
+        let by_id =
+            (document.id.is_some()).then(|| (document.base.clone(), document.value.clone()));
+        [(document.file_uri(), document.value.clone())]
+            .into_iter()
+            .chain(by_id)
+    });
     let registry = Registry::new()
         .draft(Draft::Draft202012)
         .retriever(Refuse)
