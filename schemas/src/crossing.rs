@@ -140,8 +140,8 @@ impl Key {
         if key.is_empty() || key.len() > MAX_KEY_BYTES {
             return Err(refuse(&format!("has not from 1 to {MAX_KEY_BYTES} bytes")));
         }
-        if key.chars().any(char::is_control) {
-            return Err(refuse("has a control character"));
+        if key.chars().any(is_refused) {
+            return Err(refuse("has a control character or a noncharacter"));
         }
         Ok(if self.pseudonym {
             identity.secret.pseudonym(identity.public_stream, &key)
@@ -149,6 +149,12 @@ impl Key {
             key
         })
     }
+}
+
+/// Whether a CloudEvents attribute cannot have the character (CloudEvents 1.0, 3.2, String).
+fn is_refused(c: char) -> bool {
+    let code = u32::from(c);
+    c.is_control() || (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
 /// What a contract makes of an event of a type that it speaks of, by the first way whose condition holds.

@@ -6,6 +6,8 @@
 use crate::source::Span;
 use std::fmt;
 
+/// How many diagnostics are kept; the rest are counted.
+const MAX_KEPT: usize = 1000;
 /// How many diagnostics are printed; the rest are counted.
 const MAX_SHOWN: usize = 100;
 /// How many characters of a source line are shown.
@@ -231,11 +233,14 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diagnostics {
     all: Vec<Diagnostic>,
+    not_kept: usize,
 }
 
 impl Diagnostics {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.all.contains(&diagnostic) {
+        if self.all.len() >= MAX_KEPT {
+            self.not_kept += 1;
+        } else if !self.all.contains(&diagnostic) {
             self.all.push(diagnostic);
         }
     }
@@ -248,14 +253,14 @@ impl Diagnostics {
         });
     }
 
-    /// Each of them.
+    /// Each of them, up to 1,000.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.all.iter()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.all.len()
+        self.all.len() + self.not_kept
     }
 
     /// Whether nothing is wrong.
@@ -272,8 +277,8 @@ impl fmt::Display for Diagnostics {
             }
             write!(f, "{diagnostic}")?;
         }
-        if self.all.len() > MAX_SHOWN {
-            writeln!(f, "\nand {} more", self.all.len() - MAX_SHOWN)?;
+        if self.len() > MAX_SHOWN {
+            writeln!(f, "\nand {} more", self.len() - MAX_SHOWN)?;
         }
         Ok(())
     }

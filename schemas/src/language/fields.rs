@@ -3,6 +3,7 @@
 use super::yaml::{Kind, Node};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::{At, Span};
+use std::collections::HashSet;
 
 /// A key of the language that is known and not built yet.
 pub(crate) struct Later {
@@ -180,8 +181,9 @@ pub(crate) fn named<'n>(
         return None;
     };
     let mut entries: Vec<(&At<String>, &Node)> = Vec::new();
+    let mut seen = HashSet::new();
     for (key, value) in all {
-        if entries.iter().any(|(other, _)| other.value == key.value) {
+        if !seen.insert(key.value.as_str()) {
             diagnostics.push(twice(key));
         } else {
             entries.push((key, value));

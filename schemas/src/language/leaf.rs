@@ -6,9 +6,20 @@ use super::yaml::{Kind, Node};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::At;
 
+/// How many fields a mapping may have.
+const MAX_FIELDS: usize = 256;
+
 /// Reads a mapping of public fields.
 pub(super) fn data(node: &Node, diagnostics: &mut Diagnostics) -> Option<Data> {
     let entries = fields::named(node, "`data`", diagnostics)?;
+    if entries.len() > MAX_FIELDS {
+        let message = format!(
+            "`data` has {} fields; {MAX_FIELDS} are allowed",
+            entries.len()
+        );
+        diagnostics.push(Diagnostic::new("too-many", message).at(&node.span));
+        return None;
+    }
     let leaf = |(name, node): (&At<String>, &Node)| {
         let value = leaf(node, diagnostics).unwrap_or(Leaf::Unreadable);
         (

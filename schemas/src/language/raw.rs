@@ -105,6 +105,9 @@ pub(crate) enum OutletKind {
     },
 }
 
+/// How many entries of `from` a contract may have.
+const MAX_ENTRIES: usize = 1000;
+
 const CONTRACT: &[&str] = &[
     "horizon",
     "contract",
@@ -184,7 +187,18 @@ pub(crate) fn contract(node: &Node, diagnostics: &mut Diagnostics) -> Option<Con
         .unwrap_or_default()
         .into_iter()
         .filter_map(|(name, node)| public_type(name, node, diagnostics))
-        .collect();
+        .collect::<Vec<PublicType>>();
+    let entries: usize = types.iter().map(|public| public.from.len()).sum();
+    if entries > MAX_ENTRIES {
+        let message =
+            format!("the contract has {entries} entries of `from`; {MAX_ENTRIES} are allowed");
+        diagnostics.push(Diagnostic::new("too-many", message).at(&Span::new(
+            &node.span.source,
+            0,
+            1,
+        )));
+        return None;
+    }
     let shared = shared(&fields, diagnostics);
     Some(Contract {
         span: node.span.clone(),

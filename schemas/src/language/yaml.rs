@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// How deep lists and mappings may nest.
 const MAX_DEPTH: usize = 24;
 /// How many keys, values, lists and mappings a document may have.
-const MAX_NODES: usize = 50_000;
+const MAX_NODES: usize = 20_000;
 
 /// A value and where it is written.
 #[derive(Debug, Clone)]

@@ -76,6 +76,18 @@ pub(crate) fn compile(
     compiled
 }
 
+/// Whether a name matches a pattern, as a schema; none when the pattern is none.
+pub(super) fn pattern(pattern: &str) -> Option<Validator> {
+    jsonschema::options()
+        .with_pattern_options(
+            PatternOptions::regex()
+                .size_limit(MAX_PATTERN_BYTES)
+                .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
+        )
+        .build(&serde_json::json!({ "pattern": pattern }))
+        .ok()
+}
+
 /// What a schema says against the data: nothing, or at most [`MAX_VIOLATIONS`].
 pub(crate) fn violations(validator: &Validator, data: &Value) -> Vec<Violation> {
     if validator.is_valid(data) {

@@ -4,6 +4,7 @@
 //! `horizon:///` and its path. References resolve against the base and must lead to a document of the folder; a public
 //! document may only refer to public ones.
 
+use super::cost;
 use super::document::{self, Document};
 use super::keywords::{self, Holds, Verdict};
 use crate::diagnostics::{Diagnostic, Diagnostics};
@@ -40,6 +41,7 @@ impl Documents {
         for document in &documents.all {
             documents.check_schema(document, "", &document.value, diagnostics);
         }
+        cost::check(&documents, diagnostics);
         documents
     }
 
@@ -101,6 +103,43 @@ impl Documents {
         (is_pointer && self.schema(&spot).is_some()).then_some(spot)
     }
 
+    /// The schemas that a schema applies to the same place of the data.
+    pub(super) fn at_same_place(&self, spot: &Spot) -> Vec<Spot> {
+        let Some(Value::Object(schema)) = self.schema(spot) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let mut add = |rest: String| {
+            found.push(Spot {
+                document: spot.document,
+                pointer: format!("{}/{rest}", spot.pointer),
+            });
+        };
+        for keyword in ["allOf", "anyOf", "oneOf"] {
+            let branches = schema
+                .get(keyword)
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len);
+            (0..branches).for_each(|nth| add(format!("{keyword}/{nth}")));
+        }
+        for keyword in ["if", "then", "else", "not"] {
+            if schema.contains_key(keyword) {
+                add(keyword.to_owned());
+            }
+        }
+        for keyword in ["dependentSchemas", "dependencies"] {
+            if let Some(Value::Object(by_name)) = schema.get(keyword) {
+                by_name
+                    .keys()
+                    .for_each(|name| add(format!("{keyword}/{}", crate::path::escape(name))));
+            }
+        }
+        if let Some(Value::String(reference)) = schema.get("$ref") {
+            found.extend(self.resolve(spot.document, reference));
+        }
+        found
+    }
+
     /// The documents that `start` refers to, itself included, in the order of their paths.
     pub(crate) fn reached_from(&self, start: usize) -> Vec<usize> {
         let mut reached = vec![start];
@@ -142,6 +181,13 @@ impl Documents {
                         .at(&at)
                         .mend("put both in an `allOf`, or use draft 2019-09 or later"),
                 ),
+                Verdict::Known(_) if keyword.starts_with("unevaluated") && !value.is_boolean() => {
+                    diagnostics.push(
+                        Diagnostic::new("schema-keyword-refused", format!("`{keyword}` with a schema is not for schemas here"))
+                            .at(&at)
+                            .mend("write true or false: to which fields a schema would apply depends on the data"),
+                    );
+                }
                 Verdict::Known(Holds::Plain) => self.check_plain(document, pointer, keyword, value, &at, diagnostics),
                 Verdict::Known(holds) => keywords::inner(holds, value, &below, &mut |pointer, inner| {
                     self.check_schema(document, &pointer, inner, diagnostics);

@@ -1,7 +1,7 @@
 //! Finding the place of a JSON pointer in the text of a document that is known to be JSON, and keys written twice.
 
 use crate::path::escape;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How deep a schema document may nest.
 const MAX_DEPTH: usize = 64;
@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 64;
 /// Where each value begins and ends, by JSON pointer, and the pointers of keys that were written twice.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    values: Vec<(String, usize, usize)>,
+    values: HashMap<String, (usize, usize)>,
     pub(crate) repeated: Vec<(String, usize, usize)>,
     pub(crate) too_deep: bool,
 }
@@ -19,7 +19,7 @@ impl Places {
     pub(crate) fn find(&self, pointer: &str) -> (usize, usize) {
         let mut pointer = pointer;
         loop {
-            if let Some((_, start, end)) = self.values.iter().find(|(at, _, _)| at == pointer) {
+            if let Some((start, end)) = self.values.get(pointer) {
                 return (*start, *end);
             }
             match pointer.rfind('/') {
@@ -86,7 +86,7 @@ impl Scan<'_> {
         }
         self.places
             .values
-            .push((pointer.clone(), start, end.unwrap_or(self.at)));
+            .insert(pointer.clone(), (start, end.unwrap_or(self.at)));
     }
 
     fn entries(&mut self, pointer: &mut String, depth: usize) {

@@ -4,6 +4,7 @@
 //! is refused, so that a schema never seems to say more than is checked.
 
 pub(crate) mod check;
+mod cost;
 mod document;
 pub(crate) mod documents;
 mod json_text;

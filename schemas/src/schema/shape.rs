@@ -3,8 +3,9 @@
 //! Only `properties` and `items` (with `prefixItems`) declare. They are gathered over `$ref`, `allOf`, `anyOf`,
 //! `oneOf`, `if`/`then`/`else` and dependencies, so a name is declared when any of them has it, and personal when any
 //! of them, or anything above it, marks it. Names that only `patternProperties` or `additionalProperties` allow are
-//! not declared.
+//! not declared; what these say of declared names counts, and so does `contains` for declared items.
 
+use super::check;
 use super::documents::{Documents, Spot};
 use super::keywords::PERSONAL;
 use crate::path::{Path, Step};
@@ -149,9 +150,24 @@ impl Build<'_> {
                 }
             }
             for keyword in ["items", "additionalItems"] {
-                if schema.get(keyword).is_some_and(Value::is_object) {
+                let rest = keyword == "items" || schema.get("items").is_some_and(Value::is_array);
+                if rest && schema.get(keyword).is_some_and(Value::is_object) {
                     items.insert(below(keyword.to_owned()));
                 }
+            }
+        }
+        self.apply_to_named(spots, &mut fields);
+        for spot in self.together(spots) {
+            let contains = Spot {
+                document: spot.document,
+                pointer: format!("{}/contains", spot.pointer),
+            };
+            if !(prefix.is_empty() && items.is_empty())
+                && self.documents.schema(&contains).is_some()
+            {
+                prefix.iter_mut().chain([&mut items]).for_each(|at| {
+                    at.insert(contains.clone());
+                });
             }
         }
         place.open_array = says_array && prefix.is_empty() && items.is_empty();
@@ -168,43 +184,64 @@ impl Build<'_> {
         place
     }
 
+    /// Adds, to fields that are declared, what `patternProperties` and `additionalProperties` say of them: marks count
+    /// however a schema comes to apply.
+    fn apply_to_named(
+        &self,
+        spots: &BTreeSet<Spot>,
+        fields: &mut BTreeMap<String, BTreeSet<Spot>>,
+    ) {
+        for spot in self.together(spots) {
+            let Some(Value::Object(schema)) = self.documents.schema(&spot) else {
+                continue;
+            };
+            let below = |rest: String| Spot {
+                document: spot.document,
+                pointer: format!("{}/{rest}", spot.pointer),
+            };
+            let own = schema.get("properties").and_then(Value::as_object);
+            let patterns = schema.get("patternProperties").and_then(Value::as_object);
+            let patterns: Vec<_> = patterns
+                .into_iter()
+                .flat_map(Map::keys)
+                .map(|pattern| (pattern, check::pattern(pattern)))
+                .collect();
+            let additional = schema
+                .get("additionalProperties")
+                .is_some_and(Value::is_object);
+            for (name, at) in fields.iter_mut() {
+                let mut named = own.is_some_and(|own| own.contains_key(name));
+                for (pattern, matches) in &patterns {
+                    if matches
+                        .as_ref()
+                        .is_none_or(|matches| matches.is_valid(&Value::String(name.clone())))
+                    {
+                        at.insert(below(format!(
+                            "patternProperties/{}",
+                            crate::path::escape(pattern)
+                        )));
+                        named = true;
+                    }
+                }
+                if additional && !named {
+                    at.insert(below("additionalProperties".to_owned()));
+                }
+            }
+        }
+    }
+
     /// The given schemas and all that speak of the same place.
     fn together(&self, spots: &BTreeSet<Spot>) -> BTreeSet<Spot> {
         let mut all = spots.clone();
         let mut queue: Vec<Spot> = spots.iter().cloned().collect();
         while let Some(spot) = queue.pop() {
-            let Some(Value::Object(schema)) = self.documents.schema(&spot) else {
-                continue;
-            };
-            let mut found = Vec::new();
-            let mut add = |rest: String| {
-                found.push(Spot {
-                    document: spot.document,
-                    pointer: format!("{}/{rest}", spot.pointer),
-                });
-            };
-            for keyword in ["allOf", "anyOf", "oneOf"] {
-                let branches = schema
-                    .get(keyword)
-                    .and_then(Value::as_array)
-                    .map_or(0, Vec::len);
-                (0..branches).for_each(|nth| add(format!("{keyword}/{nth}")));
-            }
-            for keyword in ["if", "then", "else"] {
-                if schema.contains_key(keyword) {
-                    add(keyword.to_owned());
-                }
-            }
-            for keyword in ["dependentSchemas", "dependencies"] {
-                if let Some(Value::Object(by_name)) = schema.get(keyword) {
-                    by_name
-                        .keys()
-                        .for_each(|name| add(format!("{keyword}/{}", crate::path::escape(name))));
-                }
-            }
-            if let Some(Value::String(reference)) = schema.get("$ref") {
-                found.extend(self.documents.resolve(spot.document, reference));
-            }
+            // What `not` speaks of is what the data is not.
+            let not = format!("{}/not", spot.pointer);
+            let found = self
+                .documents
+                .at_same_place(&spot)
+                .into_iter()
+                .filter(|next| next.pointer != not);
             queue.extend(found.into_iter().filter(|spot| all.insert(spot.clone())));
         }
         all

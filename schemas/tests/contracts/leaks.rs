@@ -288,3 +288,32 @@ fn reasons_never_repeat_a_value() {
         "{told}"
     );
 }
+
+#[test]
+fn a_mark_counts_however_its_schema_comes_to_apply() {
+    let secret = json!({"$ref": "#/$defs/secret"});
+    for extra in [
+        json!({"patternProperties": {"^no": secret}}),
+        json!({"allOf": [{"patternProperties": {"te$": {"x-personal": true}}}]}),
+        json!({"allOf": [{"additionalProperties": secret}]}),
+        json!({"anyOf": [{"properties": {"note": secret}}, {}]}),
+        json!({"if": {"properties": {"total": {}}}, "then": {"properties": {"note": secret}}}),
+        json!({"dependentSchemas": {"total": {"properties": {"note": secret}}}}),
+        json!({"x-personal": ".customerId"}),
+    ] {
+        let mut schema = Fixture::private_schema();
+        schema["$defs"]["secret"] = json!({"x-personal": true});
+        for (keyword, value) in extra.as_object().unwrap() {
+            schema[keyword] = value.clone();
+        }
+        let fixture = Fixture::shop().with_data("{ x: .note }");
+        assert!(fixture.load().is_ok());
+        fixture.private("order/OrderPlaced", &schema);
+        assert!(fixture.codes().contains(&"personal"), "{extra}");
+    }
+    let mut schema = Fixture::private_schema();
+    schema["properties"]["tags"]["contains"] = json!({"x-personal": true});
+    let fixture = Fixture::shop().with_data("{ x: { jq: '.tags[0]' } }");
+    fixture.private("order/OrderPlaced", &schema);
+    assert_eq!(fixture.codes(), ["personal"]);
+}

@@ -295,3 +295,26 @@ fn a_reason_never_repeats_a_value() {
         "{told}"
     );
 }
+
+#[test]
+fn schemas_that_would_not_end_or_double_at_every_step_are_refused() {
+    for schema in [
+        json!({"$ref": "#"}),
+        json!({"allOf": [{"$ref": "#"}]}),
+        json!({"properties": {"a": {"not": {"$ref": "#/properties/a"}}}}),
+        json!({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"if": {"$ref": "#/$defs/a"}}}}),
+    ] {
+        assert_eq!(codes(&schema), ["schema-cost"], "{schema}");
+    }
+    let mut doubling = json!({"d40": {"type": "string"}});
+    for nth in 0..40 {
+        let next = json!({"$ref": format!("#/$defs/d{}", nth + 1)});
+        doubling[format!("d{nth}")] = json!({"allOf": [next, next]});
+    }
+    assert_eq!(codes(&json!({"$defs": doubling})), ["schema-cost"]);
+    let none: [&str; 0] = [];
+    assert_eq!(
+        codes(&json!({"properties": {"child": {"$ref": "#"}}, "items": {"$ref": "#"}})),
+        none
+    );
+}
