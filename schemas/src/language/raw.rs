@@ -2,7 +2,7 @@
 
 use super::fields::{self, Fields, Later};
 use super::yaml::{Kind, Node};
-use super::{leaf, outlet};
+use super::{LATER, leaf, outlet};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::{At, Span};
 use serde_json::Value;
@@ -123,28 +123,6 @@ const CONTRACT: &[&str] = &[
     "outlets",
 ];
 const DEFAULTS: &[&str] = &["horizon", "status", "team", "start", "outlets"];
-const LATER: &[Later] = &[
-    Later {
-        key: "datapoints",
-        mend: "take it out: transient measurements cannot be published by contract yet",
-    },
-    Later {
-        key: "subject",
-        mend: "take it out: a contract cannot set `subject` yet",
-    },
-    Later {
-        key: "time",
-        mend: "take it out: `time` is the private event's own",
-    },
-    Later {
-        key: "attributes",
-        mend: "take it out: a contract cannot add attributes yet",
-    },
-    Later {
-        key: "waivers",
-        mend: "take it out: there is nothing to waive yet",
-    },
-];
 
 /// Reads a contract.
 pub(crate) fn contract(node: &Node, diagnostics: &mut Diagnostics) -> Option<Contract> {

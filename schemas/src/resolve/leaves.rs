@@ -108,21 +108,7 @@ fn leaf(
             context,
             diagnostics,
         )?)),
-        RawLeaf::Each { over, data } => {
-            let (path, list) = open_path(over, private, context, diagnostics)?;
-            let mut items = path.clone();
-            items.0.push(Step::Each);
-            let item = declared_at(private, &items, &over.span, context.event, diagnostics)?;
-            if item.personal && !list.personal {
-                diagnostics.push(personal(&items, context).at(&over.span));
-                return None;
-            }
-            let there = public.and_then(|public| public.find(&Path(vec![Step::Each])).ok());
-            Some(Leaf::Each {
-                path,
-                mapping: mapping(&all(data), &item, there.as_ref(), context, diagnostics)?,
-            })
-        }
+        RawLeaf::Each { over, data } => each(over, data, private, public, context, diagnostics),
         RawLeaf::PublicId {
             event_type,
             of,
@@ -151,6 +137,29 @@ fn leaf(
             })
         }
     }
+}
+
+fn each(
+    over: &At<String>,
+    data: &Data,
+    private: &Declared,
+    public: Option<&Declared>,
+    context: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Leaf> {
+    let (path, list) = open_path(over, private, context, diagnostics)?;
+    let mut items = path.clone();
+    items.0.push(Step::Each);
+    let item = declared_at(private, &items, &over.span, context.event, diagnostics)?;
+    if item.personal && !list.personal {
+        diagnostics.push(personal(&items, context).at(&over.span));
+        return None;
+    }
+    let there = public.and_then(|public| public.find(&Path(vec![Step::Each])).ok());
+    Some(Leaf::Each {
+        path,
+        mapping: mapping(&all(data), &item, there.as_ref(), context, diagnostics)?,
+    })
 }
 
 fn all(data: &Data) -> Vec<&(At<String>, At<RawLeaf>)> {

@@ -78,14 +78,7 @@ impl<'a> Resolver<'a> {
             .category
             .as_ref()
             .filter(|category| self.check_category(category, diagnostics));
-        let start = raw.shared.start.as_ref().or(defaults.start.as_ref());
-        if !raw.shared.says_start && !defaults.says_start {
-            diagnostics.push(
-                crate::language::fields::missing("a contract", "start", &raw.span)
-                    .known(["beginning", "now"], "")
-                    .mend("`start: beginning` to publish what has already happened too, `start: now` for what is to come"),
-            );
-        }
+        let start = start(raw, defaults, diagnostics);
         let mut frame = Frame {
             category,
             source,
@@ -120,11 +113,7 @@ impl<'a> Resolver<'a> {
             version,
             source: frame.source?,
             status: status(raw.shared.status.as_ref().or(defaults.status.as_ref())),
-            start: if start?.value == "now" {
-                Start::Now
-            } else {
-                Start::Beginning
-            },
+            start: start?,
             category: category?.value.clone(),
             outlets,
             key: key?,
@@ -276,6 +265,27 @@ impl<'a> Resolver<'a> {
             pseudonym: raw.pseudonym,
         })
     }
+}
+
+/// Where the contract begins; reports that nothing says so.
+fn start(
+    raw: &raw::Contract,
+    defaults: &raw::Shared,
+    diagnostics: &mut Diagnostics,
+) -> Option<Start> {
+    if !raw.shared.says_start && !defaults.says_start {
+        diagnostics.push(
+            crate::language::fields::missing("a contract", "start", &raw.span)
+                .known(["beginning", "now"], "")
+                .mend("`start: beginning` to publish what has already happened too, `start: now` for what is to come"),
+        );
+    }
+    let word = raw.shared.start.as_ref().or(defaults.start.as_ref())?;
+    Some(if word.value == "now" {
+        Start::Now
+    } else {
+        Start::Beginning
+    })
 }
 
 fn status(word: Option<&At<&'static str>>) -> Status {

@@ -5,6 +5,7 @@ use crate::crossing::{PublicType, Way};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::language::{fields, raw};
 use crate::schema::shape::Declared;
+use crate::source::At;
 use crate::version;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -107,21 +108,7 @@ impl Resolver<'_> {
             );
             return Resolved::default();
         };
-        let file = schema.value.trim_end_matches(".json");
-        if let (Some(own), Some(of_file)) = (
-            version::suffix(&raw.event_type.value),
-            version::suffix(file),
-        ) && own != of_file
-        {
-            diagnostics.push(
-                Diagnostic::new(
-                    "type-version",
-                    format!("the type is of version {own} and its schema of version {of_file}"),
-                )
-                .at(&schema.span)
-                .mend("a type and its schema carry the same version"),
-            );
-        }
+        check_suffix(&raw.event_type, schema, diagnostics);
         frame.documents.insert(document);
         let declared = self.shape(document, diagnostics);
         let public = self.finished(raw, document, declared.as_ref(), frame);
@@ -226,5 +213,22 @@ impl Resolver<'_> {
             when,
             mapping,
         })
+    }
+}
+
+/// A type and its schema that both carry a version carry the same.
+fn check_suffix(event_type: &At<String>, schema: &At<String>, diagnostics: &mut Diagnostics) {
+    let file = schema.value.trim_end_matches(".json");
+    if let (Some(own), Some(of_file)) = (version::suffix(&event_type.value), version::suffix(file))
+        && own != of_file
+    {
+        diagnostics.push(
+            Diagnostic::new(
+                "type-version",
+                format!("the type is of version {own} and its schema of version {of_file}"),
+            )
+            .at(&schema.span)
+            .mend("a type and its schema carry the same version"),
+        );
     }
 }

@@ -3,7 +3,7 @@
 //! A keyword that a draft does not have is refused, and so is one that would be read and not checked.
 
 use jsonschema::Draft;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What a keyword's value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,5 +233,14 @@ pub(crate) fn inner<'v>(
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a schema allows a type by name.
+pub(crate) fn says_type(schema: &Map<String, Value>, name: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(one)) => one == name,
+        Some(Value::Array(several)) => several.iter().any(|one| one == name),
+        _ => false,
     }
 }

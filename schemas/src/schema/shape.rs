@@ -7,7 +7,7 @@
 
 use super::check;
 use super::documents::{Documents, Spot};
-use super::keywords::PERSONAL;
+use super::keywords::{PERSONAL, says_type};
 use crate::path::{Path, Step};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -245,14 +245,6 @@ impl Build<'_> {
             queue.extend(found.into_iter().filter(|spot| all.insert(spot.clone())));
         }
         all
-    }
-}
-
-fn says_type(schema: &Map<String, Value>, name: &str) -> bool {
-    match schema.get("type") {
-        Some(Value::String(one)) => one == name,
-        Some(Value::Array(several)) => several.iter().any(|one| one == name),
-        _ => false,
     }
 }
 
