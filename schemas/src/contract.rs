@@ -1,0 +1,136 @@
+//! A contract that passed every check.
+
+use crate::crossing::{self, Key, Outcome, PrivateEvent, Way};
+use crate::ids::IdSecret;
+use crate::outlet::OutletSpec;
+use crate::version::Version;
+use std::collections::HashMap;
+
+/// Where a new contract begins in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// At the first event of its category.
+    Beginning,
+    /// At the head of the log when the contract is first seen.
+    Now,
+}
+
+/// Where a contract stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Being written: checked, crosses nothing.
+    Draft,
+    /// In use.
+    Active,
+    /// In use, and to be left by its consumers.
+    Deprecated,
+    /// Crosses nothing any more.
+    Retired,
+}
+
+impl Status {
+    /// Whether events cross.
+    pub fn crosses(self) -> bool {
+        matches!(self, Self::Active | Self::Deprecated)
+    }
+}
+
+/// A contract that passed every check.
+#[derive(Debug)]
+pub struct Contract {
+    pub(crate) name: String,
+    pub(crate) version: Version,
+    pub(crate) version_text: String,
+    pub(crate) public_stream: String,
+    pub(crate) status: Status,
+    pub(crate) start: Start,
+    pub(crate) category: String,
+    pub(crate) source: String,
+    pub(crate) fingerprint: String,
+    pub(crate) outlets: Vec<OutletSpec>,
+    pub(crate) key: Key,
+    pub(crate) ways: HashMap<String, Vec<Way>>,
+}
+
+impl Contract {
+    /// The name, such as `bank.accounts`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The semantic version, such as `1.3.0`.
+    pub fn version(&self) -> &str {
+        &self.version_text
+    }
+
+    /// The major version.
+    pub fn major(&self) -> u64 {
+        self.version.major.into()
+    }
+
+    /// The public stream, such as `bank.accounts.v1`.
+    pub fn public_stream(&self) -> String {
+        self.public_stream.clone()
+    }
+
+    /// The CloudEvents source of its public events.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What order is kept by, in one canonical writing: `.accountId`, or `{ pseudonym: .accountId }`.
+    pub fn key_text(&self) -> String {
+        match self.key.pseudonym {
+            false => self.key.path.to_string(),
+            true => format!("{{ pseudonym: {} }}", self.key.path),
+        }
+    }
+
+    /// Where the contract stands in its life.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// A SHA-256 digest of the contract, the defaults and the schemas it uses, in lower-case hexadecimal. Layout and
+    /// comments do not bear on it.
+    pub fn fingerprint(&self) -> String {
+        self.fingerprint.clone()
+    }
+
+    /// Where it begins when it is new.
+    pub fn start(&self) -> Start {
+        self.start
+    }
+
+    /// The category whose streams it reads.
+    pub fn category(&self) -> &str {
+        &self.category
+    }
+
+    /// The private event types that it speaks of, in no order.
+    pub fn event_types(&self) -> impl Iterator<Item = &str> {
+        self.ways.keys().map(String::as_str)
+    }
+
+    /// Whether [`Contract::cross`] could say anything but unmatched.
+    pub fn matches(&self, category: &str, event_type: &str) -> bool {
+        self.status.crosses() && self.category == category && self.ways.contains_key(event_type)
+    }
+
+    /// Where its public events are sent.
+    pub fn outlets(&self) -> &[OutletSpec] {
+        &self.outlets
+    }
+
+    /// What this contract makes of one private event. The same event gives the same outcome, always.
+    pub fn cross(&self, event: &PrivateEvent<'_>, secret: &IdSecret) -> Outcome {
+        if !self.status.crosses() || self.category != event.category {
+            return Outcome::Unmatched;
+        }
+        match self.ways.get(event.event_type) {
+            Some(ways) => crossing::cross(ways, &self.key, &self.public_stream, event, secret),
+            None => Outcome::Unmatched,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The public types of a contract: their schemas, and the ways by which private events become them.
+
+use super::{Frame, Resolver, leaves, names};
+use crate::crossing::{PublicType, Way};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::language::{fields, raw};
+use crate::schema::shape::Declared;
+use crate::source::At;
+use crate::version;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// What is known of a public type.
+#[derive(Default)]
+struct Resolved {
+    public: Option<Arc<PublicType>>,
+    declared: Option<Declared>,
+    required: Vec<String>,
+}
+
+impl Resolver<'_> {
+    /// Checks the public types.
+    pub(super) fn ways(
+        &mut self,
+        raw: &raw::Contract,
+        frame: &mut Frame<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<HashMap<String, Vec<Way>>> {
+        let mut ways: HashMap<String, Vec<Way>> = HashMap::new();
+        let mut closed: HashSet<&str> = HashSet::new();
+        let mut named: HashSet<&str> = HashSet::new();
+        if raw.types.is_empty() {
+            diagnostics.push(fields::missing("`types`", "a public type", &raw.span));
+        }
+        for public in &raw.types {
+            names::public_type(&public.event_type, diagnostics);
+            if let Some(name) = public
+                .name
+                .as_ref()
+                .filter(|name| names::name(name, diagnostics))
+                && !named.insert(&name.value)
+            {
+                diagnostics.push(
+                    Diagnostic::new(
+                        "name-taken",
+                        format!("another public type is called `{}` too", name.value),
+                    )
+                    .at(&name.span)
+                    .mend("give each public type a name of its own: topics tell them apart by it"),
+                );
+            }
+            let resolved = self.public_type(public, frame, diagnostics);
+            for from in &public.from {
+                if closed.contains(from.event.value.as_str()) {
+                    diagnostics.push(
+                        Diagnostic::new("unreachable", format!("`{}` has been taken by an entry above", from.event.value))
+                            .at(&from.event.span)
+                            .mend("give the entry above a `when`: the first whose condition holds is taken"),
+                    );
+                }
+                if from.when.is_none() {
+                    closed.insert(&from.event.value);
+                }
+                let way = self.way(public, from, &resolved, frame, diagnostics);
+                if let Some(way) = way {
+                    ways.entry(from.event.value.clone()).or_default().push(way);
+                }
+            }
+        }
+        Some(ways)
+    }
+
+    /// Looks up the public schema. What it declares may be known when it cannot be compiled.
+    fn public_type(
+        &mut self,
+        raw: &raw::PublicType,
+        frame: &mut Frame<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Resolved {
+        let Some(schema) = &raw.schema else {
+            return Resolved::default();
+        };
+        if !schema.value.starts_with("public/") {
+            diagnostics.push(
+                Diagnostic::new("schema-place", "a public schema stands under public/")
+                    .at(&schema.span)
+                    .known(self.world.documents.paths().filter(|path| path.starts_with("public/")), &schema.value)
+                    .mend("write the path below the schemas folder, such as public/bank.accounts/opened.v1.json"),
+            );
+            return Resolved::default();
+        }
+        let Some(document) = self.world.documents.at_path(&schema.value) else {
+            diagnostics.push(
+                Diagnostic::new(
+                    "unknown-schema",
+                    format!("there is no schema {}", schema.value),
+                )
+                .at(&schema.span)
+                .known(
+                    self.world
+                        .documents
+                        .paths()
+                        .filter(|path| path.starts_with("public/")),
+                    &schema.value,
+                )
+                .mend("write the file, or the path of another, below the schemas folder"),
+            );
+            return Resolved::default();
+        };
+        check_suffix(&raw.event_type, schema, diagnostics);
+        frame.documents.insert(document);
+        let declared = self.shape(document, diagnostics);
+        let public = self.finished(raw, document, declared.as_ref(), frame);
+        let required = self
+            .world
+            .documents
+            .get(document)
+            .value
+            .get("required")
+            .and_then(Value::as_array);
+        let required = required
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        Resolved {
+            public,
+            declared,
+            required,
+        }
+    }
+
+    fn finished(
+        &self,
+        raw: &raw::PublicType,
+        document: usize,
+        declared: Option<&Declared>,
+        frame: &Frame<'_>,
+    ) -> Option<Arc<PublicType>> {
+        let dataschema = self.world.documents.get(document).id.as_deref();
+        Some(Arc::new(PublicType::new(
+            raw.event_type.value.clone(),
+            raw.name.as_ref()?.value.clone(),
+            frame.source.as_ref()?,
+            dataschema,
+            Arc::clone(self.world.validators.get(&document)?),
+            declared?.clone(),
+        )))
+    }
+
+    fn way(
+        &mut self,
+        public: &raw::PublicType,
+        from: &raw::From,
+        resolved: &Resolved,
+        frame: &mut Frame<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Way> {
+        let (document, private) = self.private(&from.event, frame, diagnostics)?;
+        frame.documents.insert(document);
+        let context = leaves::Context {
+            event: &from.event.value,
+            public_types: &frame.public_types,
+        };
+        let when = match &from.when {
+            Some(when) => Some(leaves::computed(when, &private, &context, diagnostics)?),
+            None => None,
+        };
+        if public.data.is_none() && from.data.is_none() {
+            diagnostics.push(
+                fields::missing("the public type", "data", &public.event_type.span)
+                    .mend("name each field that crosses; `data: {}` for an event without any"),
+            );
+            return None;
+        }
+        // What an entry says itself comes before what is shared.
+        let own = from.data.iter().flatten();
+        let shared = public.data.iter().flatten().filter(|(name, _)| {
+            !from
+                .data
+                .iter()
+                .flatten()
+                .any(|(own, _)| own.value == name.value)
+        });
+        let fields: Vec<_> = shared.chain(own).collect();
+        if resolved.declared.is_some() {
+            for name in resolved
+                .required
+                .iter()
+                .filter(|name| !fields.iter().any(|(own, _)| own.value == **name))
+            {
+                diagnostics.push(
+                    Diagnostic::new(
+                        "required-unmapped",
+                        format!("the public schema requires `{name}` and nothing is mapped to it"),
+                    )
+                    .at(&from.event.span)
+                    .mend("map it, or do not require it"),
+                );
+            }
+        }
+        let mapping = leaves::mapping(
+            &fields,
+            &private,
+            resolved.declared.as_ref(),
+            &context,
+            diagnostics,
+        )?;
+        Some(Way {
+            public: Arc::clone(resolved.public.as_ref()?),
+            when,
+            mapping,
+        })
+    }
+}
+
+/// A type and its schema that both carry a version carry the same.
+fn check_suffix(event_type: &At<String>, schema: &At<String>, diagnostics: &mut Diagnostics) {
+    let file = schema.value.trim_end_matches(".json");
+    if let (Some(own), Some(of_file)) = (version::suffix(&event_type.value), version::suffix(file))
+        && own != of_file
+    {
+        diagnostics.push(
+            Diagnostic::new(
+                "type-version",
+                format!("the type is of version {own} and its schema of version {of_file}"),
+            )
+            .at(&schema.span)
+            .mend("a type and its schema carry the same version"),
+        );
+    }
+}

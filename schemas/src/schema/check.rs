@@ -1,0 +1,168 @@
+//! Compiling schemas, and checking data against them.
+//!
+//! Patterns run on the linear-time engine with a size limit, formats are asserted, nothing is fetched. A reason never
+//! repeats a value of the data.
+
+use super::documents::Documents;
+use crate::crossing::Violation;
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{Draft, PatternOptions, Registry, Retrieve, Uri, ValidationError, Validator};
+use serde_json::Value;
+
+/// The size of a compiled pattern.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
+/// The cache of a pattern while it runs.
+const MAX_PATTERN_CACHE_BYTES: usize = 1 << 20;
+/// How many violations of one document are told.
+pub(crate) const MAX_VIOLATIONS: usize = 20;
+
+/// Compiles every document; reports those that cannot be.
+///
+/// Must only be called with documents that passed [`Documents::load`] without a diagnostic.
+pub(crate) fn compile(
+    documents: &Documents,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(usize, Validator)> {
+    // References may name a document by its path and by its `$id`.
+    let pairs = documents.iter().flat_map(|document| {
+        let by_id =
+            (document.id.is_some()).then(|| (document.base.clone(), document.value.clone()));
+        [(document.file_uri(), document.value.clone())]
+            .into_iter()
+            .chain(by_id)
+    });
+    let registry = Registry::new()
+        .draft(Draft::Draft202012)
+        .retriever(Refuse)
+        .extend(pairs)
+        .and_then(jsonschema::RegistryBuilder::prepare);
+    let registry = match registry {
+        Ok(registry) => registry,
+        Err(error) => {
+            diagnostics.push(Diagnostic::new(
+                "schema",
+                format!("the schemas do not fit together: {error}"),
+            ));
+            return Vec::new();
+        }
+    };
+    let mut compiled = Vec::new();
+    for (nth, document) in documents.iter().enumerate() {
+        let built = jsonschema::options()
+            .with_registry(&registry)
+            .with_base_uri(document.base.clone())
+            .with_draft(document.draft)
+            .with_retriever(Refuse)
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(false)
+            .with_pattern_options(
+                PatternOptions::regex()
+                    .size_limit(MAX_PATTERN_BYTES)
+                    .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
+            )
+            .build(&document.value);
+        match built {
+            Ok(validator) => compiled.push((nth, validator)),
+            Err(error) => {
+                let reason = reason(&error);
+                diagnostics.push(
+                    Diagnostic::new("schema", format!("not a schema of its draft: {reason}"))
+                        .at(&document.span(error.instance_path().as_str())),
+                );
+            }
+        }
+    }
+    compiled
+}
+
+/// Whether a name matches a pattern, as a schema; none when the pattern is none.
+pub(super) fn pattern(pattern: &str) -> Option<Validator> {
+    jsonschema::options()
+        .with_pattern_options(
+            PatternOptions::regex()
+                .size_limit(MAX_PATTERN_BYTES)
+                .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
+        )
+        .build(&serde_json::json!({ "pattern": pattern }))
+        .ok()
+}
+
+/// What a schema says against the data: nothing, or at most [`MAX_VIOLATIONS`].
+pub(crate) fn violations(validator: &Validator, data: &Value) -> Vec<Violation> {
+    if validator.is_valid(data) {
+        return Vec::new();
+    }
+    let mut violations: Vec<Violation> = Vec::new();
+    for error in validator.iter_errors(data) {
+        let violation = Violation {
+            pointer: error.instance_path().as_str().to_owned(),
+            reason: reason(&error),
+        };
+        if !violations.contains(&violation) {
+            violations.push(violation);
+        }
+        if violations.len() >= MAX_VIOLATIONS {
+            break;
+        }
+    }
+    violations
+}
+
+/// Why, without any value of the data.
+fn reason(error: &ValidationError<'_>) -> String {
+    use ValidationErrorKind as Kind;
+    match error.kind() {
+        Kind::Type {
+            kind: TypeKind::Single(kind),
+        } => format!("must be {kind}"),
+        Kind::Type {
+            kind: TypeKind::Multiple(kinds),
+        } => {
+            let kinds: Vec<String> = kinds.iter().map(|kind| kind.to_string()).collect();
+            format!("must be {}", kinds.join(" or "))
+        }
+        Kind::Required { property } => format!("{property} is required"),
+        Kind::AdditionalProperties { .. } | Kind::UnevaluatedProperties { .. } => {
+            "has a property that the schema does not allow".to_owned()
+        }
+        Kind::AdditionalItems { .. } | Kind::UnevaluatedItems { .. } => {
+            "has an item that the schema does not allow".to_owned()
+        }
+        Kind::Enum { options } => format!("must be one of {options}"),
+        Kind::Constant { expected_value } => format!("must be {expected_value}"),
+        Kind::Minimum { limit } => format!("must be at least {limit}"),
+        Kind::Maximum { limit } => format!("must be at most {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
+        Kind::MinLength { limit } => format!("must have at least {limit} characters"),
+        Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        Kind::MinItems { limit } => format!("must have at least {limit} items"),
+        Kind::MaxItems { limit } => format!("must have at most {limit} items"),
+        Kind::MinProperties { limit } => format!("must have at least {limit} properties"),
+        Kind::MaxProperties { limit } => format!("must have at most {limit} properties"),
+        Kind::Pattern { pattern } => format!("must match the pattern {pattern}"),
+        Kind::Format { format } => format!("must be a {format}"),
+        Kind::UniqueItems => "must not have the same item twice".to_owned(),
+        Kind::FalseSchema => "is not allowed here".to_owned(),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            format!("fits none of the schemas of `{}`", error.kind().keyword())
+        }
+        Kind::OneOfMultipleValid { .. } => "fits more than one schema of `oneOf`".to_owned(),
+        Kind::Referencing(error) => format!("a reference leads nowhere: {error}"),
+        other => format!("breaks `{}`", other.keyword()),
+    }
+}
+
+/// Fetches nothing.
+struct Refuse;
+
+impl Retrieve for Refuse {
+    fn retrieve(
+        &self,
+        uri: &Uri<String>,
+    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err(format!("{uri} is not in the schemas folder").into())
+    }
+}

@@ -1,0 +1,12 @@
+//! JSON Schemas: what is read, what is allowed in them, what they declare, and checking data against them.
+//!
+//! Nothing is fetched: every reference must lead to a document of the schemas folder. A keyword that would be skipped
+//! is refused, so that a schema never seems to say more than is checked.
+
+pub(crate) mod check;
+mod cost;
+mod document;
+pub(crate) mod documents;
+mod json_text;
+mod keywords;
+pub(crate) mod shape;

@@ -1,0 +1,341 @@
+//! Topic and routing key templates.
+//!
+//! A value cannot break out of its segment: of a key every byte but letters, digits, `-`, `_` and `~` (and `.` in a topic)
+//! is percent-encoded. What the template itself contributes is checked once, when the contract is loaded.
+
+use std::fmt::Write;
+
+/// The length of a topic, in bytes.
+const MAX_TOPIC_BYTES: usize = 1024;
+/// The length of a routing key, in bytes (AMQP 0-9-1's short string).
+const MAX_ROUTING_KEY_BYTES: usize = 255;
+
+/// The placeholders.
+pub(crate) const PLACEHOLDERS: [&str; 5] = ["contract", "major", "name", "type", "key"];
+
+/// What a template's placeholders stand for.
+#[derive(Debug, Clone, Copy)]
+pub struct TemplateValues<'a> {
+    /// `{contract}`
+    pub contract: &'a str,
+    /// `{major}`
+    pub major: u64,
+    /// `{name}`
+    pub name: &'a str,
+    /// `{type}`
+    pub event_type: &'a str,
+    /// `{key}`
+    pub key: &'a str,
+}
+
+/// A rendered text that its protocol does not allow. Trying again does not help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateError(String);
+
+/// What a template is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Topic,
+    RoutingKey,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placeholder {
+    Contract,
+    Major,
+    Name,
+    Type,
+    Key,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Value(Placeholder),
+}
+
+/// A checked template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    pieces: Vec<Piece>,
+    of: Use,
+}
+
+/// What is wrong with a template: where in it, in bytes, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) at: usize,
+    pub(crate) len: usize,
+    pub(crate) message: String,
+    pub(crate) mend: &'static str,
+    pub(crate) placeholder: Option<String>,
+}
+
+impl Template {
+    /// Reads and checks a template.
+    pub(crate) fn parse(source: &str, of: Use) -> Result<Self, Fault> {
+        let pieces = pieces(source)?;
+        let template = Self {
+            source: source.to_owned(),
+            pieces,
+            of,
+        };
+        template.check()?;
+        Ok(template)
+    }
+
+    /// The template as the contract has it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Fills in the values; each is encoded so that it cannot break out of its segment.
+    ///
+    /// # Errors
+    /// If a value is empty or the result is longer than the protocol allows: 1,024 bytes for a topic, 255 for a routing key.
+    pub fn render(&self, values: &TemplateValues<'_>) -> Result<String, TemplateError> {
+        let mut text = String::with_capacity(self.source.len() + 32);
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => text.push_str(literal),
+                Piece::Value(Placeholder::Major) => {
+                    let _ = write!(text, "{}", values.major);
+                }
+                Piece::Value(placeholder) => {
+                    let value = match placeholder {
+                        Placeholder::Contract => values.contract,
+                        Placeholder::Name => values.name,
+                        Placeholder::Type => values.event_type,
+                        _ => values.key,
+                    };
+                    if value.is_empty() {
+                        return Err(TemplateError(format!(
+                            "a value of the {} `{}` is empty",
+                            self.what(),
+                            self.source
+                        )));
+                    }
+                    let dots = self.of == Use::Topic || *placeholder != Placeholder::Key;
+                    encode(value, dots, &mut text);
+                }
+            }
+        }
+        let most = self.max_bytes();
+        if text.len() > most {
+            return Err(TemplateError(format!(
+                "the {} of `{}` has {} bytes; {most} are allowed",
+                self.what(),
+                self.source,
+                text.len()
+            )));
+        }
+        Ok(text)
+    }
+
+    fn what(&self) -> &'static str {
+        match self.of {
+            Use::Topic => "topic",
+            Use::RoutingKey => "routing key",
+        }
+    }
+
+    fn max_bytes(&self) -> usize {
+        match self.of {
+            Use::Topic => MAX_TOPIC_BYTES,
+            Use::RoutingKey => MAX_ROUTING_KEY_BYTES,
+        }
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let fault = |at: usize, len: usize, message: String, mend| Fault {
+            at,
+            len,
+            message,
+            mend,
+            placeholder: None,
+        };
+        let (what, source) = (self.what(), self.source.as_str());
+        if source.is_empty() || source.len() > self.max_bytes() {
+            return Err(fault(
+                0,
+                source.len(),
+                format!("a {what} has from 1 to {} bytes", self.max_bytes()),
+                "",
+            ));
+        }
+        let refused: &[char] = match self.of {
+            Use::Topic => &['+', '#'],
+            Use::RoutingKey => &['*', '#'],
+        };
+        if let Some((at, bad)) = source
+            .char_indices()
+            .find(|(_, c)| c.is_control() || refused.contains(c))
+        {
+            let message = format!("a {what} to publish to has no {bad:?}");
+            return Err(fault(
+                at,
+                bad.len_utf8(),
+                message,
+                "wildcards are for subscribers",
+            ));
+        }
+        if self.of == Use::Topic && source.starts_with('$') {
+            return Err(fault(
+                0,
+                1,
+                "a topic that begins with `$` is the broker's own".to_owned(),
+                "begin with a name",
+            ));
+        }
+        let separator = if self.of == Use::Topic { '/' } else { '.' };
+        let mut at = 0;
+        for segment in source.split(separator) {
+            if segment.is_empty() {
+                let message = format!("a segment of the {what} is empty");
+                return Err(fault(
+                    at.min(source.len().saturating_sub(1)),
+                    1,
+                    message,
+                    "name every segment",
+                ));
+            }
+            at += segment.len() + 1;
+        }
+        Ok(())
+    }
+}
+
+fn pieces(source: &str) -> Result<Vec<Piece>, Fault> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while let Some(open) = source[at..].find(['{', '}']).map(|found| at + found) {
+        let stray = |len| Fault {
+            at: open,
+            len,
+            message: "a brace that opens or closes no placeholder".to_owned(),
+            mend: "write placeholders as {key}",
+            placeholder: None,
+        };
+        if source[open..].starts_with('}') {
+            return Err(stray(1));
+        }
+        let close = source[open..]
+            .find('}')
+            .map(|found| open + found)
+            .ok_or_else(|| stray(1))?;
+        let name = &source[open + 1..close];
+        let placeholder = match name {
+            "contract" => Placeholder::Contract,
+            "major" => Placeholder::Major,
+            "name" => Placeholder::Name,
+            "type" => Placeholder::Type,
+            "key" => Placeholder::Key,
+            _ => {
+                return Err(Fault {
+                    at: open,
+                    len: close + 1 - open,
+                    message: format!("no placeholder is called `{name}`"),
+                    mend: "",
+                    placeholder: Some(name.to_owned()),
+                });
+            }
+        };
+        if open > at {
+            pieces.push(Piece::Literal(source[at..open].to_owned()));
+        }
+        pieces.push(Piece::Value(placeholder));
+        at = close + 1;
+    }
+    if at < source.len() {
+        pieces.push(Piece::Literal(source[at..].to_owned()));
+    }
+    Ok(pieces)
+}
+
+fn encode(value: &str, dots: bool, text: &mut String) {
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
+                text.push(char::from(byte))
+            }
+            b'.' if dots => text.push('.'),
+            _ => {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn values(key: &str) -> TemplateValues<'_> {
+        TemplateValues {
+            contract: "bank.accounts",
+            major: 1,
+            name: "opened",
+            event_type: "a.b.v1",
+            key,
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_break_out_of_its_segment() {
+        let topic = Template::parse("{contract}/v{major}/{key}/{name}", Use::Topic).unwrap();
+        assert_eq!(
+            topic.render(&values("5/7+#$\0é%2F")).unwrap(),
+            "bank.accounts/v1/5%2F7%2B%23%24%00%C3%A9%252F/opened"
+        );
+        let first = Template::parse("{key}/x", Use::Topic).unwrap();
+        assert_eq!(first.render(&values("$SYS")).unwrap(), "%24SYS/x");
+        let routing = Template::parse("{key}.{type}", Use::RoutingKey).unwrap();
+        assert_eq!(
+            routing.render(&values("a.b*#")).unwrap(),
+            "a%2Eb%2A%23.a.b.v1"
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_or_empty_is_refused() {
+        let topic = Template::parse("t/{key}", Use::Topic).unwrap();
+        assert!(topic.render(&values(&"k".repeat(1022))).is_ok());
+        assert!(topic.render(&values(&"k".repeat(1023))).is_err());
+        assert!(topic.render(&values("")).is_err());
+        let routing = Template::parse("{key}", Use::RoutingKey).unwrap();
+        assert!(routing.render(&values(&"k".repeat(255))).is_ok());
+        assert!(routing.render(&values(&"k".repeat(256))).is_err());
+    }
+
+    #[test]
+    fn an_illegal_template_is_refused_with_its_place() {
+        for (source, at) in [
+            ("a/+/b", 2),
+            ("a/#", 2),
+            ("$SYS/x", 0),
+            ("a//b", 2),
+            ("/a", 0),
+            ("a/", 1),
+            ("", 0),
+            ("a\0", 1),
+            ("a/{kye}", 2),
+            ("a/{key", 2),
+            ("a/key}", 5),
+        ] {
+            assert_eq!(
+                Template::parse(source, Use::Topic).unwrap_err().at,
+                at,
+                "{source:?}"
+            );
+        }
+        for source in ["a.*", "a.#", "a..b", ".a", "a.\n"] {
+            assert!(
+                Template::parse(source, Use::RoutingKey).is_err(),
+                "{source:?}"
+            );
+        }
+    }
+}

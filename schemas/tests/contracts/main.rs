@@ -1,0 +1,14 @@
+//! Contracts and schemas from folders to public events, as a platform team meets them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod bank;
+mod crossing;
+mod diagnostics;
+mod fixture;
+mod hostile;
+mod leaks;
+mod schemas;
