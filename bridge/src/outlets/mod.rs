@@ -24,14 +24,15 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub(crate) use message::{Answer, Destination, LoggedEvent, OutboundMessage};
-pub(crate) use options::{BrokerOptions, OptionsError};
+pub(crate) use options::{BrokerOptions, OptionsError, Surroundings};
 pub(crate) use session::{Session, SessionState};
 pub(crate) use window::{MAX_IN_FLIGHT_BYTES, MAX_IN_FLIGHT_MESSAGES};
 
 /// How many messages a relay can hand to a session before it waits, in messages.
 pub(crate) const HAND_OVER_MESSAGES: usize = 1_024;
 
-/// How many batches of answers wait for a relay, in batches. The in-flight bound holds for the messages in them too.
+/// How many batches of answers wait for a relay, in batches of at most about [`MAX_IN_FLIGHT_MESSAGES`] answers. While that
+/// many wait and another one is full, a session takes no messages.
 pub(crate) const ANSWER_BATCHES: usize = 16;
 
 /// How often a session looks for trouble that nothing told it of. Also how long its goodbye may take.

@@ -9,8 +9,9 @@
 use std::mem;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
-use super::{ANSWER_BATCHES, Answer, HAND_OVER_MESSAGES, OutboundMessage};
+use super::{ANSWER_BATCHES, Answer, HAND_OVER_MESSAGES, OutboundMessage, WATCH_INTERVAL};
 
 /// How many answers are gathered before they are sent while there is more to do, in answers.
 const ANSWERS_PER_BATCH: usize = 128;
@@ -91,8 +92,10 @@ pub(super) fn session() -> (Session, SessionEnds) {
 }
 
 impl SessionEnds {
-    /// Tells the relay that the session is over, and why.
-    pub(super) fn finish(self, end: End) {
+    /// Hands over the last answers, if the relay takes them soon, and tells it that the session is over and why.
+    pub(super) async fn finish(mut self, end: End) {
+        // What is not taken is published again: a repeat after a fault.
+        let _ = timeout(WATCH_INTERVAL, self.answers.send_rest()).await;
         let reason = match end {
             End::Released => "closed by its relay".to_owned(),
             End::Lost(reason) => reason,
@@ -103,8 +106,7 @@ impl SessionEnds {
 
 /// Gathers answers, so that a relay is woken once for many of them.
 ///
-/// It holds at most the answers of the session's window: a message counts as in flight until its answer is here, and the
-/// task takes no messages while [`is_full`](Self::is_full).
+/// It is bounded: the session's task takes no messages while this [is full](Self::is_full).
 #[derive(Debug)]
 pub(super) struct AnswerSender {
     sender: mpsc::Sender<Vec<(u64, Answer)>>,

@@ -63,7 +63,7 @@ async fn run(line: Line, mut publisher: Publisher, mut ends: SessionEnds) {
         let _ = timeout(WATCH_INTERVAL, goodbye).await;
     }
     drop(line);
-    ends.finish(end);
+    ends.finish(end).await;
 }
 
 /// A connection that is cut when it is dropped.

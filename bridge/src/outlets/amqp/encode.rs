@@ -126,6 +126,7 @@ pub(super) fn short(what: &str, text: &str) -> Result<ShortString, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::outlets::LoggedEvent;

@@ -37,10 +37,13 @@ pub(super) struct Publisher {
     taken: Vec<OutboundMessage>,
     outstanding: FuturesUnordered<Publish>,
     confirms: Confirms,
-    blocked: bool,
 }
 
 /// What happened next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives on the stack, for a moment"
+)]
 enum Step {
     Taken(usize),
     Outcome(Outcome),
@@ -67,7 +70,6 @@ impl Publisher {
             taken: Vec::new(),
             outstanding: FuturesUnordered::new(),
             confirms: Confirms::default(),
-            blocked: false,
         }
     }
 
@@ -108,10 +110,9 @@ impl Publisher {
                     Ok(())
                 }
                 Step::Released => Err(End::Released),
-                Step::Watch => self.watch(connection),
+                Step::Watch => self.watch(connection, ends),
             };
             if let Err(end) = acted {
-                ends.answers.send_now();
                 return end;
             }
             if !accepting && self.window.is_empty() {
@@ -189,12 +190,10 @@ impl Publisher {
     fn take_event(&mut self, event: Option<Event>, ends: &mut SessionEnds) -> Result<(), End> {
         match event {
             Some(Event::ConnectionBlocked(reason)) => {
-                self.blocked = true;
                 ends.state.send_replace(SessionState::Blocked(reason));
                 Ok(())
             }
             Some(Event::ConnectionUnblocked) => {
-                self.blocked = false;
                 self.window.restart_wait(Instant::now());
                 ends.state.send_replace(SessionState::Open);
                 Ok(())
@@ -206,14 +205,23 @@ impl Publisher {
     }
 
     /// Looks for an end that nothing told of: a confirm that does not come, a channel or a connection that is gone.
-    fn watch(&self, connection: &Connection) -> Result<(), End> {
+    fn watch(&self, connection: &Connection, ends: &SessionEnds) -> Result<(), End> {
         if !connection.status().connected() {
             return Err(End::Lost("the connection is closed".to_owned()));
         }
         if !self.channel.status().connected() {
             return Err(End::Lost("the broker closed the channel".to_owned()));
         }
-        if self.blocked {
+        if connection.status().blocked() {
+            // It may have begun before anybody listened.
+            ends.state.send_if_modified(|state| {
+                let unknown = *state == SessionState::Open;
+                if unknown {
+                    *state =
+                        SessionState::Blocked("the broker takes no messages for now".to_owned());
+                }
+                unknown
+            });
             return Ok(());
         }
         match self.window.overdue(Instant::now(), self.confirm_timeout) {

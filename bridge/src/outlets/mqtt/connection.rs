@@ -64,7 +64,8 @@ fn library_options(resolved: &Resolved, client_id: &str) -> MqttOptions {
     options
         .set_clean_start(true)
         .set_keep_alive(resolved.keep_alive)
-        .set_connection_timeout(resolved.connect_timeout.as_secs())
+        // Longer than ours, which ends in a clearer message.
+        .set_connection_timeout(resolved.connect_timeout.as_secs() + 1)
         .set_connect_properties(ConnectProperties {
             max_packet_size: Some(MAX_INCOMING_BYTES),
             ..ConnectProperties::new()
@@ -99,6 +100,11 @@ impl Limits {
             ));
         }
         let receive_maximum = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX);
+        if receive_maximum == 0 {
+            return Err(ConnectError(
+                "the broker's receive maximum is 0, which MQTT forbids".to_owned(),
+            ));
+        }
         let broker_bytes = properties
             .and_then(|p| p.max_packet_size)
             .and_then(|bytes| usize::try_from(bytes).ok());
@@ -122,7 +128,7 @@ async fn run(
     if end == End::Released {
         disconnect(&publisher.client, &mut eventloop).await;
     }
-    ends.finish(end);
+    ends.finish(end).await;
 }
 
 /// Says goodbye, so that the broker does not take the end for a failure. Best effort.
@@ -143,6 +149,10 @@ async fn disconnect(client: &AsyncClient, eventloop: &mut EventLoop) {
 }
 
 /// What happened next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives on the stack, for a moment"
+)]
 enum Step {
     Polled(Result<Event, ConnectionError>),
     Taken(usize),
@@ -215,7 +225,6 @@ impl Publisher {
                 }
             };
             if let Err(end) = self.take_event(polled, ends) {
-                ends.answers.send_now();
                 return end;
             }
         }

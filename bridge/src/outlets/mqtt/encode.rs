@@ -90,6 +90,7 @@ fn packet_bytes(topic_bytes: usize, payload_bytes: usize) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use bytes::BytesMut;
