@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub(crate) use message::{Answer, Destination, LoggedEvent, OutboundMessage};
-pub(crate) use options::{BrokerOptions, OptionsError, Surroundings};
+pub(crate) use options::{BrokerOptions, Surroundings};
 pub(crate) use session::{Session, SessionState};
 pub(crate) use window::{MAX_IN_FLIGHT_BYTES, MAX_IN_FLIGHT_MESSAGES};
 

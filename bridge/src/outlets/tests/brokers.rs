@@ -34,7 +34,7 @@ impl Group {
         let watcher = Command::new("sh")
             .args([
                 "-c",
-                "read -r _; kill -KILL -- -$0; rm -rf \"$1\"",
+                "read -r _; kill -s KILL -- -$0; rm -rf \"$1\"",
                 &leader.id().to_string(),
             ])
             .arg(folder)
