@@ -1,1 +1,32 @@
-//! Skeleton.
+//! What may cross the event horizon, and in which shape: private JSON Schemas, public contracts, and the crossing.
+//!
+//! This crate is pure: after [`Catalog::load`] it reads no file, no clock and no network, and the same event under
+//! the same contract gives the same bytes. It knows neither the store nor any broker.
+//!
+//! - [`Catalog`]: all contracts and schemas of a team's folder, or all that is wrong with them ([`Diagnostics`]).
+//! - [`Contract::cross`]: what a contract makes of one private event ([`Outcome`]).
+//! - [`PublicEvent`]: the bytes of a public event. It has no public constructor: only a crossing whose data passed
+//!   its public schema makes one.
+//! - [`envelope`]: reading the attributes of a structured CloudEvent back.
+//!
+//! What it does not do: no schema is fetched, no expression can define, recurse or loop for ever, and nothing here
+//! decides when an event is published.
+
+mod catalog;
+mod contract;
+mod crossing;
+mod diagnostics;
+pub mod envelope;
+mod ids;
+mod outlet;
+mod private;
+mod template;
+
+pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol, Rules};
+pub use contract::{Contract, Start, Status};
+pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use ids::IdSecret;
+pub use outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
+pub use private::{PrivateSchemas, Refusal};
+pub use template::{Template, TemplateError, TemplateValues};
