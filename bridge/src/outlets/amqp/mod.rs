@@ -1,0 +1,32 @@
+//! The AMQP outlet: AMQP 0-9-1 with publisher confirms, structured content mode with the attributes as headers too.
+//!
+//! What it promises, what each of the broker's answers becomes, and its limits are in `bridge/docs/outlets.md`.
+
+mod confirms;
+mod connection;
+mod encode;
+mod options;
+mod publisher;
+
+pub(super) use connection::connect;
+pub(crate) use options::{Broker, Options};
+
+/// One exchange of an AMQP broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Outlet {
+    broker: Broker,
+    exchange: String,
+}
+
+impl Outlet {
+    pub(super) fn new(broker: Broker, exchange: &str) -> Self {
+        Self {
+            broker,
+            exchange: exchange.to_owned(),
+        }
+    }
+
+    pub(super) fn broker(&self) -> &Broker {
+        &self.broker
+    }
+}

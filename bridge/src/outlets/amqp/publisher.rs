@@ -1,0 +1,285 @@
+//! Publishes to a channel and settles what the broker says about it.
+//!
+//! `lapin` takes a message's delivery tag and queues its frames when a publish is first polled, and waits afterwards. One
+//! task polls the publishes of a channel first, in order; so tags and frames keep that order while the waiting overlaps.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
+use lapin::{Channel, Confirmation, Connection, Event};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::confirms::{Confirmed, Confirms};
+use super::encode::{Encoded, Limits, encode};
+use crate::outlets::session::{End, SessionEnds};
+use crate::outlets::window::Window;
+use crate::outlets::{OutboundMessage, SessionState, WATCH_INTERVAL};
+
+/// A message's number and id, and what the broker said about it.
+type Outcome = (u64, ShortString, lapin::Result<Confirmation>);
+
+/// A publish and its confirm.
+type Publish = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// What publishes on one channel. There is one for each channel.
+pub(super) struct Publisher {
+    channel: Arc<Channel>,
+    exchange: ShortString,
+    limits: Limits,
+    window: Window,
+    confirm_timeout: Duration,
+    taken: Vec<OutboundMessage>,
+    outstanding: FuturesUnordered<Publish>,
+    confirms: Confirms,
+    blocked: bool,
+}
+
+/// What happened next.
+enum Step {
+    Taken(usize),
+    Outcome(Outcome),
+    Event(Option<Event>),
+    RelayHasRoom,
+    Released,
+    Watch,
+}
+
+impl Publisher {
+    pub(super) fn new(
+        channel: Arc<Channel>,
+        exchange: ShortString,
+        limits: Limits,
+        window: Window,
+        confirm_timeout: Duration,
+    ) -> Self {
+        Self {
+            channel,
+            exchange,
+            limits,
+            window,
+            confirm_timeout,
+            taken: Vec::new(),
+            outstanding: FuturesUnordered::new(),
+            confirms: Confirms::default(),
+            blocked: false,
+        }
+    }
+
+    /// Publishes and answers until the session ends.
+    pub(super) async fn drive(&mut self, connection: &Connection, ends: &mut SessionEnds) -> End {
+        let mut events = std::pin::pin!(connection.events_listener());
+        let mut watch = interval(WATCH_INTERVAL);
+        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut accepting = true;
+        loop {
+            let room = if ends.answers.is_full() {
+                0
+            } else {
+                self.window.room()
+            };
+            let step = tokio::select! {
+                biased;
+                taken = ends.messages.recv_many(&mut self.taken, room), if accepting && room > 0 => Step::Taken(taken),
+                Some(outcome) = self.outstanding.next(), if !self.outstanding.is_empty() => Step::Outcome(outcome),
+                event = events.next() => Step::Event(event),
+                room = ends.answers.room(), if !ends.answers.is_empty() => if room { Step::RelayHasRoom } else { Step::Released },
+                () = ends.answers.released() => Step::Released,
+                _ = watch.tick() => Step::Watch,
+            };
+            let acted = match step {
+                Step::Taken(0) => {
+                    accepting = false;
+                    Ok(())
+                }
+                Step::Taken(_) => {
+                    self.publish_taken(ends);
+                    Ok(())
+                }
+                Step::Outcome(outcome) => self.settle(outcome, ends),
+                Step::Event(event) => self.take_event(event, ends),
+                Step::RelayHasRoom => {
+                    ends.answers.send_now();
+                    Ok(())
+                }
+                Step::Released => Err(End::Released),
+                Step::Watch => self.watch(connection),
+            };
+            if let Err(end) = acted {
+                ends.answers.send_now();
+                return end;
+            }
+            if !accepting && self.window.is_empty() {
+                ends.answers.send_rest().await;
+                return End::Released;
+            }
+        }
+    }
+
+    /// Starts publishing what was taken from the relay.
+    fn publish_taken(&mut self, ends: &mut SessionEnds) {
+        let now = Instant::now();
+        for message in self.taken.drain(..) {
+            let encoded = match encode(&message, self.limits) {
+                Ok(encoded) => encoded,
+                Err(answer) => {
+                    ends.answers.push(message.sequence(), answer);
+                    continue;
+                }
+            };
+            let number = self
+                .window
+                .push(message.sequence(), encoded.payload.len(), now);
+            let publish = publish(
+                Arc::clone(&self.channel),
+                self.exchange.clone(),
+                number,
+                encoded,
+            );
+            let mut publish: Publish = Box::pin(publish);
+            // The first poll takes the delivery tag and queues the frames. The set polls again what is not done.
+            match publish
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+            {
+                Poll::Ready(outcome) => {
+                    self.outstanding.push(Box::pin(std::future::ready(outcome)))
+                }
+                Poll::Pending => self.outstanding.push(publish),
+            }
+        }
+    }
+
+    /// Reads every confirm that is complete, and answers what is certain. A publish that failed ends the session, after
+    /// what was confirmed before it is answered.
+    fn settle(&mut self, first: Outcome, ends: &mut SessionEnds) -> Result<(), End> {
+        let mut read = Vec::new();
+        let mut failures = Vec::new();
+        let complete = Complete::new();
+        let mut next = Some(first);
+        while let Some((number, id, confirmation)) = next {
+            let confirmed = confirmation
+                .map_err(|error| error.to_string())
+                .and_then(|confirmation| Confirmed::read(number, id, confirmation));
+            match confirmed {
+                Ok(confirmed) => read.push(confirmed),
+                Err(failure) => failures.push(failure),
+            }
+            next = complete.next(&mut self.outstanding);
+        }
+        let now = Instant::now();
+        let unanswered = self.outstanding.len() + failures.len();
+        for (number, answer) in self.confirms.settle(read, unanswered) {
+            let Some(sequence) = self.window.settle(number, now) else {
+                return Err(End::Lost(format!("message {number} was confirmed twice")));
+            };
+            ends.answers.push(sequence, answer);
+        }
+        failures
+            .into_iter()
+            .next()
+            .map_or(Ok(()), |failure| Err(End::Lost(failure)))
+    }
+
+    fn take_event(&mut self, event: Option<Event>, ends: &mut SessionEnds) -> Result<(), End> {
+        match event {
+            Some(Event::ConnectionBlocked(reason)) => {
+                self.blocked = true;
+                ends.state.send_replace(SessionState::Blocked(reason));
+                Ok(())
+            }
+            Some(Event::ConnectionUnblocked) => {
+                self.blocked = false;
+                self.window.restart_wait(Instant::now());
+                ends.state.send_replace(SessionState::Open);
+                Ok(())
+            }
+            Some(Event::Error(error)) => Err(End::Lost(error.to_string())),
+            Some(_) => Ok(()),
+            None => Err(End::Lost("the connection is gone".to_owned())),
+        }
+    }
+
+    /// Looks for an end that nothing told of: a confirm that does not come, a channel or a connection that is gone.
+    fn watch(&self, connection: &Connection) -> Result<(), End> {
+        if !connection.status().connected() {
+            return Err(End::Lost("the connection is closed".to_owned()));
+        }
+        if !self.channel.status().connected() {
+            return Err(End::Lost("the broker closed the channel".to_owned()));
+        }
+        if self.blocked {
+            return Ok(());
+        }
+        match self.window.overdue(Instant::now(), self.confirm_timeout) {
+            Some(waited) => Err(End::Lost(format!("no confirm for {} s", waited.as_secs()))),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn publish(
+    channel: Arc<Channel>,
+    exchange: ShortString,
+    number: u64,
+    encoded: Encoded,
+) -> Outcome {
+    let Encoded {
+        id,
+        routing_key,
+        payload,
+        properties,
+    } = encoded;
+    let options = BasicPublishOptions {
+        mandatory: true,
+        immediate: false,
+    };
+    let confirmation = async {
+        channel
+            .basic_publish(exchange, routing_key, options, &payload, properties)
+            .await?
+            .await
+    };
+    (number, id, confirmation.await)
+}
+
+/// Reads what is complete already, without waiting.
+struct Complete {
+    woken: Arc<Woken>,
+    waker: Waker,
+}
+
+impl Complete {
+    fn new() -> Self {
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(&woken));
+        Self { woken, waker }
+    }
+
+    /// The next outcome that is complete. `None` means that there was none at some moment after the call began.
+    ///
+    /// The set may pause with outcomes left, but wakes its caller when it does; a pause without a wake is a true one.
+    fn next(&self, outstanding: &mut FuturesUnordered<Publish>) -> Option<Outcome> {
+        let mut context = Context::from_waker(&self.waker);
+        loop {
+            match Pin::new(&mut *outstanding).poll_next(&mut context) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending if self.woken.0.swap(false, Ordering::AcqRel) => {}
+                Poll::Pending => return None,
+            }
+        }
+    }
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}

@@ -1,0 +1,158 @@
+//! Outlets: where public events leave, over MQTT and over AMQP.
+//!
+//! A relay asks an [`Outlet`] for a [`Session`], hands it [`OutboundMessage`]s and receives one [`Answer`] for each.
+//!
+//! Invariants:
+//! - An outlet never sees the store. It knows a message's bytes and its [`Destination`], and nothing private.
+//! - An answer is what the broker said about one message, never a guess. A message that the broker has not spoken about
+//!   has no answer.
+//! - A session is disposable: whatever goes wrong ends it, with everything that it held. The relay opens another one and
+//!   starts again from its cursor. Nothing here reconnects, retries or keeps a backlog.
+//! - At most [`MAX_IN_FLIGHT_MESSAGES`] messages and about [`MAX_IN_FLIGHT_BYTES`] bytes of a session are without an answer.
+
+mod amqp;
+mod message;
+mod mqtt;
+mod options;
+mod session;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+pub(crate) use message::{Answer, Destination, LoggedEvent, OutboundMessage};
+pub(crate) use options::{BrokerOptions, OptionsError};
+pub(crate) use session::{Session, SessionState};
+pub(crate) use window::{MAX_IN_FLIGHT_BYTES, MAX_IN_FLIGHT_MESSAGES};
+
+/// How many messages a relay can hand to a session before it waits, in messages.
+pub(crate) const HAND_OVER_MESSAGES: usize = 1_024;
+
+/// How many batches of answers wait for a relay, in batches. The in-flight bound holds for the messages in them too.
+pub(crate) const ANSWER_BATCHES: usize = 16;
+
+/// How often a session looks for trouble that nothing told it of. Also how long its goodbye may take.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Directives that silence the log lines of the client libraries. They are required, not a matter of taste: `lapin` logs
+/// the payload of every returned message at WARN, and both log as errors what a session reports and a relay mends.
+pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 2] = ["lapin=off", "rumqttc=off"];
+
+/// One broker as configured, its secrets resolved. Shared by every relay that publishes to it; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Broker {
+    /// An MQTT 5 broker.
+    Mqtt(mqtt::Broker),
+    /// An AMQP 0-9-1 broker.
+    Amqp(amqp::Broker),
+}
+
+/// A place at a broker that sessions can be opened to.
+#[derive(Debug, Clone)]
+pub(crate) enum Outlet {
+    /// Topics of an MQTT 5 broker, at QoS 1.
+    Mqtt(mqtt::Broker),
+    /// One exchange of an AMQP 0-9-1 broker, with confirms.
+    Amqp(amqp::Outlet),
+}
+
+/// Who connects: told to the broker in the client id or connection name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Identity<'a> {
+    /// The store's id, so that two installations never take each other's session.
+    pub(crate) store_id: &'a str,
+    /// The relay's name, so that two relays never do.
+    pub(crate) relay: &'a str,
+}
+
+/// Why no session could be opened. Trying again later is always right; the text says what a person may have to mend.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ConnectError(pub(crate) String);
+
+impl Outlet {
+    /// Opens a session, or says why not, within the broker's connect timeout.
+    pub(crate) async fn connect(&self, identity: Identity<'_>) -> Result<Session, ConnectError> {
+        let limit = self.connect_timeout();
+        let opened = async {
+            match self {
+                Self::Mqtt(broker) => mqtt::connect(broker, identity).await,
+                Self::Amqp(outlet) => amqp::connect(outlet, identity).await,
+            }
+        };
+        let address = self.address();
+        match timeout(limit, opened).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(ConnectError(reason))) => Err(ConnectError(format!("{address}: {reason}"))),
+            Err(_) => Err(ConnectError(format!(
+                "{address}: not connected within {} s",
+                limit.as_secs()
+            ))),
+        }
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        match self {
+            Self::Mqtt(broker) => broker.connect_timeout(),
+            Self::Amqp(outlet) => outlet.broker().connect_timeout(),
+        }
+    }
+
+    fn address(&self) -> String {
+        match self {
+            Self::Mqtt(broker) => format!("mqtt://{}", broker.address()),
+            Self::Amqp(outlet) => format!("amqp://{}", outlet.broker().address()),
+        }
+    }
+}
+
+impl Broker {
+    /// The outlet of a contract at this broker, or `None` where the broker speaks another protocol.
+    pub(crate) fn mqtt_outlet(&self) -> Option<Outlet> {
+        match self {
+            Self::Mqtt(broker) => Some(Outlet::Mqtt(broker.clone())),
+            Self::Amqp(_) => None,
+        }
+    }
+
+    /// The outlet of a contract that publishes to `exchange` at this broker, or `None` where the broker speaks another
+    /// protocol.
+    pub(crate) fn amqp_outlet(&self, exchange: &str) -> Option<Outlet> {
+        match self {
+            Self::Amqp(broker) => Some(Outlet::Amqp(amqp::Outlet::new(broker.clone(), exchange))),
+            Self::Mqtt(_) => None,
+        }
+    }
+}
+
+impl Identity<'_> {
+    /// A name for the connection: the start of the store's id, the relay, and a digest of both that keeps names apart
+    /// that differ only in characters that brokers dislike. ASCII letters, digits, `.`, `_` and `-`, at most 120 bytes.
+    pub(crate) fn connection_name(&self) -> String {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+
+        let mut digest = DefaultHasher::new();
+        (self.store_id, self.relay).hash(&mut digest);
+        let plain = |text: &str, most: usize| -> String {
+            text.chars()
+                .take(most)
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                        c
+                    } else {
+                        '-'
+                    }
+                })
+                .collect()
+        };
+        format!(
+            "horizon-{}-{}-{:08x}",
+            plain(self.store_id, 12),
+            plain(self.relay, 80),
+            digest.finish() >> 32
+        )
+    }
+}

@@ -1,0 +1,1 @@
+//! The outlets against real brokers, started here.
