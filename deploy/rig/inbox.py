@@ -33,8 +33,8 @@ class Consumer:
         self._read_bytes = 0
         self._count = 0
         file.touch()
-        self._process = Process([python, _CONSUMERS / script, *arguments, file], file.with_suffix(".log"))
-        wait_until(lambda: "subscribed" in self._process.tail(), f"{script} has subscribed", 30, state=self._process.tail)
+        self.process = Process([python, _CONSUMERS / script, *arguments, file], file.with_suffix(".log"))
+        wait_until(lambda: "subscribed" in self.process.tail(), f"{script} has subscribed", 30, state=self.process.tail)
 
     def count(self) -> int:
         """How many messages have arrived, repeats included."""
@@ -52,7 +52,7 @@ class Consumer:
 
     def stop(self) -> None:
         """Ends the program; its session or queue stays with the broker."""
-        self._process.stop(5)
+        self.process.stop(5)
 
 
 def mqtt_consumer(port: int, file: Path, topic_filter: str = "bank/#", client_id: str = "judge", **more: str) -> Consumer:
