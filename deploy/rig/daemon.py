@@ -84,7 +84,7 @@ class Daemon:
     def start(self, *flags: str, seconds: float = 60) -> None:
         """Starts it and returns once it answers."""
         self._addresses_file.unlink(missing_ok=True)
-        command = [self.binary, "serve", "--config", self.config, *flags]
+        command: list[str | Path] = [self.binary, "serve", "--config", self.config, *flags]
         self._process = Process(command, self.log, env=self.environment(), cwd=self.folder)
         wait_until(self._ready, "the daemon answers", seconds, state=self._process.tail)
 

@@ -26,6 +26,6 @@ def generated_events(folder: Path, count: int, seed: int = 1) -> Path:
     path = folder / f"generated-{count}-{seed}.jsonl"
     if not path.exists():
         with path.open("wb") as sink:
-            command = [sys.executable, EXAMPLE / "generate", "--events", str(count), "--seed", str(seed)]
+            command = [sys.executable, str(EXAMPLE / "generate"), "--events", str(count), "--seed", str(seed)]
             subprocess.run(command, stdout=sink, check=True)
     return path

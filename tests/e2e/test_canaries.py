@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ def taps(tmp_path: Path, brokers: Brokers) -> Iterator[tuple[Tap, Tap]]:
     lambda text: base64.b64encode(b"ab" + text.encode()),
     lambda text: base64.urlsafe_b64encode(b"abc" + text.encode()),
 ])
-def test_the_search_finds_a_canary_however_it_is_hidden(hide) -> None:  # noqa: ANN001
+def test_the_search_finds_a_canary_however_it_is_hidden(hide: Callable[[str], bytes]) -> None:
     assert find(b"..." + hide(f"{MARK}stream000017") + b"...")
 
 

@@ -16,7 +16,7 @@ import pytest
 from chaos import Chaos, Faults, assert_nothing_lost
 from jsonschema import Draft202012Validator
 from judges import Arrival, Verdict, read
-from oracle import STREAMS, forecast, read_events
+from oracle import STREAMS, Forecast, forecast, read_events
 from rack import Rack, brokers_in, rack_on
 from rig.waiting import wait_until
 from told import outlet_of, why
@@ -92,9 +92,9 @@ def _one_more_deposit(key: str) -> str:
             f'{{"transactionId":"later-{key}","accountId":"{key}","amount":1.5,"currency":"CZK","balance":2}}}}\n')
 
 
-def _private_ids(due, over_amqp: Verdict) -> dict[tuple[str, str], str]:  # noqa: ANN001
+def _private_ids(due: Forecast, over_amqp: Verdict) -> dict[tuple[str, str], str]:
     """Which private event each public one came from: by its place among those of its key."""
-    ids = {}
+    ids: dict[tuple[str, str], str] = {}
     for stream in STREAMS:
         by_key: dict[str, list[Arrival]] = defaultdict(list)
         for arrival in over_amqp.by_sequence(stream):
