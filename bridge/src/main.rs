@@ -1,4 +1,40 @@
-//! Skeleton.
-#![expect(dead_code, unused_imports, reason = "nothing uses the outlets yet")]
+//! `horizon`: an event bridge. It stores a microservice's private domain events and, by contract and after schema checks,
+//! republishes a chosen few of them as public CloudEvents over MQTT and AMQP.
+//!
+//! `main` only chooses a command; [`daemon`] is the one place where the parts of the daemon are put together, started and
+//! stopped in order.
+
+mod address;
+mod client;
+mod clock;
+mod commands;
+mod config;
+mod contract_changes;
+mod crossing;
+mod daemon;
+mod http;
+mod intake;
 mod outlets;
-fn main() {}
+mod patience;
+mod relay;
+mod status;
+mod telemetry;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use commands::Command;
+
+/// Stores private domain events and publishes a chosen few of them, by contract, as CloudEvents over MQTT and AMQP.
+#[derive(Debug, clap::Parser)]
+#[command(name = "horizon", version, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    CommandLine::parse().command.run()
+}

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 /// Where a new contract begins in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Start {
     /// At the first event of its category.
     Beginning,

@@ -12,7 +12,6 @@ use crate::place::{Position, Revision};
 
 /// The value of a CloudEvents attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum AttributeValue {
     /// A Boolean.
     Bool(bool),
@@ -70,7 +69,6 @@ pub struct Event {
 
 /// What stands at one position of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Record {
     /// A private event.
     Event(Event),

@@ -60,6 +60,8 @@ impl Folder {
             Some(_) => LastStop::Clean,
             None => LastStop::Unclean,
         };
+        // A folder of its own rights, whoever made the one around it: the store's secret is in it.
+        make_dir(&self.dir.join("rocksdb")).map_err(|error| io_error(&self.dir, &error))?;
         let database = Database::open(&self.dir.join("rocksdb"), id.is_none(), last, options)
             .map_err(|error| self.refused(&error))?;
         let entry = self.entry(&database, id.is_none())?;

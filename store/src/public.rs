@@ -36,6 +36,7 @@ pub struct NewPublicEvent {
 }
 
 /// A public event read from the public log.
+#[non_exhaustive]
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicEvent {
     /// Its public stream.
@@ -109,7 +110,7 @@ pub struct CursorMove {
 }
 
 /// What a crossing writes, as one unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Crossing {
     /// The cursors that move: at least one, each once.
     pub cursors: Vec<CursorMove>,

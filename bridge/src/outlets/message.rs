@@ -6,19 +6,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-
-/// A public event as the public log holds it: the only thing that an outbound message can be made from.
-#[derive(Clone)]
-pub(crate) struct LoggedEvent<'a> {
-    /// The event's place in its public stream.
-    pub(crate) sequence: u64,
-    /// The public id.
-    pub(crate) id: &'a str,
-    /// The public type.
-    pub(crate) event_type: &'a str,
-    /// The structured-mode CloudEvent, exactly as it goes on the wire.
-    pub(crate) event: Bytes,
-}
+use horizon_store::PublicEvent;
 
 /// Where one message goes, with every template rendered.
 #[derive(Debug, Clone)]
@@ -48,12 +36,29 @@ pub(crate) struct OutboundMessage {
 
 impl OutboundMessage {
     /// The message that carries an event of the public log to a destination.
-    pub(crate) fn from_public_log(event: LoggedEvent<'_>, destination: Destination) -> Self {
+    pub(crate) fn from_public_log(event: &PublicEvent, destination: Destination) -> Self {
         Self {
-            sequence: event.sequence,
-            id: event.id.to_owned(),
-            event_type: event.event_type.to_owned(),
-            payload: event.event,
+            sequence: event.sequence.get(),
+            id: event.id.clone(),
+            event_type: event.event_type.clone(),
+            payload: event.event.clone(),
+            destination,
+        }
+    }
+
+    /// A message that no public log holds, to test outlets with.
+    #[cfg(test)]
+    pub(super) fn made_up(
+        sequence: u64,
+        id: &str,
+        payload: Vec<u8>,
+        destination: Destination,
+    ) -> Self {
+        Self {
+            sequence,
+            id: id.to_owned(),
+            event_type: "example.type.v1".to_owned(),
+            payload: payload.into(),
             destination,
         }
     }

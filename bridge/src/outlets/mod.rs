@@ -8,7 +8,7 @@
 //!   has no answer.
 //! - A session is disposable: whatever goes wrong ends it, with everything that it held. The relay opens another one and
 //!   starts again from its cursor. Nothing here reconnects, retries or keeps a backlog.
-//! - At most [`MAX_IN_FLIGHT_MESSAGES`] messages and about [`MAX_IN_FLIGHT_BYTES`] bytes of a session are without an answer.
+//! - At most [`MAX_IN_FLIGHT_MESSAGES`] messages and about [`window::MAX_IN_FLIGHT_BYTES`] bytes of a session are without an answer.
 
 mod amqp;
 mod message;
@@ -23,10 +23,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-pub(crate) use message::{Answer, Destination, LoggedEvent, OutboundMessage};
+pub(crate) use message::{Answer, Destination, OutboundMessage};
 pub(crate) use options::{BrokerOptions, Surroundings};
 pub(crate) use session::{Session, SessionState};
-pub(crate) use window::{MAX_IN_FLIGHT_BYTES, MAX_IN_FLIGHT_MESSAGES};
+pub(crate) use window::MAX_IN_FLIGHT_MESSAGES;
 
 /// How many messages a relay can hand to a session before it waits, in messages.
 pub(crate) const HAND_OVER_MESSAGES: usize = 1_024;

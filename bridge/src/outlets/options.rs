@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Broker, amqp, mqtt};
 
@@ -75,8 +76,18 @@ pub(super) struct FieldError {
 
 /// Where a secret is: never in the configuration itself.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(untagged)]
 pub(crate) enum SecretSource {
+    /// Somewhere else.
+    Elsewhere(SecretPlace),
+    /// Written out, which is refused. Whatever it is, it is dropped here, so that no error text repeats it.
+    WrittenOut(IgnoredAny),
+}
+
+/// The places that a secret can be in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum SecretPlace {
     /// In an environment variable of this name.
     Env(String),
     /// In a file. One line end at its end is not part of the secret.
@@ -139,10 +150,19 @@ impl SecretSource {
             field: "password",
             problem,
         };
-        let text = match self {
-            Self::Env(name) => (surroundings.environment)(name)
+        let place = match self {
+            Self::Elsewhere(place) => place,
+            Self::WrittenOut(_) => {
+                return Err(wrong(
+                    "a secret is never written here: use { env: NAME } or { file: PATH }"
+                        .to_owned(),
+                ));
+            }
+        };
+        let text = match place {
+            SecretPlace::Env(name) => (surroundings.environment)(name)
                 .ok_or_else(|| wrong(format!("the environment variable {name} is not set")))?,
-            Self::File(path) => {
+            SecretPlace::File(path) => {
                 let path = surroundings.folder.join(path);
                 let mut text = std::fs::read_to_string(&path)
                     .map_err(|error| wrong(format!("{}: {error}", path.display())))?;

@@ -48,11 +48,6 @@ impl Window {
         }
     }
 
-    /// The most messages that it holds.
-    pub(super) fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// How many messages may be taken now.
     pub(super) fn room(&self) -> usize {
         if self.bytes >= MAX_IN_FLIGHT_BYTES {

@@ -12,6 +12,9 @@ const MAX_BRACKETS: usize = 48;
 /// How many words and signs it may have.
 const MAX_TOKENS: usize = 256;
 
+/// What mends a text that is not jq.
+const MEND: &str = "write an expression such as `.amount > 0` or `.kind == \"cash\"`; in YAML, put it between single quotes";
+
 /// Words that begin what an expression must not do.
 const REFUSED_WORDS: [&str; 11] = [
     "def", "reduce", "foreach", "label", "break", "try", "catch", "import", "include", "module",
@@ -45,7 +48,7 @@ pub(super) fn parse<T>(
     let tokens = Lexer::new(text).lex().map_err(|errors| {
         let rest = errors.first().map_or("", |(_, rest)| *rest);
         let at = if rest.is_empty() { text.len() } else { span(text, rest).start };
-        problem(at, 1, "this is no jq expression: nothing that jq knows begins here, or something is not closed".to_owned(), "")
+        problem(at, 1, "this is no jq expression: nothing that jq knows begins here, or something is not closed".to_owned(), MEND)
     })?;
     let mut count = 0;
     check(&tokens, text, &mut count)?;
@@ -61,8 +64,8 @@ pub(super) fn parse<T>(
             problem(
                 at,
                 len,
-                format!("this is no jq expression: here should be {expected}"),
-                "",
+                format!("this is no jq expression: {expected} is missing here"),
+                MEND,
             )
         })?;
     then(&tree)

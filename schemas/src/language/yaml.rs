@@ -95,7 +95,7 @@ pub(crate) fn parse(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Opti
                 "yaml",
                 format!("not a YAML document of this language: {message}"),
             )
-            .mend("a contract is one document without anchors, aliases, merge keys and tags");
+            .mend("text that holds `{`, `}`, `: ` or `#` stands between quotes; a contract is one document without anchors, aliases, merge keys and tags");
             diagnostics.push(match error.location() {
                 Some(location) if location.line() > 0 => diagnostic.at(&span_of(&location, source)),
                 _ => diagnostic.in_file(&source.name),

@@ -109,6 +109,22 @@ pub(crate) fn violations(validator: &Validator, data: &Value) -> Vec<Violation> 
     violations
 }
 
+/// How many properties are named, and how many characters of each.
+const MAX_NAMED: (usize, usize) = (5, 64);
+
+/// Names of properties, within bounds. They are the sender's own: a public schema never meets one that it does not declare.
+fn named(properties: &[String]) -> String {
+    let mut names: Vec<String> = properties
+        .iter()
+        .take(MAX_NAMED.0)
+        .map(|name| format!("{:?}", name.chars().take(MAX_NAMED.1).collect::<String>()))
+        .collect();
+    if properties.len() > MAX_NAMED.0 {
+        names.push("and more".to_owned());
+    }
+    names.join(", ")
+}
+
 /// Why, without any value of the data.
 fn reason(error: &ValidationError<'_>) -> String {
     use ValidationErrorKind as Kind;
@@ -123,8 +139,8 @@ fn reason(error: &ValidationError<'_>) -> String {
             format!("must be {}", kinds.join(" or "))
         }
         Kind::Required { property } => format!("{property} is required"),
-        Kind::AdditionalProperties { .. } | Kind::UnevaluatedProperties { .. } => {
-            "has a property that the schema does not allow".to_owned()
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            format!("has what the schema does not allow: {}", named(unexpected))
         }
         Kind::AdditionalItems { .. } | Kind::UnevaluatedItems { .. } => {
             "has an item that the schema does not allow".to_owned()

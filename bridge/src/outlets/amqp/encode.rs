@@ -129,7 +129,6 @@ pub(super) fn short(what: &str, text: &str) -> Result<ShortString, String> {
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::outlets::LoggedEvent;
 
     const LIMITS: Limits = Limits {
         max_payload_bytes: 1_000,
@@ -141,13 +140,10 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        OutboundMessage::from_public_log(
-            LoggedEvent {
-                sequence: 1,
-                id: "an-id",
-                event_type: "example.type.v1",
-                event: vec![b'x'; payload].into(),
-            },
+        OutboundMessage::made_up(
+            1,
+            "an-id",
+            vec![b'x'; payload],
             Destination::Amqp {
                 routing_key: routing_key.to_owned(),
                 attributes,

@@ -97,16 +97,11 @@ mod tests {
     use rumqttc::v5::mqttbytes::QoS;
     use rumqttc::v5::mqttbytes::v5::Publish;
 
-    use crate::outlets::LoggedEvent;
-
     fn message(topic: &str, payload: usize) -> OutboundMessage {
-        OutboundMessage::from_public_log(
-            LoggedEvent {
-                sequence: 1,
-                id: "id",
-                event_type: "example.type.v1",
-                event: vec![b'x'; payload].into(),
-            },
+        OutboundMessage::made_up(
+            1,
+            "id",
+            vec![b'x'; payload],
             Destination::Mqtt {
                 topic: topic.to_owned(),
             },

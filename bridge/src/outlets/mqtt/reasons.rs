@@ -12,11 +12,13 @@ use crate::outlets::Answer;
 /// | 0x10 | no matching subscribers | unheard |
 /// | 0x80 | unspecified error | try again |
 /// | 0x83 | implementation specific error | try again |
-/// | 0x87 | not authorized | refused |
-/// | 0x90 | topic name invalid | refused |
+/// | 0x87 | not authorized | try again |
+/// | 0x90 | topic name invalid | try again |
 /// | 0x91 | packet identifier in use | try again |
 /// | 0x97 | quota exceeded | try again |
 /// | 0x99 | payload format invalid | refused |
+///
+/// What a person can mend at the broker, such as an access rule, is tried again: the key waits, visibly, and goes on by itself.
 ///
 /// The specification has no other reason here; a broker that sends one breaks the protocol, and the session is lost.
 pub(super) fn answer(reason: PubAckReason) -> Answer {
@@ -30,12 +32,12 @@ pub(super) fn answer(reason: PubAckReason) -> Answer {
             0x83,
             "implementation specific error: the broker's log may say more",
         ),
-        PubAckReason::NotAuthorized => refused(
+        PubAckReason::NotAuthorized => try_again(
             0x87,
             "not authorized: the broker's rules deny this topic to Horizon's user",
         ),
         PubAckReason::TopicNameInvalid => {
-            refused(0x90, "the broker does not accept the topic's name")
+            try_again(0x90, "the broker does not accept the topic's name")
         }
         PubAckReason::PacketIdentifierInUse => try_again(0x91, "packet identifier in use"),
         PubAckReason::QuotaExceeded => try_again(0x97, "the broker's quota is exceeded"),

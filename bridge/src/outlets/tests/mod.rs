@@ -64,14 +64,7 @@ fn amqp_message(sequence: u64, routing_key: &str, payload: Vec<u8>) -> OutboundM
 }
 
 fn message(sequence: u64, payload: Vec<u8>, destination: Destination) -> OutboundMessage {
-    let id = format!("id-{sequence}");
-    let event = LoggedEvent {
-        sequence,
-        id: &id,
-        event_type: "example.bank.account.opened.v1",
-        event: payload.into(),
-    };
-    OutboundMessage::from_public_log(event, destination)
+    OutboundMessage::made_up(sequence, &format!("id-{sequence}"), payload, destination)
 }
 
 /// A structured event of a usual size whose text tells its sequence.

@@ -111,7 +111,7 @@ async fn messages_that_nobody_subscribes_to_are_unheard() {
 }
 
 #[tokio::test]
-async fn a_publish_that_the_broker_denies_is_refused_and_the_rest_goes_on() {
+async fn a_publish_that_the_broker_denies_is_to_be_tried_again_and_the_rest_goes_on() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let rules = folder.path().join("acl");
     std::fs::write(&rules, "topic readwrite open/#\n").expect("rules");
@@ -126,7 +126,7 @@ async fn a_publish_that_the_broker_denies_is_refused_and_the_rest_goes_on() {
     let answers = publish(&mut session, messages).await;
     assert_eq!(answers[&1], Answer::Unheard);
     assert!(
-        matches!(&answers[&2], Answer::Refused(reason) if reason.contains("0x87")),
+        matches!(&answers[&2], Answer::TryAgain(reason) if reason.contains("0x87")),
         "{answers:?}"
     );
     assert_eq!(answers[&3], Answer::Unheard);

@@ -1,0 +1,36 @@
+//! `horizon check`: everything that `serve` checks before it opens the store and binds a port. A secret's variable may be unset.
+
+use std::path::PathBuf;
+
+use super::{Failure, print};
+use crate::config::{Config, Flags};
+use crate::daemon;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "horizon.yaml")]
+    config: PathBuf,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let config = Config::load(&self.config, &Flags::default())?;
+        let catalog = daemon::load_catalog(&config)?;
+        daemon::check_brokers(&config)?;
+        for contract in catalog.contracts() {
+            let status = format!("{:?}", contract.status()).to_lowercase();
+            print(&format!(
+                "{} {} ({status}): sound",
+                contract.public_stream(),
+                contract.version()
+            ));
+        }
+        let count = catalog.contracts().len();
+        print(&format!(
+            "{count} contracts in {}; the configuration is sound",
+            config.contracts.display()
+        ));
+        Ok(())
+    }
+}

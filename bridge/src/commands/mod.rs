@@ -1,0 +1,129 @@
+//! The command line. Each command is a file; exit status 0 is success, 1 a failure, 2 something to mend in what was given.
+
+mod check;
+mod import;
+mod serve;
+mod status;
+mod why;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use horizon_schemas::Diagnostics;
+
+use crate::client::Client;
+use crate::config::{Config, Flags};
+
+/// Exit status where the command line, configuration, contracts or schemas have to be mended.
+const MEND: u8 = 2;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon until SIGTERM or SIGINT
+    Serve(serve::Serve),
+    /// Check configuration, schemas and contracts without running anything
+    Check(check::Check),
+    /// Append the events of a file of JSON lines (.gz too) through the running daemon
+    Import(import::Import),
+    /// Tell what became of one private event: at each contract and at each outlet
+    Why(why::Why),
+    /// Show positions, contracts and relays of the running daemon
+    Status(status::Status),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> ExitCode {
+        let result = match self {
+            Command::Serve(command) => command.run(),
+            Command::Check(command) => command.run(),
+            Command::Import(command) => command.run(),
+            Command::Why(command) => command.run(),
+            Command::Status(command) => command.run(),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.tell(),
+        }
+    }
+}
+
+/// Why a command did not succeed, in words for the person who ran it.
+pub(crate) enum Failure {
+    /// What was given has to be mended.
+    Mend(String),
+    /// Contracts or schemas have to be mended; each mistake is told in full.
+    Diagnostics(Diagnostics),
+    /// It was sound, but could not be done.
+    Failed(String),
+}
+
+impl Failure {
+    #[expect(clippy::print_stderr, reason = "the command line speaks here")]
+    fn tell(self) -> ExitCode {
+        let (text, status) = match self {
+            Failure::Mend(text) => (format!("error: {text}"), ExitCode::from(MEND)),
+            Failure::Diagnostics(diagnostics) => (diagnostics.to_string(), ExitCode::from(MEND)),
+            Failure::Failed(text) => (format!("error: {text}"), ExitCode::FAILURE),
+        };
+        eprintln!("{}", text.trim_end());
+        status
+    }
+}
+
+impl From<crate::config::ConfigError> for Failure {
+    fn from(error: crate::config::ConfigError) -> Failure {
+        Failure::Mend(error.to_string())
+    }
+}
+
+impl From<crate::client::ClientError> for Failure {
+    fn from(error: crate::client::ClientError) -> Failure {
+        Failure::Failed(error.to_string())
+    }
+}
+
+/// How a command finds the running daemon.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Daemon {
+    /// The daemon's configuration; its data folder tells where the daemon listens
+    #[arg(long, value_name = "FILE", default_value = "horizon.yaml")]
+    config: PathBuf,
+    /// The address of the daemon's listener instead: the private one for `import` (http://127.0.0.1:8480), else the operator's
+    /// (http://127.0.0.1:8481)
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+impl Daemon {
+    /// A client of the listener that `which` chooses.
+    fn client(
+        &self,
+        which: fn(crate::address::Addresses) -> std::net::SocketAddr,
+    ) -> Result<Client, Failure> {
+        match &self.server {
+            Some(url) => Ok(Client::at(url)),
+            None => Ok(Client::of_data_folder(
+                Config::load(&self.config, &Flags::default())?.data,
+                which,
+            )),
+        }
+    }
+}
+
+/// How a command prints what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Prints to standard output; a reader that went away (`| head`) ends the command quietly.
+pub(crate) fn print(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(b"\n"));
+}

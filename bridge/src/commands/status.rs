@@ -1,0 +1,130 @@
+//! `horizon status`: positions, contracts and relays.
+
+use serde_json::Value;
+
+use super::{Daemon, Failure, Format, print};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl Status {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let status = self
+            .daemon
+            .client(|addresses| addresses.operator)?
+            .get("/status")?;
+        match self.format {
+            Format::Json => print(&status.to_string()),
+            Format::Text => print(&in_words(&status)),
+        }
+        Ok(())
+    }
+}
+
+fn cell(row: &Value, name: &str) -> String {
+    match row.get(name) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn in_words(status: &Value) -> String {
+    let log = status.get("log").unwrap_or(&Value::Null);
+    let mut parts = vec![format!(
+        "log {}: {} private events; head at position {} (records of the system have positions too)",
+        cell(log, "name"),
+        cell(log, "events"),
+        cell(log, "head")
+    )];
+    let contracts = [
+        "contract",
+        "version",
+        "cursor",
+        "crossed",
+        "filtered",
+        "unmatched",
+        "violated",
+        "parkedKeys",
+        "halted",
+    ];
+    parts.push(table(status.get("contracts"), &contracts));
+    let relays = [
+        "relay",
+        "state",
+        "cursor",
+        "lag",
+        "inFlight",
+        "confirmed",
+        "unheard",
+        "parked",
+        "lastError",
+    ];
+    parts.push(table(status.get("relays"), &relays));
+    for failure in status
+        .get("failures")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        parts.push(format!(
+            "ended until a restart: {}",
+            failure.as_str().unwrap_or_default()
+        ));
+    }
+    parts.join("\n\n")
+}
+
+/// Rows of objects as aligned columns; numbers to the right.
+fn table(rows: Option<&Value>, columns: &[&str]) -> String {
+    let rows: Vec<&Value> = rows
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .collect();
+    let width = |column: &str| {
+        rows.iter()
+            .map(|row| cell(row, column).chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(column.len())
+    };
+    let line = |cells: Vec<(String, bool, usize)>| {
+        let cells: Vec<String> = cells
+            .into_iter()
+            .map(|(text, right, width)| {
+                if right {
+                    format!("{text:>width$}")
+                } else {
+                    format!("{text:<width$}")
+                }
+            })
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    let is_number = |column: &str| {
+        rows.iter()
+            .any(|row| row.get(column).is_some_and(Value::is_number))
+    };
+    let mut lines = vec![line(
+        columns
+            .iter()
+            .map(|column| ((*column).to_owned(), is_number(column), width(column)))
+            .collect(),
+    )];
+    for row in &rows {
+        lines.push(line(
+            columns
+                .iter()
+                .map(|column| (cell(row, column), is_number(column), width(column)))
+                .collect(),
+        ));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,134 @@
+//! `horizon why`: what became of one private event.
+
+use serde_json::Value;
+
+use super::{Daemon, Failure, Format, print};
+use crate::http::read::path_segment;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Why {
+    /// The id of the private event, as it was appended
+    #[arg(value_name = "EVENT-ID")]
+    id: String,
+    #[command(flatten)]
+    daemon: Daemon,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl Why {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let told = self
+            .daemon
+            .client(|addresses| addresses.operator)?
+            .get(&format!("/why/{}", path_segment(&self.id)))?;
+        match self.format {
+            Format::Json => print(&told.to_string()),
+            Format::Text => told
+                .as_array()
+                .into_iter()
+                .flatten()
+                .for_each(|event| print(&in_words(event))),
+        }
+        Ok(())
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn in_words(event: &Value) -> String {
+    let mut lines = vec![format!(
+        "{} {} in stream {} at revision {}, position {}, recorded {}",
+        text(event, "type"),
+        text(event, "id"),
+        text(event, "stream"),
+        number(event, "revision"),
+        number(event, "position"),
+        text(event, "recorded"),
+    )];
+    for contract in event
+        .get("contracts")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        lines.push(format!(
+            "  {}: {}",
+            text(contract, "contract"),
+            outcome(contract)
+        ));
+        for violation in contract
+            .get("violations")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let pointer = Some(text(violation, "pointer"))
+                .filter(|pointer| !pointer.is_empty())
+                .unwrap_or("the data");
+            lines.push(format!("    at {pointer}: {}", text(violation, "reason")));
+        }
+        for outlet in contract
+            .get("outlets")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            lines.push(format!(
+                "    {}: {}",
+                text(outlet, "outlet"),
+                at_outlet(outlet)
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+fn outcome(contract: &Value) -> String {
+    let reason = text(contract, "reason");
+    match text(contract, "outcome") {
+        "crossed" => {
+            let public = contract.get("public").unwrap_or(&Value::Null);
+            format!(
+                "crossed as {} {}, sequence {}, key {}, by version {}",
+                text(public, "type"),
+                text(public, "id"),
+                number(public, "sequence"),
+                text(public, "key"),
+                text(public, "contractVersion"),
+            )
+        }
+        "violated" => {
+            format!(
+                "violated {}; key {} is parked",
+                text(contract, "type"),
+                text(contract, "key")
+            )
+        }
+        "parked" => format!("parked with key {}: {reason}", text(contract, "key")),
+        outcome if reason.is_empty() => outcome.to_owned(),
+        outcome => format!("{outcome}: {reason}"),
+    }
+}
+
+fn at_outlet(outlet: &Value) -> String {
+    match text(outlet, "state") {
+        state @ ("confirmed" | "unheard") if !text(outlet, "at").is_empty() => {
+            format!("{state} by {}", text(outlet, "at"))
+        }
+        "retrying" => format!(
+            "retrying since {}: {}",
+            text(outlet, "since"),
+            text(outlet, "reason")
+        ),
+        state if text(outlet, "reason").is_empty() => state.to_owned(),
+        state => format!("{state}: {}", text(outlet, "reason")),
+    }
+}

@@ -1,0 +1,282 @@
+//! What `horizon.yaml`, the environment and the command line say, and what it means.
+//!
+//! Raw and resolved configuration are two types: [`RawConfig`] is what people write, every key optional; [`Config`] has every
+//! default applied and every path made absolute. A later source wins: file, then `HORIZON_…` variables, then flags.
+//! Unknown keys are refused wherever they come from.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Serialized};
+use serde::Deserialize;
+
+use crate::outlets::BrokerOptions;
+
+/// The prefix of the environment variables that override the file; `__` separates levels (`HORIZON_HTTP__LISTEN`).
+const ENV_PREFIX: &str = "HORIZON_";
+/// `HORIZON_LOG` says what is logged (see `telemetry`), and is no setting.
+const OTHER_VARIABLE: &str = "log";
+
+/// Largest request body that is accepted unless configured otherwise, in bytes.
+const DEFAULT_BODY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Longest time between SIGTERM and the end of the process unless configured otherwise, in seconds.
+const DEFAULT_SHUTDOWN_DEADLINE_SECONDS: u64 = 20;
+
+/// What `http.body_limit_bytes` may be.
+const BODY_LIMIT_BYTES: RangeInclusive<usize> = 1_024..=256 * 1024 * 1024;
+/// What `shutdown_deadline_seconds` may be.
+const SHUTDOWN_DEADLINE_SECONDS: RangeInclusive<u64> = 1..=3_600;
+
+/// The configuration as written. Relative paths are relative to the file's folder.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawConfig {
+    horizon: Option<u32>,
+    data: Option<PathBuf>,
+    contracts: Option<PathBuf>,
+    schemas: Option<PathBuf>,
+    events_without_schema: Option<EventsWithoutSchema>,
+    http: RawListener,
+    operator: RawOperator,
+    shutdown_deadline_seconds: Option<u64>,
+    listen_beyond_loopback: Option<String>,
+    brokers: BTreeMap<String, BrokerOptions>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawListener {
+    listen: Option<SocketAddr>,
+    body_limit_bytes: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawOperator {
+    listen: Option<SocketAddr>,
+}
+
+/// What happens to an event whose type has no private schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EventsWithoutSchema {
+    /// It is stored unchecked. No contract can map its fields, because none is declared.
+    Accept,
+    /// It is refused with the path of the schema file that is missing.
+    Refuse,
+}
+
+/// Settings given as flags; they win over the file and the environment.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Flags {
+    /// Address of the private listener (append and read), instead of `http.listen`; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address of the operator's listener, instead of `operator.listen`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) operator_listen: Option<SocketAddr>,
+    /// Folder of the store, instead of `data`
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// The configuration with defaults applied and paths made absolute.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The configuration file's folder; relative names of files start from it.
+    pub(crate) folder: PathBuf,
+    /// Folder of the store and of `addresses.json`.
+    pub(crate) data: PathBuf,
+    /// Folder of the contracts.
+    pub(crate) contracts: PathBuf,
+    /// Folder of the private and public schemas.
+    pub(crate) schemas: PathBuf,
+    /// What happens to event types without a private schema.
+    pub(crate) events_without_schema: EventsWithoutSchema,
+    /// Address of the private listener: append and read.
+    pub(crate) listen: SocketAddr,
+    /// Largest request body, in bytes.
+    pub(crate) body_limit_bytes: usize,
+    /// Address of the operator's listener: status and `why`.
+    pub(crate) operator_listen: SocketAddr,
+    /// Longest time between SIGTERM and the end of the process.
+    pub(crate) shutdown_deadline: Duration,
+    /// The brokers by name.
+    pub(crate) brokers: BTreeMap<String, BrokerOptions>,
+}
+
+/// Why a configuration cannot be used; the text says where and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("cannot read {path}: {source}\n  = mend: name an existing configuration with --config")]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path} is not a usable configuration:\n{reason}")]
+    File { path: PathBuf, reason: String },
+    #[error("the configuration is not usable: {}{}", .0, mend_of(.0))]
+    Merged(Box<figment::Error>),
+    #[error("{key}: {reason}\n  = mend: {mend}")]
+    Value {
+        key: &'static str,
+        reason: String,
+        mend: String,
+    },
+}
+
+/// A setting that nobody knows and that may be none is explained.
+fn mend_of(error: &figment::Error) -> &'static str {
+    match error.kind {
+        figment::error::Kind::UnknownField(..) => {
+            "\n  = mend: every variable that begins with HORIZON_ is a setting; call others otherwise (in Kubernetes, `enableServiceLinks: false`)"
+        }
+        _ => "",
+    }
+}
+
+/// What an operator must write to open a listener to other machines while Horizon has no TLS and no authentication.
+const INSECURE_WORDS: &str = "without TLS and authentication";
+
+impl Config {
+    /// Reads `path`, then the environment, then `flags`.
+    ///
+    /// # Errors
+    /// Says which file, key or variable cannot be used, and what would mend it.
+    pub(crate) fn load(path: &Path, flags: &Flags) -> Result<Config, ConfigError> {
+        let file = file::YamlFile::read(path)?;
+        let folder = std::path::absolute(path)
+            .ok()
+            .and_then(|path| path.parent().map(Path::to_path_buf))
+            .unwrap_or_default();
+        let raw: RawConfig = Figment::new()
+            .merge(file)
+            .merge(
+                Env::prefixed(ENV_PREFIX)
+                    .ignore(&[OTHER_VARIABLE])
+                    .split("__"),
+            )
+            .merge(Serialized::defaults(flag_overrides(flags)))
+            .extract()
+            .map_err(|error| ConfigError::Merged(Box::new(error)))?;
+        raw.resolve(&folder)
+    }
+}
+
+/// A number within its bounds, or the default.
+fn bounded<N: PartialOrd + std::fmt::Display + Copy>(
+    key: &'static str,
+    value: Option<N>,
+    default: N,
+    bounds: RangeInclusive<N>,
+) -> Result<N, ConfigError> {
+    let value = value.unwrap_or(default);
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    Err(ConfigError::Value {
+        key,
+        reason: format!("{value} is out of bounds"),
+        mend: format!(
+            "write a number between {} and {}",
+            bounds.start(),
+            bounds.end()
+        ),
+    })
+}
+
+/// The flags in the file's shape, so that they merge over it.
+fn flag_overrides(flags: &Flags) -> figment::value::Dict {
+    use figment::value::{Dict, Value};
+    let nest =
+        |key: &str, value: String| Value::from(Dict::from([(key.to_owned(), Value::from(value))]));
+    let mut overrides = Dict::new();
+    if let Some(address) = flags.listen {
+        overrides.insert("http".to_owned(), nest("listen", address.to_string()));
+    }
+    if let Some(address) = flags.operator_listen {
+        overrides.insert("operator".to_owned(), nest("listen", address.to_string()));
+    }
+    if let Some(data) = &flags.data {
+        let absolute = std::path::absolute(data).unwrap_or_else(|_| data.clone());
+        overrides.insert(
+            "data".to_owned(),
+            Value::from(absolute.display().to_string()),
+        );
+    }
+    overrides
+}
+
+impl RawConfig {
+    fn resolve(self, folder: &Path) -> Result<Config, ConfigError> {
+        if self.horizon != Some(1) {
+            return Err(ConfigError::Value {
+                key: "horizon",
+                reason: match self.horizon {
+                    None => "the version of the configuration's language is missing".to_owned(),
+                    Some(other) => {
+                        format!("version {other} of the configuration's language is not known")
+                    }
+                },
+                mend: "write `horizon: 1` at the top".to_owned(),
+            });
+        }
+        let config = Config {
+            folder: folder.to_owned(),
+            data: folder.join(self.data.unwrap_or_else(|| "data".into())),
+            contracts: folder.join(self.contracts.unwrap_or_else(|| "contracts".into())),
+            schemas: folder.join(self.schemas.unwrap_or_else(|| "schemas".into())),
+            events_without_schema: self
+                .events_without_schema
+                .unwrap_or(EventsWithoutSchema::Refuse),
+            listen: self
+                .http
+                .listen
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480))),
+            body_limit_bytes: bounded(
+                "http.body_limit_bytes",
+                self.http.body_limit_bytes,
+                DEFAULT_BODY_LIMIT_BYTES,
+                BODY_LIMIT_BYTES,
+            )?,
+            operator_listen: self
+                .operator
+                .listen
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8481))),
+            shutdown_deadline: Duration::from_secs(bounded(
+                "shutdown_deadline_seconds",
+                self.shutdown_deadline_seconds,
+                DEFAULT_SHUTDOWN_DEADLINE_SECONDS,
+                SHUTDOWN_DEADLINE_SECONDS,
+            )?),
+            brokers: self.brokers,
+        };
+        let told = self.listen_beyond_loopback.as_deref() == Some(INSECURE_WORDS);
+        for (key, address) in [
+            ("http.listen", config.listen),
+            ("operator.listen", config.operator_listen),
+        ] {
+            if !address.ip().is_loopback() && !told {
+                return Err(ConfigError::Value {
+                    key,
+                    reason: format!(
+                        "{address} is reachable from other machines, and this version has neither TLS nor authentication"
+                    ),
+                    mend: format!(
+                        "listen on 127.0.0.1 behind a proxy that has both, or write `listen_beyond_loopback: \"{INSECURE_WORDS}\"`"
+                    ),
+                });
+            }
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests;

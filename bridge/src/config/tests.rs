@@ -1,0 +1,102 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+/// A configuration file in a folder of its own.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("horizon.yaml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn refusal(text: &str) -> String {
+    let (_folder, path) = file(text);
+    Config::load(&path, &Flags::default())
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn defaults_apply_and_paths_start_at_the_file() {
+    let (folder, path) = file("horizon: 1\n");
+    let config = Config::load(&path, &Flags::default()).unwrap();
+    assert_eq!(config.data, folder.path().join("data"));
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8480");
+    assert_eq!(config.body_limit_bytes, 4 * 1024 * 1024);
+    assert_eq!(config.events_without_schema, EventsWithoutSchema::Refuse);
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let (_folder, path) =
+        file("horizon: 1\nhttp: { listen: 127.0.0.1:1000, body_limit_bytes: 7777 }\n");
+    let flags = Flags {
+        listen: Some("127.0.0.1:2000".parse().unwrap()),
+        ..Flags::default()
+    };
+    let config = Config::load(&path, &flags).unwrap();
+    assert_eq!(config.listen.port(), 2000);
+    assert_eq!(
+        config.body_limit_bytes, 7777,
+        "what the flag does not say stays as in the file"
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_known_ones() {
+    let text = refusal("horizon: 1\nhttp:\n  lisen: 127.0.0.1:1\n");
+    assert!(
+        ["lisen", "listen", "3"]
+            .iter()
+            .all(|part| text.contains(part)),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_missing_version_says_what_to_write() {
+    let text = refusal("data: here\n");
+    assert!(text.contains("horizon: 1"), "{text}");
+}
+
+#[test]
+fn an_address_beyond_loopback_is_refused_unless_told_in_words() {
+    let open = "horizon: 1\nhttp: { listen: 0.0.0.0:8480 }\n";
+    assert!(refusal(open).contains("listen_beyond_loopback"));
+    let (_folder, path) = file(&format!(
+        "{open}listen_beyond_loopback: without TLS and authentication\n"
+    ));
+    assert!(Config::load(&path, &Flags::default()).is_ok());
+}
+
+#[test]
+fn a_secret_that_is_written_out_is_refused_and_not_repeated() {
+    let (_folder, path) = file(
+        "horizon: 1\nbrokers: { main: { mqtt: { host: h, username: u, password: hunter2 } } }\n",
+    );
+    let config = Config::load(&path, &Flags::default()).unwrap();
+    let environment = |_: &str| None;
+    let surroundings = crate::outlets::Surroundings {
+        folder: &config.folder,
+        environment: &environment,
+    };
+    let error = config.brokers["main"]
+        .resolve("main", &surroundings)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("brokers.main.mqtt.password") && error.contains("env"),
+        "{error}"
+    );
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn numbers_out_of_bounds_are_refused() {
+    let text = refusal("horizon: 1\nshutdown_deadline_seconds: 0\n");
+    assert!(
+        text.contains("shutdown_deadline_seconds") && text.contains("between 1 and 3600"),
+        "{text}"
+    );
+}

@@ -1,0 +1,323 @@
+//! The crossing: private events through the contracts into the public logs.
+//!
+//! Invariants:
+//! - A crossing happens once: what a pass decided and the cursors' moves are one record in the store, all or nothing.
+//! - Each contract has a cursor of its own. Contracts whose cursors are equal share one pass over the log and move in one
+//!   record; a contract that is behind reads on its own until it has caught up, and then shares by being equal.
+//! - One task crosses everything, so a sequence is given once, and the store refuses a record that would leave a gap.
+//! - `crossed ≤ durable`: only what the store shows is read, and it shows only what is synced.
+
+pub(crate) mod parked;
+pub(crate) mod pass;
+mod previous;
+
+use std::sync::Arc;
+
+use horizon_schemas::{Contract, IdSecret, Start};
+use horizon_store::{
+    CrossError, Crossing, CursorMove, CursorName, LogName, NewPublicEvent, ParkScope, Position,
+    PublicStreamName, ReadLimit, Sequence, Store, StoreError,
+};
+use tokio::sync::watch;
+
+use crate::patience::patiently;
+use crate::status::Status;
+use parked::ParkedKeys;
+use pass::{Batch, Pass};
+use previous::PreviousSequences;
+
+/// Most records of one pass.
+const PASS_LIMIT_RECORDS: usize = 1_024;
+/// Bytes of records after which a pass ends.
+const PASS_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// Public events and parked entries of one record, above which the other contracts of the pass go into a record of their own. One
+/// contract adds at most a pass's worth, so that a record stays below the store's limits of 100,000 entries and 64 MiB.
+const CROSSING_LIMIT_ENTRIES: usize = 10_000;
+/// Bytes of public events of one record, likewise.
+const CROSSING_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+
+/// One contract and how far it is.
+struct Member {
+    contract: Arc<Contract>,
+    stream: PublicStreamName,
+    cursor_name: CursorName,
+    cursor: Position,
+    last: Sequence,
+    parked: ParkedKeys,
+    previous: PreviousSequences,
+    halted: bool,
+}
+
+/// Why the crossing cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CrossingError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the public log refused a crossing: {0}")]
+    Refused(CrossError),
+    #[error("{0}")]
+    Name(#[from] horizon_store::NameError),
+}
+
+/// The crossing task's state.
+pub(crate) struct Crosser {
+    store: Store,
+    log: LogName,
+    secret: IdSecret,
+    members: Vec<Member>,
+    status: Arc<Status>,
+}
+
+/// The name of a contract's crossing cursor.
+pub(crate) fn cursor_name(
+    stream: &PublicStreamName,
+) -> Result<CursorName, horizon_store::NameError> {
+    CursorName::new(&format!("crossing/{stream}"))
+}
+
+impl Crosser {
+    /// Finds out how far each contract is; a new one begins where its `start` says.
+    pub(crate) async fn restore(
+        store: Store,
+        log: LogName,
+        contracts: &[Arc<Contract>],
+        secret: IdSecret,
+        status: Arc<Status>,
+    ) -> Result<Crosser, CrossingError> {
+        let mut members = Vec::with_capacity(contracts.len());
+        for contract in contracts {
+            let stream = PublicStreamName::new(&contract.public_stream())?;
+            let cursor_name = cursor_name(&stream)?;
+            let cursor = match store.crossing_cursor(&log, &cursor_name).await? {
+                Some(cursor) => cursor,
+                None => begin(&store, &log, contract, &cursor_name).await?,
+            };
+            let last = store
+                .public_head(&log, &stream)
+                .await?
+                .map_or(Sequence::ZERO, |head| head.last);
+            let parked = store
+                .parked_keys(&log, &ParkScope::Crossing(stream.clone()))
+                .await?;
+            let parked = ParkedKeys::restore(parked.into_iter().map(|key| (key.key, key.entries)));
+            members.push(Member {
+                contract: Arc::clone(contract),
+                stream,
+                cursor_name,
+                cursor,
+                last,
+                parked,
+                previous: PreviousSequences::default(),
+                halted: false,
+            });
+        }
+        Ok(Crosser {
+            store,
+            log,
+            secret,
+            members,
+            status,
+        })
+    }
+
+    /// Crosses until told to stop. Ends early only when the store fails.
+    pub(crate) async fn run(
+        mut self,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), CrossingError> {
+        let mut head = self.store.watch_log(&self.log).await?;
+        loop {
+            let durable = *head.borrow_and_update();
+            let groups = self.groups(durable);
+            if groups.is_empty() {
+                tokio::select! {
+                    changed = head.changed() => if changed.is_err() { return Ok(()) },
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                }
+                continue;
+            }
+            for (cursor, group) in groups {
+                if *stop.borrow() {
+                    return Ok(());
+                }
+                self.step(cursor, &group).await?;
+            }
+        }
+    }
+
+    /// The members that have something to read, by cursor: each group shares a pass. Every group gets its turn in each round, so
+    /// a contract that catches up and the live ones do not starve each other.
+    fn groups(&self, durable: Position) -> Vec<(Position, Vec<usize>)> {
+        let mut groups: Vec<(Position, Vec<usize>)> = Vec::new();
+        for (index, member) in self.members.iter().enumerate() {
+            if member.halted || member.cursor >= durable {
+                continue;
+            }
+            match groups
+                .iter_mut()
+                .find(|(cursor, _)| *cursor == member.cursor)
+            {
+                Some((_, group)) => group.push(index),
+                None => groups.push((member.cursor, vec![index])),
+            }
+        }
+        groups
+    }
+
+    /// One batch through one group's contracts, and into the store.
+    async fn step(&mut self, cursor: Position, group: &[usize]) -> Result<(), CrossingError> {
+        let limit = ReadLimit {
+            records: PASS_LIMIT_RECORDS,
+            bytes: PASS_LIMIT_BYTES,
+        };
+        let page = patiently("reading the log", || {
+            self.store.read_log(&self.log, cursor, limit)
+        })
+        .await?;
+        // A cursor that others stand on further ahead is a place to meet, so that passes become shared.
+        let meet = self
+            .members
+            .iter()
+            .filter(|member| !member.halted)
+            .map(|member| member.cursor)
+            .filter(|other| *other > cursor)
+            .min();
+        let through = meet.map_or(page.through, |meet| meet.min(page.through));
+        let records: Vec<_> = page
+            .records
+            .into_iter()
+            .take_while(|record| record.position() <= through)
+            .collect();
+        let passes = tokio::task::block_in_place(|| {
+            let batch = Batch::of(&records, through);
+            let mut passes = Vec::with_capacity(group.len());
+            for &index in group {
+                if let Some(member) = self.members.get_mut(index) {
+                    let pass = pass::run(
+                        &member.contract,
+                        &member.stream,
+                        &batch,
+                        cursor,
+                        &mut member.parked,
+                        &self.secret,
+                    );
+                    passes.push((index, pass));
+                }
+            }
+            passes
+        });
+        let mut crossing = Crossing::default();
+        for (index, pass) in passes {
+            self.add(index, pass, &mut crossing).await?;
+            // Cursors are the contracts' own, so a large pass may be written in parts.
+            let bytes: usize = crossing.public.iter().map(|event| event.event.len()).sum();
+            if crossing.public.len() + crossing.parked.len() >= CROSSING_LIMIT_ENTRIES
+                || bytes >= CROSSING_LIMIT_BYTES
+            {
+                self.write(std::mem::take(&mut crossing)).await?;
+            }
+        }
+        self.write(crossing).await
+    }
+
+    /// Writes what was decided; one record, all or nothing.
+    async fn write(&self, crossing: Crossing) -> Result<(), CrossingError> {
+        if crossing.cursors.is_empty() {
+            return Ok(());
+        }
+        let cross = || self.store.cross(&self.log, crossing.clone());
+        patiently("writing a crossing", cross)
+            .await
+            .map_err(|error| match error {
+                CrossError::Unavailable(error) => CrossingError::Store(error),
+                error => CrossingError::Refused(error),
+            })
+    }
+
+    /// Gives a pass's events their sequences and adds it to the crossing.
+    async fn add(
+        &mut self,
+        index: usize,
+        pass: Pass,
+        crossing: &mut Crossing,
+    ) -> Result<(), CrossingError> {
+        let Some(member) = self.members.get_mut(index) else {
+            return Ok(());
+        };
+        member
+            .previous
+            .fetch(&self.store, &self.log, &member.stream, &pass.crossed)
+            .await?;
+        for (origin, crossed) in pass.crossed {
+            let sequence = Sequence::new(member.last.get() + 1);
+            let previous = member
+                .previous
+                .advance(crossed.key(), crossed.event_type(), sequence);
+            let event = crossed.seal(sequence.get(), previous.get());
+            crossing.public.push(NewPublicEvent {
+                stream: member.stream.clone(),
+                sequence,
+                origin,
+                contract_version: member.contract.version().to_owned(),
+                event_type: event.event_type().to_owned(),
+                name: event.name().to_owned(),
+                id: event.id().to_owned(),
+                key: event.key().to_owned(),
+                event: event.bytes().to_vec().into(),
+            });
+            member.last = sequence;
+        }
+        if let Some(reason) = pass.halt {
+            tracing::error!(contract = %member.stream, reason, "the contract halts; the others go on");
+            member.halted = true;
+            self.status.halted(member.stream.as_str(), &reason);
+        }
+        for entry in pass.parked.iter().filter(|entry| entry.reason.is_some()) {
+            tracing::warn!(contract = %member.stream, position = entry.at, "an event violates its public schema; its key is parked");
+        }
+        if pass.through > member.cursor {
+            let name = member.cursor_name.clone();
+            crossing.cursors.push(CursorMove {
+                cursor: name,
+                expected: member.cursor,
+                to: pass.through,
+            });
+            crossing.parked.extend(pass.parked);
+            crossing.counts.push((member.stream.clone(), pass.counts));
+            member.cursor = pass.through;
+        }
+        Ok(())
+    }
+}
+
+/// Where a new contract begins. `now` is written down at once: the log's head is another one after a restart.
+async fn begin(
+    store: &Store,
+    log: &LogName,
+    contract: &Contract,
+    cursor: &CursorName,
+) -> Result<Position, CrossingError> {
+    let to = match contract.start() {
+        Start::Beginning => return Ok(Position::ZERO),
+        Start::Now => store.head(log).await?,
+    };
+    if to > Position::ZERO {
+        let first = CursorMove {
+            cursor: cursor.clone(),
+            expected: Position::ZERO,
+            to,
+        };
+        let crossing = Crossing {
+            cursors: vec![first],
+            ..Crossing::default()
+        };
+        store
+            .cross(log, crossing)
+            .await
+            .map_err(CrossingError::Refused)?;
+    }
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests;

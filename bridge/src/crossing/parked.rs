@@ -1,0 +1,71 @@
+//! The keys of one contract or relay that cannot go on, known from memory, and the bounds on how many there may be.
+
+use std::collections::HashSet;
+
+/// Most keys that may be parked in one place.
+pub(crate) const PARKED_KEYS_LIMIT: usize = 10_000;
+/// Most events that may wait behind the parked keys of one place.
+pub(crate) const PARKED_EVENTS_LIMIT: u64 = 1_000_000;
+
+/// Parked keys and how many events they hold.
+#[derive(Debug, Default)]
+pub(crate) struct ParkedKeys {
+    keys: HashSet<String>,
+    events: u64,
+}
+
+impl ParkedKeys {
+    /// What the store says is parked.
+    pub(crate) fn restore(keys: impl IntoIterator<Item = (String, u64)>) -> ParkedKeys {
+        let mut parked = ParkedKeys::default();
+        for (key, events) in keys {
+            parked.keys.insert(key);
+            parked.events += events;
+        }
+        parked
+    }
+
+    /// Whether events of `key` have to wait.
+    pub(crate) fn holds(&self, key: &str) -> bool {
+        !self.keys.is_empty() && self.keys.contains(key)
+    }
+
+    /// One more event of `key` waits.
+    pub(crate) fn add(&mut self, key: &str) {
+        if !self.keys.contains(key) {
+            self.keys.insert(key.to_owned());
+        }
+        self.events += 1;
+    }
+
+    /// Why no event of `key` can be parked any more, once a bound is reached.
+    pub(crate) fn full(&self, key: &str) -> Option<String> {
+        let known = self.holds(key) && !self.events_full();
+        if known { None } else { self.limit_reached() }
+    }
+
+    /// Which bound is reached, if one is.
+    pub(crate) fn limit_reached(&self) -> Option<String> {
+        if self.keys.len() >= PARKED_KEYS_LIMIT {
+            Some(format!(
+                "{PARKED_KEYS_LIMIT} keys are parked, and that is the limit"
+            ))
+        } else if self.events_full() {
+            Some(format!(
+                "{PARKED_EVENTS_LIMIT} events wait behind parked keys, and that is the limit"
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// Whether no further event may wait.
+    pub(crate) fn events_full(&self) -> bool {
+        self.events >= PARKED_EVENTS_LIMIT
+    }
+
+    /// How many keys are parked.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}

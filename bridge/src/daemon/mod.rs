@@ -1,0 +1,291 @@
+//! The composition root: the one place where the daemon's parts are put together, started in order and stopped in order.
+//!
+//! Start: configuration and catalogue (before anything is opened), store, contract changes, ports, crossing, relays, HTTP.
+//! Stop: no new requests, no further crossing, answers for what is in flight, cursors, store. Each within one deadline.
+
+mod outlets;
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use horizon_schemas::Status::{self as ContractStatus, Active, Deprecated, Retired};
+use horizon_schemas::{Catalog, Contract, Folders, IdSecret, KnownBrokers, Protocol, Rules};
+use horizon_store::{LogName, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::address::Addresses;
+use crate::commands::Failure;
+use crate::config::{Config, EventsWithoutSchema};
+use crate::contract_changes;
+use crate::crossing::Crosser;
+use crate::http::{self, Operator, Private};
+use crate::outlets::BrokerOptions;
+use crate::status::Status;
+use outlets::Outlets;
+
+/// What the secret behind public ids is derived for; part of the ids, so it never changes.
+const ID_SECRET_CONTEXT: &str = "horizon public ids v1";
+
+/// Loads and checks every schema and contract.
+pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
+    let folders = Folders {
+        contracts: config.contracts.clone(),
+        schemas: config.schemas.clone(),
+    };
+    let brokers: KnownBrokers = config
+        .brokers
+        .iter()
+        .map(|(name, options)| (name.clone(), protocol(options)))
+        .collect();
+    let events_without_schema = match config.events_without_schema {
+        EventsWithoutSchema::Accept => horizon_schemas::EventsWithoutSchema::Accept,
+        EventsWithoutSchema::Refuse => horizon_schemas::EventsWithoutSchema::Refuse,
+    };
+    Catalog::load(
+        &folders,
+        &brokers,
+        &Rules {
+            events_without_schema,
+        },
+    )
+    .map_err(Failure::Diagnostics)
+}
+
+/// Checks the brokers' options, as far as that can be done without their secrets' variables.
+pub(crate) fn check_brokers(config: &Config) -> Result<(), Failure> {
+    outlets::brokers(config, &|name| {
+        Some(std::env::var(name).unwrap_or_else(|_| "unset".to_owned()))
+    })
+    .map(|_| ())
+}
+
+fn protocol(options: &BrokerOptions) -> Protocol {
+    match options {
+        BrokerOptions::Mqtt(_) => Protocol::Mqtt,
+        BrokerOptions::Amqp(_) => Protocol::Amqp,
+    }
+}
+
+/// Runs the daemon until SIGTERM or SIGINT, and stops it within the configured deadline.
+pub(crate) async fn run(config: Config, catalog: Catalog) -> Result<(), Failure> {
+    let failed = |what: &str, error: &dyn Display| Failure::Failed(format!("{what}: {error}"));
+    let mut interrupted = signal(SignalKind::interrupt())
+        .map_err(|error| failed("cannot listen for SIGINT", &error))?;
+    let mut terminated = signal(SignalKind::terminate())
+        .map_err(|error| failed("cannot listen for SIGTERM", &error))?;
+    let mut told_to_stop = async || {
+        tokio::select! {
+            _ = interrupted.recv() => tracing::info!("SIGINT: stopping"),
+            _ = terminated.recv() => tracing::info!("SIGTERM: stopping"),
+        }
+    };
+    let daemon = tokio::select! {
+        daemon = Daemon::start(&config, Arc::new(catalog)) => daemon?,
+        () = told_to_stop() => return Ok(()),
+    };
+    told_to_stop().await;
+    let begun = Instant::now();
+    let stopped = tokio::time::timeout(
+        config.shutdown_deadline,
+        daemon.stop(config.shutdown_deadline),
+    )
+    .await;
+    Addresses::remove(&config.data);
+    let Ok(result) = stopped else {
+        tracing::error!(
+            seconds = config.shutdown_deadline.as_secs(),
+            "not everything stopped within the deadline; what was answered is stored, and what was not confirmed goes out again"
+        );
+        // Something hangs, a disk perhaps; waiting for it would break the deadline.
+        std::process::exit(1);
+    };
+    tracing::info!(milliseconds = begun.elapsed().as_millis() as u64, "stopped");
+    result
+}
+
+/// A running daemon.
+struct Daemon {
+    store: Store,
+    log: LogName,
+    status: Arc<Status>,
+    stop_intake: watch::Sender<bool>,
+    stop_relays: watch::Sender<bool>,
+    servers: JoinSet<()>,
+    crossing: JoinSet<()>,
+    relays: JoinSet<()>,
+}
+
+impl Daemon {
+    async fn start(config: &Config, catalog: Arc<Catalog>) -> Result<Daemon, Failure> {
+        let failed = |error: &dyn Display| Failure::Failed(error.to_string());
+        // Secrets and names first: what can be wrong in what was given is told before anything is opened.
+        let crossing = with_status(&catalog, &[Active, Deprecated]);
+        let outlets = Outlets::resolve(
+            config,
+            &with_status(&catalog, &[Active, Deprecated, Retired]),
+        )?;
+        let store = Store::open(&config.data, horizon_store::Options::default())
+            .await
+            .map_err(|error| failed(&error))?;
+        let log = LogName::main();
+        let changes = contract_changes::find(&store, &log, &crossing).await?;
+        let listeners = Listeners::bind(config).await?;
+        let status = Arc::new(Status::default());
+        let id_secret = IdSecret::new(store.derive_secret(ID_SECRET_CONTEXT));
+        let crosser = Crosser::restore(
+            store.clone(),
+            log.clone(),
+            &crossing,
+            id_secret,
+            Arc::clone(&status),
+        )
+        .await
+        .map_err(|error| failed(&error))?;
+        contract_changes::record(&store, &log, changes).await?;
+
+        let mut daemon = Daemon {
+            store,
+            log,
+            status,
+            stop_intake: watch::channel(false).0,
+            stop_relays: watch::channel(false).0,
+            servers: JoinSet::new(),
+            crossing: JoinSet::new(),
+            relays: JoinSet::new(),
+        };
+        let running = crosser.run(daemon.stop_intake.subscribe());
+        daemon.crossing.spawn(watched(
+            Arc::clone(&daemon.status),
+            "the crossing".to_owned(),
+            running,
+        ));
+        for relay in outlets.relays(
+            &daemon.store,
+            &daemon.log,
+            &daemon.status,
+            config.shutdown_deadline / 2,
+        ) {
+            let what = format!("the relay {}", relay.name);
+            let running = relay.run(daemon.stop_relays.subscribe());
+            daemon
+                .relays
+                .spawn(watched(Arc::clone(&daemon.status), what, running));
+        }
+        let addresses = listeners.addresses().map_err(|error| failed(&error))?;
+        daemon.serve(listeners, config, catalog);
+        addresses
+            .write(&config.data)
+            .map_err(|error| failed(&format!("cannot write addresses.json: {error}")))?;
+        tracing::info!(http = %addresses.http, operator = %addresses.operator, store = daemon.store.id(), "listening");
+        Ok(daemon)
+    }
+
+    /// Starts both listeners' servers.
+    fn serve(&mut self, listeners: Listeners, config: &Config, catalog: Arc<Catalog>) {
+        let private = http::private_router(Private {
+            store: self.store.clone(),
+            log: self.log.clone(),
+            catalog: Arc::clone(&catalog),
+            body_limit_bytes: config.body_limit_bytes,
+            status: Arc::clone(&self.status),
+        });
+        let operator = http::operator_router(Operator {
+            store: self.store.clone(),
+            log: self.log.clone(),
+            catalog,
+            id_secret: IdSecret::new(self.store.derive_secret(ID_SECRET_CONTEXT)),
+            status: Arc::clone(&self.status),
+        });
+        for (listener, router) in [(listeners.private, private), (listeners.operator, operator)] {
+            let mut stop = self.stop_intake.subscribe();
+            let stopped = async move {
+                let _ = stop.wait_for(|stop| *stop).await;
+            };
+            let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+            self.servers.spawn(watched(
+                Arc::clone(&self.status),
+                "a listener".to_owned(),
+                served.into_future(),
+            ));
+        }
+    }
+
+    /// Stops everything in order. Requests that are not done within a quarter of the deadline are cut off: nothing of them was
+    /// answered as stored.
+    async fn stop(mut self, deadline: Duration) -> Result<(), Failure> {
+        self.stop_intake.send_replace(true);
+        let requests = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(deadline / 4, requests).await.is_err() {
+            tracing::warn!("requests that did not end are cut off");
+            self.servers.shutdown().await;
+        }
+        while self.crossing.join_next().await.is_some() {}
+        self.stop_relays.send_replace(true);
+        while self.relays.join_next().await.is_some() {}
+        self.store
+            .close()
+            .await
+            .map_err(|error| Failure::Failed(error.to_string()))
+    }
+}
+
+/// Runs a part of the daemon. One that fails or panics does not come back before a restart, and that is made known.
+async fn watched<E: Display + Send + 'static>(
+    status: Arc<Status>,
+    what: String,
+    part: impl Future<Output = Result<(), E>> + Send + 'static,
+) {
+    let reason = match AssertUnwindSafe(part).catch_unwind().await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it panicked".to_owned(),
+    };
+    tracing::error!(
+        what,
+        reason,
+        "a part of the daemon has ended; it begins again when the daemon is restarted"
+    );
+    status.failed(format!("{what}: {reason}"));
+}
+
+/// The contracts with one of these statuses. Drafts are only checked; retired ones no longer cross, but what has crossed is
+/// still delivered.
+fn with_status(catalog: &Catalog, statuses: &[ContractStatus]) -> Vec<Arc<Contract>> {
+    let wanted = |contract: &&Arc<Contract>| statuses.contains(&contract.status());
+    catalog.contracts().iter().filter(wanted).cloned().collect()
+}
+
+/// Both ports, bound and not yet served.
+struct Listeners {
+    private: TcpListener,
+    operator: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Listeners, Failure> {
+        Ok(Listeners {
+            private: bind("http.listen", config.listen).await?,
+            operator: bind("operator.listen", config.operator_listen).await?,
+        })
+    }
+
+    fn addresses(&self) -> std::io::Result<Addresses> {
+        Ok(Addresses {
+            http: self.private.local_addr()?,
+            operator: self.operator.local_addr()?,
+        })
+    }
+}
+
+async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::Failed(format!("cannot listen on {address}: {error}\n  = mend: set {key} to a free port, or to port 0 for one that the system chooses"))
+    })
+}

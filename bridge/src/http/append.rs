@@ -1,0 +1,155 @@
+//! `POST /streams/{stream}` and `POST /commits`: events in, positions out.
+//!
+//! A repeat is recognised by the store before any expectation is looked at, and answered as the first time with status 200.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use horizon_store::{Commit, Committed, Expected, Revision, StreamName, StreamWrite};
+use serde_json::{Value, json};
+
+use super::Private;
+use super::body::{CommitBody, body, path, split_stream, stream_body, stream_name};
+use super::etag::{etag, expectation};
+use super::problem::Problem;
+use super::refusals::{ExpectationFrom, append_problem, malformed, not_json, refusal, unavailable};
+use crate::intake;
+
+/// Appends one event, an array of events, or `{"expectedRevision", "events"}` to one stream.
+pub(crate) async fn to_stream(
+    State(state): State<Arc<Private>>,
+    stream: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Problem> {
+    let stream = stream_name(&path(stream)?)?;
+    let by_header = expectation(
+        &headers,
+        state.store.head(&state.log).await.map_err(unavailable)?,
+    )?;
+    let body = body(request, state.body_limit_bytes).await?;
+    let (by_body, events) = stream_body(&body)?;
+    let (expected, from) = match (by_header, by_body) {
+        (Some(_), Some(_)) => {
+            return Err(
+                malformed("the expected revision is given by a header and in the body")
+                    .mend("give it once"),
+            );
+        }
+        (Some(expected), None) => (expected, ExpectationFrom::Header),
+        (None, by_body) => (by_body.unwrap_or(Expected::Any), ExpectationFrom::Body),
+    };
+    if events.is_empty() {
+        return Err(malformed("there are no events").mend("send at least one event"));
+    }
+    let mut taken = Vec::with_capacity(events.len());
+    for (index, object) in events.into_iter().enumerate() {
+        taken.push(
+            intake::take(&stream, object, state.catalog.private())
+                .map_err(|refused| refusal(refused, index))?,
+        );
+    }
+    let commit = Commit {
+        writes: vec![StreamWrite {
+            stream: stream.clone(),
+            expected,
+            events: taken,
+        }],
+    };
+    let committed = state
+        .store
+        .append(&state.log, commit)
+        .await
+        .map_err(|error| append_problem(error, from))?;
+    Ok(answer(&committed, Some(&stream)))
+}
+
+/// Appends events of several streams in one commit, all or nothing.
+pub(crate) async fn commit(
+    State(state): State<Arc<Private>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = body(request, state.body_limit_bytes).await?;
+    let parsed: CommitBody<'_> = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
+    if parsed.events.0.is_empty() {
+        return Err(malformed("there are no events").mend("send at least one event"));
+    }
+    let mut writes = Vec::new();
+    for (stream, expected) in parsed.expected_revisions {
+        writes.push(StreamWrite {
+            stream: stream_name(&stream)?,
+            expected: expected.0,
+            events: Vec::new(),
+        });
+    }
+    for (index, object) in parsed.events.0.into_iter().enumerate() {
+        let (stream, object) = split_stream(object, index)?;
+        let event = intake::take(&stream, object, state.catalog.private())
+            .map_err(|refused| refusal(refused, index))?;
+        match writes.last_mut() {
+            Some(last) if last.stream == stream => last.events.push(event),
+            _ => writes.push(StreamWrite {
+                stream,
+                expected: Expected::Any,
+                events: vec![event],
+            }),
+        }
+    }
+    let committed = state
+        .store
+        .append(&state.log, Commit { writes })
+        .await
+        .map_err(|error| append_problem(error, ExpectationFrom::Body))?;
+    Ok(answer(&committed, None))
+}
+
+/// 201 for a new commit, 200 for a repeat; the same body either way.
+fn answer(committed: &Committed, stream: Option<&StreamName>) -> Response {
+    let status = if committed.repeat {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let streams: Vec<Value> = committed
+        .streams
+        .iter()
+        .filter(|write| write.last_revision > Revision::ZERO)
+        .map(|write| {
+            json!({
+                "stream": write.stream.as_str(),
+                "firstRevision": write.first_revision.get(),
+                "revision": write.last_revision.get(),
+            })
+        })
+        .collect();
+    let mut body = json!({
+        "firstPosition": committed.first_position.get(),
+        "position": committed.last_position.get(),
+        "repeat": committed.repeat,
+    });
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    match (stream, committed.streams.last()) {
+        (Some(stream), Some(write)) => {
+            body["stream"] = stream.as_str().into();
+            body["firstRevision"] = write.first_revision.get().into();
+            body["revision"] = write.last_revision.get().into();
+            let tag = etag(committed.last_position, write.last_revision);
+            headers.extend(HeaderValue::try_from(tag).map(|value| (header::ETAG, value)));
+            let location = format!(
+                "/streams/{}?from={}",
+                super::read::path_segment(stream.as_str()),
+                write.first_revision
+            );
+            headers.extend(HeaderValue::try_from(location).map(|value| (header::LOCATION, value)));
+        }
+        _ => body["streams"] = streams.into(),
+    }
+    (status, headers, body.to_string()).into_response()
+}

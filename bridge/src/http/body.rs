@@ -1,0 +1,178 @@
+//! What an append is asked with: addresses, names and bodies, read within their limits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{FromRequest as _, Path, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use horizon_store::{Expected, Revision, StreamName};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::problem::Problem;
+use super::refusals::{malformed, not_json};
+use crate::intake::{RawEvents, RawObject};
+
+/// What `POST /streams/{stream}` takes besides one event or an array of events.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamBody<'a> {
+    #[serde(default, rename = "expectedRevision")]
+    pub(super) expected_revision: Option<ExpectedRevision>,
+    #[serde(borrow)]
+    pub(super) events: RawEvents<'a>,
+}
+
+/// What `POST /commits` takes: events of several streams in order, and what is expected of streams before the commit.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommitBody<'a> {
+    #[serde(default, rename = "expectedRevisions")]
+    pub(super) expected_revisions: BTreeMap<String, ExpectedRevision>,
+    #[serde(borrow)]
+    pub(super) events: RawEvents<'a>,
+}
+
+/// A revision, `none`, `exists` or `any`.
+pub(super) struct ExpectedRevision(pub(super) Expected);
+
+impl<'de> Deserialize<'de> for ExpectedRevision {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = match Value::deserialize(deserializer)? {
+            Value::String(word) if word == "none" => Some(Expected::None),
+            Value::String(word) if word == "exists" => Some(Expected::Exists),
+            Value::String(word) if word == "any" => Some(Expected::Any),
+            Value::Number(number) => number
+                .as_u64()
+                .map(|number| Expected::Exact(Revision::new(number))),
+            _ => None,
+        };
+        expected.map(ExpectedRevision).ok_or_else(|| {
+            serde::de::Error::custom(
+                "an expected revision is a whole number, \"none\", \"exists\" or \"any\"",
+            )
+        })
+    }
+}
+
+/// Takes the member `stream` out of an event of a commit.
+pub(super) fn split_stream(
+    mut object: RawObject<'_>,
+    index: usize,
+) -> Result<(StreamName, RawObject<'_>), Problem> {
+    let at = object.0.iter().position(|(name, _)| name == "stream");
+    let pointer = format!("/events/{index}/stream");
+    let Some(at) = at else {
+        return Err(malformed("an event of a commit names no stream")
+            .with("pointer", pointer)
+            .mend("give each event its `stream`"));
+    };
+    let (_, raw): (String, &RawValue) = object.0.remove(at);
+    let name: String = serde_json::from_str(raw.get()).map_err(|_| {
+        malformed("a stream's name must be a string").with("pointer", pointer.clone())
+    })?;
+    Ok((
+        stream_name(&name).map_err(|problem| problem.with("pointer", pointer))?,
+        object,
+    ))
+}
+
+/// What stands in the address, percent-decoded.
+pub(super) fn path(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    path.map(|Path(text)| text).map_err(|rejection| {
+        malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
+    })
+}
+
+pub(super) fn stream_name(name: &str) -> Result<StreamName, Problem> {
+    StreamName::new(name).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "bad-stream-name", "this cannot be a stream's name")
+            .detail(error.to_string())
+            .mend("name streams `category-id`, such as `account-576`: 1 to 255 bytes of UTF-8 without control characters")
+    })
+}
+
+/// Longest time for a body to arrive, in seconds.
+const BODY_TIMEOUT_SECONDS: u64 = 30;
+
+/// Reads a JSON body within its limits of bytes and time.
+pub(super) async fn body(request: Request, limit_bytes: usize) -> Result<Bytes, Problem> {
+    json_content_type(request.headers())?;
+    let read = Bytes::from_request(request, &());
+    let Ok(read) = tokio::time::timeout(Duration::from_secs(BODY_TIMEOUT_SECONDS), read).await
+    else {
+        return Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "slow-body",
+            "the body took too long",
+        )
+        .detail(format!(
+            "it was not there after {BODY_TIMEOUT_SECONDS} seconds"
+        )));
+    };
+    read.map_err(|rejection: BytesRejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "the body is too large",
+            )
+            .detail(format!(
+                "the limit is {limit_bytes} bytes (http.body_limit_bytes)"
+            ))
+            .mend("send fewer events at a time, or raise the limit")
+        } else {
+            malformed("the body could not be read to its end")
+        }
+    })
+}
+
+/// Refuses what does not call itself JSON: a web page can send anything else to a loopback port without asking (Fetch standard,
+/// CORS-safelisted content types).
+fn json_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if essence.ends_with("/json") || essence.ends_with("+json") {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "not-json",
+        "the body is not declared as JSON",
+    )
+    .detail(format!("the content type is {essence:?}"))
+    .mend("send `content-type: application/json`"))
+}
+
+/// One event, an array of them, or the wrapped form: told apart by the text, not by trial.
+pub(super) fn stream_body(body: &[u8]) -> Result<(Option<Expected>, Vec<RawObject<'_>>), Problem> {
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let events: RawEvents<'_> =
+            serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+        return Ok((None, events.0));
+    }
+    let object: RawObject<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    let wrapped = object
+        .0
+        .iter()
+        .any(|(name, _)| name == "events" || name == "expectedRevision");
+    if !wrapped {
+        return Ok((None, vec![object]));
+    }
+    let parsed: StreamBody<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    Ok((
+        parsed.expected_revision.map(|expected| expected.0),
+        parsed.events.0,
+    ))
+}

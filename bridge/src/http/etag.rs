@@ -1,0 +1,87 @@
+//! Revisions as entity tags, and the preconditions that carry them (RFC 9110, section 13.1).
+//!
+//! An ETag is opaque to clients; inside it are the log's epoch and the stream's revision, so that a tag from before a restore
+//! does not match after it.
+
+use axum::http::{HeaderMap, header};
+use horizon_store::{Expected, Position, Revision};
+
+use super::problem::Problem;
+use axum::http::StatusCode;
+
+/// The entity tag of a stream whose last event is at `revision`, in the epoch of `position`.
+pub(crate) fn etag(position: Position, revision: Revision) -> String {
+    format!("\"{}-{}\"", position.epoch(), revision.get())
+}
+
+/// What the request's headers expect, if they say anything. `epoch_of` is a position of the log's present epoch.
+pub(crate) fn expectation(
+    headers: &HeaderMap,
+    epoch_of: Position,
+) -> Result<Option<Expected>, Problem> {
+    let if_match = single(headers, header::IF_MATCH)?;
+    let if_none_match = single(headers, header::IF_NONE_MATCH)?;
+    match (if_match, if_none_match) {
+        (None, None) => Ok(None),
+        (Some("*"), None) => Ok(Some(Expected::Exists)),
+        (None, Some("*")) => Ok(Some(Expected::None)),
+        (Some(tag), None) => exact(tag, epoch_of).map(|revision| Some(Expected::Exact(revision))),
+        (None, Some(_)) => Err(malformed(
+            "If-None-Match is understood as `*` only",
+            "send `If-None-Match: *` for a stream that must not exist",
+        )),
+        (Some(_), Some(_)) => Err(malformed(
+            "If-Match and If-None-Match contradict each other",
+            "send one of them",
+        )),
+    }
+}
+
+fn exact(tag: &str, epoch_of: Position) -> Result<Revision, Problem> {
+    let parsed = tag
+        .strip_prefix('"')
+        .and_then(|tag| tag.strip_suffix('"'))
+        .and_then(|tag| tag.split_once('-'))
+        .and_then(|(epoch, revision)| {
+            Some((epoch.parse::<u64>().ok()?, revision.parse::<u64>().ok()?))
+        });
+    match parsed {
+        Some((epoch, revision)) if epoch == epoch_of.epoch() => Ok(Revision::new(revision)),
+        Some(_) => Err(Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "wrong-epoch",
+            "the store was restored since this ETag was given",
+        )
+        .mend("read the stream again and decide on what is there now")),
+        None => Err(malformed(
+            "If-Match holds no ETag that this daemon gave",
+            "send back the ETag of the stream's last answer as it came, quotes included",
+        )),
+    }
+}
+
+fn single(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(&name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(malformed(&format!("{name} is there twice"), "send it once"));
+    }
+    first
+        .map(|value| {
+            value
+                .to_str()
+                .map(str::trim)
+                .map_err(|_| malformed(&format!("{name} is not text"), "send an ETag or `*`"))
+        })
+        .transpose()
+}
+
+fn malformed(detail: &str, mend: &str) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed-precondition",
+        "the precondition is not understood",
+    )
+    .detail(detail)
+    .mend(mend)
+}

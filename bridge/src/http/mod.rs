@@ -1,0 +1,108 @@
+//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why).
+//!
+//! Handlers translate; what is done is done by the store, the schemas and [`crate::intake`].
+
+mod append;
+mod body;
+mod etag;
+mod operator;
+mod problem;
+pub(crate) mod read;
+mod refusals;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use horizon_schemas::Catalog;
+use horizon_store::{LogName, Store};
+
+use crate::status::Status;
+use problem::Problem;
+
+/// What the private side's handlers work with.
+pub(crate) struct Private {
+    pub(crate) store: Store,
+    pub(crate) log: LogName,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) body_limit_bytes: usize,
+    pub(crate) status: Arc<Status>,
+}
+
+/// What the operator's handlers work with.
+pub(crate) struct Operator {
+    pub(crate) store: Store,
+    pub(crate) log: LogName,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) id_secret: horizon_schemas::IdSecret,
+    pub(crate) status: Arc<Status>,
+}
+
+/// The private listener: `POST` and `GET /streams/{stream}`, `POST /commits`, `GET /health`.
+pub(crate) fn private_router(state: Private) -> Router {
+    let body_limit = DefaultBodyLimit::max(state.body_limit_bytes);
+    Router::new()
+        .route(
+            "/streams/{stream}",
+            post(append::to_stream).get(read::stream),
+        )
+        .route("/commits", post(append::commit))
+        .route("/health", get(private_health))
+        .fallback(no_such_place)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(body_limit)
+        .with_state(Arc::new(state))
+}
+
+/// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /health`.
+pub(crate) fn operator_router(state: Operator) -> Router {
+    Router::new()
+        .route("/status", get(operator::status))
+        .route("/why/{id}", get(operator::why))
+        .route("/health", get(operator_health))
+        .fallback(no_such_place)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::new(state))
+}
+
+/// Whether the daemon does all of its work; a daemon that is starting or stopping does not answer.
+fn health(status: &Status) -> Result<&'static str, Problem> {
+    let failures = status.failures();
+    if failures.is_empty() {
+        return Ok("ok\n");
+    }
+    Err(Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unwell",
+        "a part of the daemon has ended",
+    )
+    .detail(failures.join("; "))
+    .mend("see the daemon's log, and restart it"))
+}
+
+async fn private_health(State(state): State<Arc<Private>>) -> Result<&'static str, Problem> {
+    health(&state.status)
+}
+
+async fn operator_health(State(state): State<Arc<Operator>>) -> Result<&'static str, Problem> {
+    health(&state.status)
+}
+
+async fn no_such_place() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no-such-place",
+        "nothing is at this address",
+    )
+    .mend("the private listener has /streams and /commits, the operator's has /status and /why")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "wrong-method",
+        "this address does not take this method",
+    )
+}

@@ -1,0 +1,150 @@
+//! Why an append was not done, as problems.
+
+use axum::http::StatusCode;
+use horizon_store::{
+    AppendError, EventState, Expected, LimitError, Position, Revision, StoreError, StreamName,
+};
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use crate::intake::{Refused, RefusedKind};
+
+/// Which status tells a caller that an expectation did not hold: it depends on where the expectation stood.
+#[derive(Clone, Copy)]
+pub(super) enum ExpectationFrom {
+    Header,
+    Body,
+}
+
+pub(super) fn malformed(detail: impl Into<String>) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed",
+        "the request is not understood",
+    )
+    .detail(detail)
+}
+
+pub(super) fn not_json(error: &serde_json::Error) -> Problem {
+    malformed(format!("{error}")).mend("send one event as a JSON object, an array of events, or an object with `events` and what is expected")
+}
+
+pub(super) fn refusal(refused: Refused, index: usize) -> Problem {
+    let (status, name, title) = match refused.kind {
+        RefusedKind::Malformed => (
+            StatusCode::BAD_REQUEST,
+            "malformed-event",
+            "this is not an event",
+        ),
+        RefusedKind::NoSchema => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "no-schema",
+            "the event's type has no private schema",
+        ),
+        RefusedKind::Schema => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "schema",
+            "the event's private schema refuses it",
+        ),
+    };
+    let told: Vec<String> = refused
+        .mistakes
+        .iter()
+        .map(|mistake| format!("{} {}", mistake.pointer, mistake.reason))
+        .collect();
+    let errors: Vec<Value> = refused
+        .mistakes
+        .iter()
+        .map(
+            |mistake| json!({"event": index, "pointer": mistake.pointer, "reason": mistake.reason}),
+        )
+        .collect();
+    Problem::new(status, name, title)
+        .detail(told.join("; "))
+        .mend(refused.mend)
+        .with("event", index)
+        .with("errors", errors)
+}
+
+/// The store cannot take or give anything now.
+pub(super) fn unavailable(error: StoreError) -> Problem {
+    tracing::error!(%error, "the store does not serve");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "store-unavailable",
+        "the store does not serve",
+    )
+    .detail(error.to_string())
+    .mend("see the daemon's log; nothing of this request was answered as stored")
+}
+
+pub(super) fn append_problem(error: AppendError, from: ExpectationFrom) -> Problem {
+    match error {
+        AppendError::WrongRevision {
+            stream,
+            expected,
+            actual,
+        } => {
+            let status = match from {
+                ExpectationFrom::Header => StatusCode::PRECONDITION_FAILED,
+                ExpectationFrom::Body => StatusCode::CONFLICT,
+            };
+            Problem::new(
+                status,
+                "wrong-expected-revision",
+                "the stream is not at the expected revision",
+            )
+            .detail(format!(
+                "{stream} is at revision {actual}; expected was {}",
+                expected_words(expected)
+            ))
+            .mend("read the stream again, decide anew, and append with its present revision")
+            .with("stream", stream.as_str())
+            .with("actual", actual.get())
+        }
+        AppendError::IdConflict { events } => {
+            let states: Vec<Value> = events.iter().map(event_state).collect();
+            Problem::new(StatusCode::CONFLICT, "id-conflict", "an id was used before")
+                .detail("at least one of the events has the source and id of a stored event, and this is no repeat of a whole commit")
+                .mend("give new events new ids; leave out those that are stored already")
+                .with("events", states)
+        }
+        AppendError::Limit(error @ LimitError::Malformed { .. }) => {
+            malformed(error.to_string()).mend("mend what it names, and send the commit again")
+        }
+        AppendError::Limit(error) => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "limit",
+            "the commit is over a limit",
+        )
+        .detail(error.to_string())
+        .mend("send smaller events, or fewer at a time"),
+        AppendError::Unavailable(error) => unavailable(error),
+    }
+}
+
+pub(super) fn expected_words(expected: Expected) -> String {
+    match expected {
+        Expected::Exact(revision) => revision.to_string(),
+        Expected::None => "that it does not exist".to_owned(),
+        Expected::Exists => "that it exists".to_owned(),
+        Expected::Any => "any".to_owned(),
+    }
+}
+
+pub(super) fn event_state(state: &EventState) -> Value {
+    let told = |word: &str, stream: &StreamName, revision: Revision, position: Position| json!({"state": word, "stream": stream.as_str(), "revision": revision.get(), "position": position.get()});
+    match state {
+        EventState::New => json!({"state": "new"}),
+        EventState::Stored {
+            position,
+            stream,
+            revision,
+        } => told("stored", stream, *revision, *position),
+        EventState::Different {
+            position,
+            stream,
+            revision,
+        } => told("different", stream, *revision, *position),
+    }
+}

@@ -1,0 +1,116 @@
+//! A relay moves one contract's public events to one outlet: a cursor over the public log with a bounded window in flight.
+//!
+//! Invariants:
+//! - The log is the queue: nothing is kept here that could not be read again from behind the cursor.
+//! - The cursor moves only over settled events (confirmed, unheard by policy, parked), in the same record as what was parked.
+//! - A connection is disposable. When it is lost, what is not settled goes out again over a new one, in order.
+//! - Relays share nothing: one relay's trouble does not reach another.
+
+pub(crate) mod backoff;
+mod place;
+mod session;
+pub(crate) mod window;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use horizon_schemas::Unheard;
+use horizon_store::{LogName, ParkScope, PublicStreamName, RelayName, Sequence, Store, StoreError};
+use tokio::sync::watch;
+
+use crate::crossing::parked::ParkedKeys;
+use crate::outlets::{Identity, Outlet};
+use crate::status::RelayStatus;
+pub(crate) use place::Place;
+use session::{Ended, Run};
+use window::{Window, WindowLimits};
+
+/// Most events of a relay in flight at a time.
+const IN_FLIGHT_LIMIT_EVENTS: usize = 1_000;
+/// Most events that a relay holds in memory, in flight or waiting behind their key.
+const HELD_LIMIT_EVENTS: usize = 8_000;
+/// Most bytes of events that a relay holds in memory.
+const HELD_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+
+/// The name of a contract's relay to one of its outlets.
+pub(crate) fn relay_name(
+    stream: &PublicStreamName,
+    outlet: &str,
+) -> Result<RelayName, horizon_store::NameError> {
+    RelayName::new(&format!("{stream}/{outlet}"))
+}
+
+/// One relay, before it runs.
+pub(crate) struct Relay {
+    pub(crate) store: Store,
+    pub(crate) log: LogName,
+    pub(crate) stream: PublicStreamName,
+    pub(crate) name: RelayName,
+    pub(crate) outlet: Outlet,
+    pub(crate) place: Place,
+    pub(crate) unheard: Unheard,
+    /// How long the relay may wait for answers when it is told to stop.
+    pub(crate) drain: Duration,
+    pub(crate) status: Arc<RelayStatus>,
+}
+
+impl Relay {
+    /// Relays until told to stop; then sends nothing new, waits for answers as long as it may, and writes the cursor.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+        let cursor = self
+            .store
+            .relay_cursor(&self.log, &self.name)
+            .await?
+            .unwrap_or(Sequence::ZERO);
+        let scope = ParkScope::Relay(self.name.clone());
+        let parked = self.store.parked_keys(&self.log, &scope).await?;
+        let parked = ParkedKeys::restore(parked.into_iter().map(|key| (key.key, key.entries)));
+        let limits = WindowLimits {
+            in_flight_events: IN_FLIGHT_LIMIT_EVENTS,
+            held_events: HELD_LIMIT_EVENTS,
+            held_bytes: HELD_LIMIT_BYTES,
+        };
+        let window = Window::new(limits, parked, self.unheard == Unheard::Wait);
+        let mut run = Run::new(&self, window, cursor);
+        let identity = Identity {
+            store_id: self.store.id(),
+            relay: self.name.as_str(),
+        };
+        let mut failures = 0;
+        while !*stop.borrow() {
+            self.status.connecting();
+            let connected = tokio::select! {
+                connected = self.outlet.connect(identity) => connected,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            let reason = match connected {
+                Ok(session) => {
+                    self.status.connected();
+                    if failures > 0 {
+                        tracing::info!(relay = %self.name, attempts = failures, "connected again");
+                    }
+                    let (ended, settled) = run.serve(session, &mut stop).await?;
+                    if settled > 0 {
+                        failures = 0;
+                    }
+                    match ended {
+                        Ended::Stopped => break,
+                        Ended::Lost(reason) => reason,
+                    }
+                }
+                Err(error) => error.to_string(),
+            };
+            failures += 1;
+            if failures == 1 {
+                tracing::warn!(relay = %self.name, reason, "no connection; trying again until there is one");
+            }
+            self.status.retrying(&reason);
+            let again = Instant::now() + backoff::delay(failures);
+            tokio::select! {
+                () = tokio::time::sleep_until(again.into()) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        run.finish().await
+    }
+}

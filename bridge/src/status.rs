@@ -1,0 +1,201 @@
+//! What the daemon knows of itself besides what is in the store: which contracts have halted, and how each relay fares.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock;
+use crate::outlets::SessionState;
+
+/// The daemon's live state, shared by those who change it and those who show it.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    /// Parts that have ended before the daemon was told to stop, and why.
+    failures: Mutex<Vec<String>>,
+    halted: Mutex<BTreeMap<String, String>>,
+    relays: Mutex<BTreeMap<String, Arc<RelayStatus>>>,
+}
+
+impl Status {
+    /// A part of the daemon has ended and does not come back before a restart.
+    pub(crate) fn failed(&self, failure: String) {
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(failure);
+    }
+
+    /// What has ended; nothing, while the daemon is well.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The live state of a relay; made when it is asked for first.
+    pub(crate) fn add_relay(&self, name: &str) -> Arc<RelayStatus> {
+        Arc::clone(
+            self.relays
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(name.to_owned())
+                .or_default(),
+        )
+    }
+
+    /// The live state of a relay that runs.
+    pub(crate) fn relay(&self, name: &str) -> Option<Arc<RelayStatus>> {
+        self.relays
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+    }
+
+    /// A contract cannot go on past its cursor.
+    pub(crate) fn halted(&self, contract: &str, reason: &str) {
+        self.halted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(contract.to_owned(), reason.to_owned());
+    }
+
+    /// Why a contract halted, if it did.
+    pub(crate) fn halt_of(&self, contract: &str) -> Option<String> {
+        self.halted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(contract)
+            .cloned()
+    }
+}
+
+/// Where a relay is with its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RelayState {
+    /// Opening a connection.
+    Connecting,
+    /// Publishing, or waiting for something to publish.
+    Connected,
+    /// Connected, and told by the broker to wait.
+    Blocked,
+    /// Without a connection, until the next attempt.
+    Retrying,
+    /// Not running any more.
+    Stopped,
+}
+
+/// How one relay fares.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RelayView {
+    /// The connection.
+    pub(crate) state: RelayState,
+    /// Since when events could not be delivered, RFC 3339.
+    pub(crate) retrying_since: Option<String>,
+    /// The last thing that went wrong.
+    pub(crate) last_error: Option<String>,
+    /// Events that wait for an answer.
+    pub(crate) in_flight: usize,
+    /// Keys that are parked at this outlet.
+    pub(crate) parked_keys: usize,
+}
+
+/// The live state of one relay.
+#[derive(Debug)]
+pub(crate) struct RelayStatus {
+    view: Mutex<RelayView>,
+}
+
+impl Default for RelayStatus {
+    fn default() -> RelayStatus {
+        let view = RelayView {
+            state: RelayState::Connecting,
+            retrying_since: None,
+            last_error: None,
+            in_flight: 0,
+            parked_keys: 0,
+        };
+        RelayStatus {
+            view: Mutex::new(view),
+        }
+    }
+}
+
+impl RelayStatus {
+    fn change(&self, change: impl FnOnce(&mut RelayView)) {
+        change(&mut self.view.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A copy of what is known now.
+    pub(crate) fn view(&self) -> RelayView {
+        self.view
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn connecting(&self) {
+        self.change(|view| view.state = RelayState::Connecting);
+    }
+
+    pub(crate) fn connected(&self) {
+        self.change(|view| {
+            view.state = RelayState::Connected;
+            view.retrying_since = None;
+        });
+    }
+
+    /// What the connection says of itself; its end is told by [`retrying`](Self::retrying).
+    pub(crate) fn session(&self, state: &SessionState) {
+        self.change(|view| match state {
+            SessionState::Open => view.state = RelayState::Connected,
+            SessionState::Blocked(reason) => {
+                view.state = RelayState::Blocked;
+                view.last_error = Some(reason.clone());
+            }
+            SessionState::Ended(_) => {}
+        });
+    }
+
+    pub(crate) fn retrying(&self, reason: &str) {
+        self.change(|view| {
+            view.state = RelayState::Retrying;
+            view.retrying_since
+                .get_or_insert_with(|| clock::rfc3339(clock::now_ms()));
+            view.last_error = Some(reason.to_owned());
+            view.in_flight = 0;
+        });
+    }
+
+    /// The broker asked to send an event again; tells whether that is news.
+    pub(crate) fn event_retrying(&self, reason: &str) -> bool {
+        let mut news = false;
+        self.change(|view| {
+            news = view.last_error.as_deref() != Some(reason);
+            view.retrying_since
+                .get_or_insert_with(|| clock::rfc3339(clock::now_ms()));
+            view.last_error = Some(reason.to_owned());
+        });
+        news
+    }
+
+    /// No event is to be sent again any more; tells whether that is news.
+    pub(crate) fn event_retries_over(&self) -> bool {
+        let mut news = false;
+        self.change(|view| news = view.retrying_since.take().is_some());
+        news
+    }
+
+    pub(crate) fn window(&self, in_flight: usize, parked_keys: usize) {
+        self.change(|view| {
+            view.in_flight = in_flight;
+            view.parked_keys = parked_keys;
+        });
+    }
+
+    pub(crate) fn stopped(&self) {
+        self.change(|view| view.state = RelayState::Stopped);
+    }
+}

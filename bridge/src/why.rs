@@ -1,0 +1,238 @@
+//! What became of one private event: at each contract, and for what crossed, at each outlet.
+//!
+//! The crossing is pure, so filtered and unmatched need no record: the contract is asked again. What crossed, what is parked and
+//! what was settled is read from the store.
+
+use horizon_schemas::{Contract, Outcome, Status};
+use horizon_store::{
+    Event, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit, Sequence, StoreError,
+};
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::crossing::{cursor_name, pass};
+use crate::http::Operator;
+use crate::relay::relay_name;
+
+/// Tells of every event with this id; ids are unique within a source only, so there may be several.
+pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, StoreError> {
+    let mut told = Vec::new();
+    for event in state.store.find_events(&state.log, id, None).await? {
+        let mut contracts = Vec::new();
+        for contract in state.catalog.contracts() {
+            if let Ok(stream) = PublicStreamName::new(&contract.public_stream()) {
+                contracts.push(at_contract(state, contract, &stream, &event).await?);
+            }
+        }
+        told.push(json!({
+            "id": event.id,
+            "source": event.source,
+            "type": event.event_type,
+            "stream": event.stream.as_str(),
+            "revision": event.revision.get(),
+            "position": event.position.get(),
+            "recorded": clock::rfc3339(event.recorded_ms),
+            "contracts": contracts,
+        }));
+    }
+    Ok(told)
+}
+
+async fn at_contract(
+    state: &Operator,
+    contract: &Contract,
+    stream: &PublicStreamName,
+    event: &Event,
+) -> Result<Value, StoreError> {
+    let mut told = json!({"contract": stream.as_str(), "version": contract.version()});
+    // The cursor first: what it has passed has left its traces already.
+    let cursor = match cursor_name(stream) {
+        Ok(name) => state
+            .store
+            .crossing_cursor(&state.log, &name)
+            .await?
+            .unwrap_or(Position::ZERO),
+        Err(_) => Position::ZERO,
+    };
+    let crossings = state.store.public_of(&state.log, event.position).await?;
+    if let Some((_, sequence)) = crossings.into_iter().find(|(crossed, _)| crossed == stream) {
+        return crossed(state, contract, stream, sequence, told).await;
+    }
+    let scope = ParkScope::Crossing(stream.clone());
+    if let Some(entry) = state
+        .store
+        .parked_entry(&state.log, &scope, None, event.position.get())
+        .await?
+    {
+        told["outcome"] = if entry.reason.is_some() {
+            "violated"
+        } else {
+            "parked"
+        }
+        .into();
+        describe_parked(&mut told, entry);
+        return Ok(told);
+    }
+    match contract.status() {
+        Status::Active | Status::Deprecated => {}
+        Status::Draft | Status::Retired => {
+            told["outcome"] = "inactive".into();
+            told["reason"] = "the contract is a draft or retired; it crosses nothing".into();
+            return Ok(told);
+        }
+    }
+    if cursor < event.position {
+        told["outcome"] = "waiting".into();
+        told["reason"] = match state.status.halt_of(stream.as_str()) {
+            Some(reason) => format!("the contract halted at position {cursor}: {reason}").into(),
+            None => format!("the contract has looked at everything up to position {cursor}").into(),
+        };
+        return Ok(told);
+    }
+    again(state, contract, event, &mut told);
+    Ok(told)
+}
+
+/// Asks the contract again about an event that left no trace in the store.
+fn again(state: &Operator, contract: &Contract, event: &Event, told: &mut Value) {
+    if !contract.matches(event.stream.category(), &event.event_type) {
+        told["outcome"] = "unmatched".into();
+        told["reason"] = format!(
+            "no `from` of the contract takes {} of category {}",
+            event.event_type,
+            event.stream.category()
+        )
+        .into();
+        return;
+    }
+    let data = pass::payload(event);
+    match contract.cross(&pass::private_event(event, &data), &state.id_secret) {
+        Outcome::Unmatched => told["outcome"] = "unmatched".into(),
+        Outcome::Filtered => {
+            told["outcome"] = "filtered".into();
+            told["reason"] = "the contract's `when` does not hold for it".into();
+        }
+        Outcome::Crossed(_) | Outcome::Violation { .. } => {
+            told["outcome"] = "passed".into();
+            told["reason"] = "it was looked at by an earlier version of the contract, or lies before the contract's start; this version would take it".into();
+        }
+    }
+}
+
+async fn crossed(
+    state: &Operator,
+    contract: &Contract,
+    stream: &PublicStreamName,
+    sequence: Sequence,
+    mut told: Value,
+) -> Result<Value, StoreError> {
+    told["outcome"] = "crossed".into();
+    let before = Sequence::new(sequence.get().saturating_sub(1));
+    let page = state
+        .store
+        .read_public(
+            &state.log,
+            stream,
+            before,
+            ReadLimit {
+                records: 1,
+                bytes: usize::MAX,
+            },
+        )
+        .await?;
+    if let Some(event) = page
+        .events
+        .into_iter()
+        .find(|event| event.sequence == sequence)
+    {
+        told["public"] = json!({
+            "id": event.id,
+            "type": event.event_type,
+            "key": event.key,
+            "sequence": event.sequence.get(),
+            "contractVersion": event.contract_version,
+        });
+        let mut outlets = Vec::new();
+        for outlet in contract.outlets() {
+            outlets.push(at_outlet(state, stream, outlet.name(), sequence).await?);
+        }
+        told["outlets"] = outlets.into();
+    }
+    Ok(told)
+}
+
+async fn at_outlet(
+    state: &Operator,
+    stream: &PublicStreamName,
+    outlet: &str,
+    sequence: Sequence,
+) -> Result<Value, StoreError> {
+    let mut told = json!({"outlet": outlet});
+    let Ok(name) = relay_name(stream, outlet) else {
+        return Ok(told);
+    };
+    if let Some(entry) = state
+        .store
+        .parked_entry(
+            &state.log,
+            &ParkScope::Relay(name.clone()),
+            None,
+            sequence.get(),
+        )
+        .await?
+    {
+        told["state"] = "parked".into();
+        describe_parked(&mut told, entry);
+        return Ok(told);
+    }
+    let cursor = state
+        .store
+        .relay_cursor(&state.log, &name)
+        .await?
+        .unwrap_or(Sequence::ZERO);
+    if cursor >= sequence {
+        let settled = state.store.settled(&state.log, &name, sequence).await?;
+        told["state"] = match &settled {
+            Some(settled) if settled.parked => "parked",
+            Some(settled) if settled.unheard => "unheard",
+            _ => "confirmed",
+        }
+        .into();
+        if let Some(settled) = settled {
+            told["at"] = clock::rfc3339(settled.at_ms).into();
+        }
+        return Ok(told);
+    }
+    let view = state.status.relay(name.as_str()).map(|relay| relay.view());
+    match view.and_then(|view| Some((view.retrying_since?, view.last_error))) {
+        Some((since, error)) => {
+            told["state"] = "retrying".into();
+            told["since"] = since.into();
+            told["reason"] = error.into();
+        }
+        None => {
+            told["state"] = "waiting".into();
+            told["reason"] =
+                format!("{} events are before it", sequence.get() - cursor.get() - 1).into();
+        }
+    }
+    Ok(told)
+}
+
+/// The reason of a parked entry: a JSON document where a contract wrote it, text where an outlet did.
+fn describe_parked(told: &mut Value, entry: ParkedEntry) {
+    told["key"] = entry.key.into();
+    match entry.reason {
+        None => {
+            told["reason"] = "it waits behind an earlier event of its key that is parked".into()
+        }
+        Some(reason) => match serde_json::from_str::<Value>(&reason) {
+            Ok(Value::Object(members)) => {
+                for (name, value) in members {
+                    told[name] = value;
+                }
+            }
+            _ => told["reason"] = reason.into(),
+        },
+    }
+}
