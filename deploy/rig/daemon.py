@@ -125,7 +125,7 @@ class Daemon:
 
     def contract(self, stream: str) -> dict[str, Any]:
         """The state of one contract."""
-        return next(c for c in self.status()["contracts"] if c["stream"] == stream)
+        return next(c for c in self.status()["contracts"] if c["contract"] == stream)
 
     def relay(self, relay: str) -> dict[str, Any]:
         """The state of one relay."""

@@ -94,7 +94,7 @@ def set_up(binary: Path, folder: Path, at_end: ExitStack) -> Stage:
     daemon = Daemon(binary, bank, mosquitto.port, rabbitmq.port)
     at_end.callback(daemon.stop)
     daemon.start()
-    contracts = ", ".join(f"{c['stream']} ({c['version']})" for c in daemon.status()["contracts"])
+    contracts = ", ".join(f"{c['contract']} ({c['version']})" for c in daemon.status()["contracts"])
     say("Horizon", f"listens on {daemon.addresses()['http']}, with the contracts {contracts}")
     return Stage(daemon, mqtt, amqp)
 
@@ -161,12 +161,12 @@ def tell(stage: Stage, total: int, appended_a_second: float) -> int:
     print()
     print(f"{'contract':<28}{'crossed':>10}{'filtered':>10}{'unmatched':>10}{'violated':>10}")
     for c in status["contracts"]:
-        print(f"{c['stream']:<28}{c['crossed']:>10,}{c['filtered']:>10,}{c['unmatched']:>10,}{c['violated']:>10,}")
-        check(c["violated"] == 0, f"{c['stream']}: {c['violated']:,} events violate their public schema")
+        print(f"{c['contract']:<28}{c['crossed']:>10,}{c['filtered']:>10,}{c['unmatched']:>10,}{c['violated']:>10,}")
+        check(c["violated"] == 0, f"{c['contract']}: {c['violated']:,} events violate their public schema")
     print()
     print(f"{'outlet':<28}{'confirmed':>10}{'received':>10}{'repeats':>10}{'a second':>10}")
     inboxes = {"mqtt": stage.mqtt.messages(), "amqp": stage.amqp.messages()}
-    crossed = {c["stream"]: c["crossed"] for c in status["contracts"]}
+    crossed = {c["contract"]: c["crossed"] for c in status["contracts"]}
     for relay in status["relays"]:
         stream, _, outlet = relay["relay"].partition("/")
         received = [m for m in inboxes[outlet.partition(":")[0]] if _belongs(m, stream)]

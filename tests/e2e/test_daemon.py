@@ -68,7 +68,7 @@ def test_an_append_is_answered_read_back_and_repeated(daemon: Daemon) -> None:
     read = daemon.http("GET", path)
     assert read.status == 200 and read.headers["etag"] == first.headers["etag"]
     assert b'"amount":10.50,' in read.body and b'"balance":1e2' in read.body, "number text is kept"
-    assert read.json()["events"][0]["time"] == "2026-01-31T12:00:00+01:00"
+    assert read.json()["events"][0]["event"]["time"] == "2026-01-31T12:00:00+01:00"
 
     second = daemon.http("POST", path, deposit("42"), {"If-Match": first.headers["etag"]})
     assert second.status == 201 and second.json()["revision"] == 2
@@ -137,6 +137,6 @@ def test_appends_answered_before_sigkill_are_there_after_it(daemon: Daemon) -> N
         link: str | None = f"/streams/account-{account}?limit=1000"
         while link:
             page = daemon.http("GET", link).json()
-            stored |= {e["id"] for e in page["events"]}
+            stored |= {e["event"]["id"] for e in page["events"]}
             link = page.get("next")
     assert set(acknowledged) <= stored

@@ -35,7 +35,7 @@ def test_a_compressed_file_is_imported_in_its_order(daemon: Daemon, some_events:
     events = list(read_events(some_events))
     busiest = max({e["stream"] for e in events}, key=lambda s: sum(e["stream"] == s for e in events))
     read = daemon.http("GET", f"/streams/{busiest}?limit=1000").json()["events"]
-    assert [e["id"] for e in read] == [e["id"] for e in events if e["stream"] == busiest]
+    assert [e["event"]["id"] for e in read] == [e["id"] for e in events if e["stream"] == busiest]
 
 
 def test_an_interrupted_import_resumes_without_duplicates(daemon: Daemon, real_events: Path) -> None:

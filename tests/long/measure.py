@@ -170,7 +170,7 @@ def watch(daemon: Daemon, outlet: str) -> tuple[tuple[float, int], tuple[float, 
 def bare_loop(outlet: str, brokers: Brokers, packets: Path) -> float:
     """Confirmed messages a second of the bare loop."""
     port = brokers.mosquitto.port if outlet == "mqtt" else brokers.rabbitmq.port
-    command = [TARGET / "release" / f"bare-{outlet}", "--port", str(port), "--packets", packets]
+    command = [TARGET / "release" / f"bare-{outlet}", "--port", str(port), "--file", packets]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     return float(json.loads(done.stdout)["per_second"])
 

@@ -42,6 +42,16 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 4] = [
     ("lapin", &["bridge/src/outlets/amqp", "tests/src/bin/"]),
 ];
 
+/// Names that one place of the bridge only may say. A crossing that passed its public schema is the only thing that becomes a public
+/// event, and the public log is the only thing that becomes an outbound message.
+const SAID_ONLY_IN: [(&str, &[&str]); 2] = [
+    ("NewPublicEvent", &["bridge/src/crossing/mod.rs"]),
+    (
+        "from_public_log",
+        &["bridge/src/outlets/message.rs", "bridge/src/relay/place.rs"],
+    ),
+];
+
 /// What a crate must not depend on, because its folder's purpose excludes it.
 const NEVER_IN: [(&str, &[&str]); 2] = [
     // No network and no JSON Schema.
@@ -175,6 +185,25 @@ fn each_library_is_known_in_its_place_only() -> Outcome {
         assert!(
             met_at_home,
             "{library} is used nowhere: this rule, or this test's reading, is out of date"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn what_may_leave_is_made_in_one_place_only() -> Outcome {
+    for (name, places) in SAID_ONLY_IN {
+        let mut said = BTreeSet::new();
+        for (path, text) in sources()? {
+            let inside = path.starts_with("bridge/");
+            if inside && code_lines(&text).any(|(_, line)| line.contains(name)) {
+                said.insert(path);
+            }
+        }
+        let allowed: BTreeSet<String> = places.iter().map(|place| (*place).to_owned()).collect();
+        assert_eq!(
+            said, allowed,
+            "{name} is said where it may be, and only there"
         );
     }
     Ok(())

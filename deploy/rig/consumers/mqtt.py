@@ -58,7 +58,7 @@ def main(port: int, client_id: str, topic_filter: str, file: Path) -> None:
     while not stopped.is_set():
         try:
             if not connected:
-                client.connect("127.0.0.1", port, keepalive=10, clean_start=False, properties=session)
+                client.connect("127.0.0.1", port, keepalive=60, clean_start=False, properties=session)
                 connected = True
             if client.loop(timeout=0.2) != mqtt.MQTT_ERR_SUCCESS:
                 connected = False
