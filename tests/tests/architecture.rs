@@ -34,12 +34,27 @@ const MAY_USE: [(&str, &[&str]); 4] = [
     ("horizon-tests", &["horizon-store", "horizon-schemas"]),
 ];
 
-/// Libraries that one place only may know. The bare publishing loops of `tests/` measure the client libraries themselves.
+/// Libraries that one place only may know. The bare publishing loops of `tests/` measure the client libraries themselves, and the
+/// outlets' tests listen with them.
 const KNOWN_ONLY_IN: [(&str, &[&str]); 4] = [
     ("rocksdb", &["store/"]),
     ("jsonschema", &["schemas/"]),
-    ("rumqttc", &["bridge/src/outlets/mqtt", "tests/src/bin/"]),
-    ("lapin", &["bridge/src/outlets/amqp", "tests/src/bin/"]),
+    (
+        "rumqttc",
+        &[
+            "bridge/src/outlets/mqtt",
+            "bridge/src/outlets/tests/",
+            "tests/src/bin/",
+        ],
+    ),
+    (
+        "lapin",
+        &[
+            "bridge/src/outlets/amqp",
+            "bridge/src/outlets/tests/",
+            "tests/src/bin/",
+        ],
+    ),
 ];
 
 /// Names that one place of the bridge only may say. A crossing that passed its public schema is the only thing that becomes a public
