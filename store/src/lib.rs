@@ -46,6 +46,7 @@ mod error;
 mod event;
 mod folder;
 mod heads;
+mod index;
 mod keys;
 mod limits;
 mod load;

@@ -6,17 +6,18 @@
 use std::ops::ControlFlow;
 
 use crate::codec::Flaw;
-use crate::database::{Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::event::Record;
-use crate::keys::{self, Key, LogId};
+use crate::index::block::block_of;
+use crate::index::run::run_of;
+use crate::index::{self, Found};
+use crate::keys::{self, Indexed, Key, LogId};
 use crate::names::{PublicStreamName, StreamName};
 use crate::page::{LogPage, PublicPage, ReadLimit, StreamPage};
 use crate::place::{Position, Revision, Sequence};
 use crate::public::PublicEvent;
 use crate::record;
-use crate::state;
-use crate::writer::stored_revision;
 
 /// How many records are fetched by their positions at a time: what may be read beyond a page's limit of bytes.
 const FETCH: usize = 32;
@@ -105,30 +106,14 @@ pub(crate) fn category(
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
     let mut room = Room::new(limit);
-    let mut positions = Vec::new();
-    let mut exhausted = true;
-    if after < head {
-        let from =
-            keys::category_index(log, category, Position::new(after.get().saturating_add(1))).bytes;
-        database.scan(
-            &keys::category_positions(log, category),
-            &from,
-            |key, body| {
-                state::decode_empty(body)?;
-                let position =
-                    keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?;
-                if position > head.get() {
-                    return Ok(ControlFlow::Break(()));
-                }
-                if positions.len() == room.records {
-                    exhausted = false;
-                    return Ok(ControlFlow::Break(()));
-                }
-                positions.push(Position::new(position));
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-    }
+    let of = Indexed::Category(category);
+    let found = if after < head {
+        index::after(database, log, of, after, head, room.records)?
+    } else {
+        Found::default()
+    };
+    let exhausted = !found.more;
+    let positions = found.positions;
     let (records, all) = fetch(database, log, &positions, &mut room)?;
     for record in &records {
         let belongs = match record {
@@ -137,7 +122,7 @@ pub(crate) fn category(
             Record::System { .. } => false,
         };
         if !belongs {
-            let key = keys::category_index(log, category, record.position());
+            let key = keys::block(log, of, block_of(record.position()));
             return Err(damaged(&key.bytes, "the record is not of this category"));
         }
     }
@@ -168,7 +153,10 @@ pub(crate) fn fetch(
         let decode = |index: usize, body: &[u8]| {
             record::decode(chunk.get(index).copied().unwrap_or_default(), body)
         };
-        for (key, found) in sought.iter().zip(database.get_all(&sought, decode)?) {
+        for (key, found) in sought
+            .iter()
+            .zip(database.get_all(Reach::Disk, &sought, decode)?)
+        {
             let (record, bytes) = found
                 .ok_or_else(|| damaged(&key.bytes, "it is missing, and an index speaks of it"))?;
             records.push(record);
@@ -190,26 +178,12 @@ pub(crate) fn stream(
 ) -> Result<StreamPage, StoreError> {
     let mut room = Room::new(limit);
     let first = Revision::new(from.get().max(1));
-    let mut positions = Vec::new();
-    let mut next = first.get();
-    let mut exhausted = true;
-    let start = keys::stream_index(log, stream, first).bytes;
-    database.scan(&keys::stream_revisions(log, stream), &start, |key, body| {
-        if positions.len() == room.records {
-            exhausted = false;
-            return Ok(ControlFlow::Break(()));
-        }
-        if keys::last_number(key) != Some(next) {
-            return Err(Flaw::Content("a revision before it is missing"));
-        }
-        next = next.saturating_add(1);
-        positions.push(Position::new(state::decode_number(body)?));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let revision = match positions.len() {
-        0 => stored_revision(database, log, stream)?,
-        _ if exhausted => Revision::new(next.saturating_sub(1)),
-        _ => stored_revision(database, log, stream)?,
+    let Found { positions, more } = index::stream(database, log, stream, first, room.records)?;
+    let revision = if positions.is_empty() || more {
+        let tail = index::tail(database, Reach::Disk, log, stream)?;
+        tail.map_or(Revision::ZERO, |tail| tail.revision)
+    } else {
+        Revision::new(first.get() + positions.len() as u64 - 1)
     };
     let (records, _) = fetch(database, log, &positions, &mut room)?;
     let mut events = Vec::with_capacity(records.len());
@@ -220,7 +194,7 @@ pub(crate) fn stream(
                 events.push(event);
             }
             _ => {
-                let key = keys::stream_index(log, stream, Revision::new(number));
+                let key = keys::stream_index(log, stream, run_of(Revision::new(number)));
                 return Err(damaged(
                     &key.bytes,
                     "the record is not of this stream and revision",
