@@ -8,6 +8,8 @@ use rocksdb::{DB, IteratorMode, Options, WriteBatch, WriteOptions};
 
 use crate::events::{TYPES, mixed};
 
+const COLUMNS: [&str; 3] = ["log", "index", "state"];
+
 /// Column family, key, value.
 type Entry = (&'static str, Vec<u8>, Vec<u8>);
 
@@ -25,7 +27,7 @@ impl Bare {
         let mut options = Options::default();
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let db = DB::open_cf(&options, dir, ["log", "index", "state"]).unwrap();
+        let db = DB::open_cf(&options, dir, COLUMNS).unwrap();
         Self {
             db,
             next_position: 1,
@@ -97,6 +99,29 @@ impl Bare {
             batch.put_cf(self.db.cf_handle(column).unwrap(), key, value);
         }
         self.commit(batch);
+    }
+
+    /// Writes entries where nobody waits for the disk.
+    pub(crate) fn put_unsynced(&self, entries: &[Entry]) {
+        for (column, key, value) in entries {
+            let column = self.db.cf_handle(column).unwrap();
+            self.db.put_cf(column, key, value).unwrap();
+        }
+    }
+
+    /// The same, with everything in tables.
+    pub(crate) fn reopened(self) -> Self {
+        let dir = self.db.path().to_owned();
+        for column in COLUMNS {
+            self.db
+                .flush_cf(self.db.cf_handle(column).unwrap())
+                .unwrap();
+        }
+        drop(self.db);
+        Self {
+            next_position: self.next_position,
+            ..Self::open(&dir)
+        }
     }
 
     /// Writes and syncs one value.

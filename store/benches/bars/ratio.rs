@@ -1,7 +1,5 @@
 //! Ratios as what criterion measures: each sample runs both sides in turns, so that a noisy machine disturbs both.
 
-use std::time::{Duration, Instant};
-
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter};
 
@@ -48,13 +46,6 @@ impl ValueFormatter for Ratio {
     fn scale_for_machines(&self, _: &mut [f64]) -> &'static str {
         "x"
     }
-}
-
-/// How long something takes.
-pub(crate) fn timed(work: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    work();
-    begun.elapsed()
 }
 
 /// The middle one.
