@@ -4,18 +4,21 @@
 //!   place, and never data.
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
-use std::ops::ControlFlow;
+mod scan;
+
 use std::path::Path;
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, ErrorKind, FlushOptions, ReadOptions, WriteBatch, WriteOptions,
+    DBRecoveryMode, ErrorKind, FlushOptions, WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
+
+pub(crate) use scan::Caching;
 
 /// How the last stop was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +136,7 @@ impl Database {
     pub(crate) fn get_all<T>(
         &self,
         sought: &[Key],
+        caching: Caching,
         mut decode: impl FnMut(usize, &[u8]) -> Result<T, Flaw>,
     ) -> Result<Vec<Option<(T, usize)>>, StoreError> {
         let Some(first) = sought.first() else {
@@ -142,13 +146,14 @@ impl Database {
             sought.iter().all(|key| key.column == first.column),
             "one column family"
         );
-        let found = self.db.batched_multi_get_cf(
+        let found = self.db.batched_multi_get_cf_opt(
             self.column(first.column)?,
             sought
                 .iter()
                 .map(|key| key.bytes.as_slice())
                 .collect::<Vec<_>>(),
             false,
+            &caching.options(),
         );
         let read = sought
             .iter()
@@ -164,49 +169,6 @@ impl Database {
                 },
             );
         read.collect()
-    }
-
-    /// Visits the entries that begin with `prefix`, from the key `from` on, in order, until told to stop.
-    pub(crate) fn scan(
-        &self,
-        prefix: &Key,
-        from: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Flaw>,
-    ) -> Result<(), StoreError> {
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(prefix.bytes.clone());
-        options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
-        let mut entries = self
-            .db
-            .raw_iterator_cf_opt(self.column(prefix.column)?, options);
-        entries.seek(from);
-        while let Some((key, value)) = entries.item() {
-            if unseal(key, value, |body| visit(key, body))?.is_break() {
-                break;
-            }
-            entries.next();
-        }
-        entries.status().map_err(|error| failed(prefix, &error))
-    }
-
-    /// The last entry that begins with a prefix.
-    pub(crate) fn last<T>(
-        &self,
-        prefix: &Key,
-        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Flaw>,
-    ) -> Result<Option<T>, StoreError> {
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(prefix.bytes.clone());
-        options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
-        let mut entries = self
-            .db
-            .raw_iterator_cf_opt(self.column(prefix.column)?, options);
-        entries.seek_to_last();
-        entries.status().map_err(|error| failed(prefix, &error))?;
-        match entries.item() {
-            None => Ok(None),
-            Some((key, value)) => unseal(key, value, |body| decode(key, body)).map(Some),
-        }
     }
 
     /// Whether nothing at all is stored.

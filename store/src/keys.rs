@@ -150,6 +150,11 @@ impl Key {
         self
     }
 
+    /// A place in the range that this is the prefix of.
+    pub(crate) fn place(self, place: u64) -> Self {
+        self.number(place)
+    }
+
     fn raw(mut self, bytes: &[u8]) -> Self {
         self.bytes.extend_from_slice(bytes);
         self
@@ -181,6 +186,11 @@ pub(crate) fn stream_revisions(log: LogId, stream: &StreamName) -> Key {
     Key::new(Family::StreamIndex, log).name(stream.as_str())
 }
 
+/// All entries of the stream index under names that begin with a text.
+pub(crate) fn streams_from(log: LogId, beginning: &str) -> Key {
+    Key::new(Family::StreamIndex, log).raw(beginning.as_bytes())
+}
+
 pub(crate) fn id_index(log: LogId, identity: &IdDigest) -> Key {
     Key::new(Family::IdIndex, log).raw(identity)
 }
@@ -199,9 +209,11 @@ pub(crate) fn category_positions(log: LogId, category: &str) -> Key {
 }
 
 pub(crate) fn type_index(log: LogId, event_type: &str, position: Position) -> Key {
-    Key::new(Family::TypeIndex, log)
-        .name(event_type)
-        .number(position.get())
+    type_positions(log, event_type).number(position.get())
+}
+
+pub(crate) fn type_positions(log: LogId, event_type: &str) -> Key {
+    Key::new(Family::TypeIndex, log).name(event_type)
 }
 
 /// System records stand in the type index under a name that no event type can have.

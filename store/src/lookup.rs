@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 
 use crate::codec::Flaw;
-use crate::database::{Database, damaged};
+use crate::database::{Caching, Database, damaged};
 use crate::digest::Secrets;
 use crate::error::StoreError;
 use crate::event::{Event, Record};
@@ -48,7 +48,7 @@ pub(crate) fn find(
         records: FOUND_MAX,
         bytes: ReadLimit::BYTES_MAX,
     });
-    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let (records, _) = fetch(database, log, &positions, Caching::Keep, &mut room)?;
     let events = records.into_iter().filter_map(|record| match record {
         Record::Event(event) => Some(event),
         Record::System { .. } | Record::Marker { .. } => None,
@@ -74,7 +74,7 @@ pub(crate) fn system(
         Ok(ControlFlow::Continue(()))
     })?;
     let mut room = Room::unlimited();
-    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let (records, _) = fetch(database, log, &positions, Caching::Keep, &mut room)?;
     let body = |record| match record {
         Record::System {
             position,
@@ -103,7 +103,8 @@ pub(crate) fn last_of_keys(
             .iter()
             .map(|digest| keys::last_of_key(log, stream, digest))
             .collect();
-        let found = database.get_all(&sought, |_, body| state::decode_number(body))?;
+        let found =
+            database.get_all(&sought, Caching::Keep, |_, body| state::decode_number(body))?;
         last.extend(
             found
                 .into_iter()

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::*;
 use crate::{
     AppendError, Commit, Crossing, CursorMove, CursorName, Expected, NewEvent, NewPublicEvent,
-    Position, PublicStreamName, ReadLimit, RelayName, Sequence, Settlement, StreamName,
+    Position, PublicStreamName, ReadLimit, RelayName, Selection, Sequence, Settlement, StreamName,
     StreamWrite,
 };
 use crate::{keys, state};
@@ -58,7 +58,7 @@ async fn after_a_failed_write_nothing_is_written_until_the_store_is_opened_anew(
     assert!(stopped(store.append(&log, commit("3")).await));
     assert!(stopped(store.append(&log, commit("1")).await));
     let page = store
-        .read_log(&log, Position::ZERO, ReadLimit::default())
+        .read_log(&log, &Selection::All, Position::ZERO, ReadLimit::default())
         .await
         .unwrap();
     assert_eq!((page.records.len(), page.head.get()), (1, 1));
