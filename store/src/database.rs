@@ -10,15 +10,13 @@ use std::path::Path;
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, ErrorKind, FlushOptions, WriteBatch, WriteOptions,
+    DBRecoveryMode, ErrorKind, FlushOptions, ReadOptions, ReadTier, WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
-
-pub(crate) use scan::Caching;
 
 /// How the last stop was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +25,18 @@ pub(crate) enum LastStop {
     Clean,
     /// Whatever it was: the last write-ahead file may end in an incomplete record, which was never answered.
     Unclean,
+}
+
+/// Where a read may look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// In memory only; what is not there is [`StoreError::Io`], and the read never waits.
+    Memory,
+    /// On the disk as well.
+    Disk,
+    /// On the disk as well, through long history: what is read does not stay in the block cache, where it would push out
+    /// what others read all the time.
+    History,
 }
 
 /// An open database.
@@ -40,26 +50,66 @@ pub(crate) struct Database {
     pub(crate) counters: rocksdb::Options,
 }
 
-/// Writes that become visible and durable together.
+impl Reach {
+    fn options(self) -> ReadOptions {
+        let mut options = ReadOptions::default();
+        match self {
+            Self::Memory => options.set_read_tier(ReadTier::BlockCache),
+            Self::Disk => {}
+            Self::History => options.fill_cache(false),
+        }
+        options
+    }
+}
+
+/// Writes that become visible and durable together. Keys and values lie one after the other in one buffer.
 #[derive(Default)]
 pub(crate) struct Batch {
-    entries: Vec<(Column, Vec<u8>, Vec<u8>)>,
-    bytes: usize,
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+}
+
+/// A write of a batch: where its key and value begin in the buffer; the value ends where the next key begins.
+struct Entry {
+    column: Column,
+    key: usize,
+    value: usize,
+    end: usize,
 }
 
 impl Batch {
     pub(crate) fn put(&mut self, key: Key, body: &[u8]) {
-        let value = codec::seal(&key.bytes, body);
-        self.bytes += key.bytes.len() + value.len();
-        self.entries.push((key.column, key.bytes, value));
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&key.bytes);
+        let value = self.bytes.len();
+        codec::seal(&key.bytes, body, &mut self.bytes);
+        self.entries.push(Entry {
+            column: key.column,
+            key: start,
+            value,
+            end: self.bytes.len(),
+        });
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Puts entries in the order of their keys, which memtables take best; of the same key, the last one still wins.
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        let key = |entry: &Entry| bytes.get(entry.key..entry.value).unwrap_or_default();
+        self.entries
+            .sort_by(|one, other| (one.column, key(one)).cmp(&(other.column, key(other))));
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
     }
 }
 
@@ -72,9 +122,11 @@ impl Database {
         options: &Options,
     ) -> Result<Self, rocksdb::Error> {
         let cache = Cache::new_lru_cache(options.block_cache_bytes);
-        let columns = Column::ALL.map(|column| {
-            ColumnFamilyDescriptor::new(column.name(), column_options(column, options, &cache))
-        });
+        let mut columns = Vec::new();
+        for column in Column::ALL {
+            let family = column_options(column, options, &cache)?;
+            columns.push(ColumnFamilyDescriptor::new(column.name(), family));
+        }
         #[cfg_attr(not(test), expect(unused_mut, reason = "tests count"))]
         let mut database = database_options(create, last, options);
         #[cfg(test)]
@@ -98,22 +150,28 @@ impl Database {
             })
     }
 
-    /// Writes a batch, and syncs it if asked. After an error its outcome is unknown, and nothing may be written again.
-    pub(crate) fn write(&self, batch: Batch, sync: bool) -> Result<(), StoreError> {
+    /// Writes a batch, and syncs it if asked; gives it back empty, for the next one. After an error the outcome is
+    /// unknown, and nothing may be written again.
+    pub(crate) fn write(&self, mut batch: Batch, sync: bool) -> Result<Batch, StoreError> {
         let stopped = |reason: String| StoreError::Stopped { reason };
         #[cfg(test)]
         if self.fail_writes.load(std::sync::atomic::Ordering::SeqCst) {
             return Err(stopped("a failure was asked for".into()));
         }
-        let mut writes = WriteBatch::with_capacity_bytes(batch.bytes + 16 * batch.entries.len());
-        for (column, key, value) in &batch.entries {
-            writes.put_cf(self.column(*column)?, key, value);
+        batch.sort();
+        let mut writes = WriteBatch::with_capacity_bytes(batch.bytes() + 16 * batch.entries.len());
+        for entry in &batch.entries {
+            let key = batch.bytes.get(entry.key..entry.value).unwrap_or_default();
+            let value = batch.bytes.get(entry.value..entry.end).unwrap_or_default();
+            writes.put_cf(self.column(entry.column)?, key, value);
         }
         let mut options = WriteOptions::default();
         options.set_sync(sync);
         self.db
             .write_opt(writes, &options)
-            .map_err(|error| stopped(error.into_string()))
+            .map_err(|error| stopped(error.into_string()))?;
+        batch.clear();
+        Ok(batch)
     }
 
     /// Reads one value.
@@ -122,9 +180,19 @@ impl Database {
         key: &Key,
         decode: impl FnOnce(&[u8]) -> Result<T, Flaw>,
     ) -> Result<Option<T>, StoreError> {
+        self.get_in(Reach::Disk, key, decode)
+    }
+
+    /// Reads one value, where the read may look.
+    pub(crate) fn get_in<T>(
+        &self,
+        reach: Reach,
+        key: &Key,
+        decode: impl FnOnce(&[u8]) -> Result<T, Flaw>,
+    ) -> Result<Option<T>, StoreError> {
         let found = self
             .db
-            .get_pinned_cf(self.column(key.column)?, &key.bytes)
+            .get_pinned_cf_opt(self.column(key.column)?, &key.bytes, &reach.options())
             .map_err(|error| failed(key, &error))?;
         match found {
             None => Ok(None),
@@ -135,8 +203,8 @@ impl Database {
     /// Reads several values of one column family; each comes with its size in bytes.
     pub(crate) fn get_all<T>(
         &self,
+        reach: Reach,
         sought: &[Key],
-        caching: Caching,
         mut decode: impl FnMut(usize, &[u8]) -> Result<T, Flaw>,
     ) -> Result<Vec<Option<(T, usize)>>, StoreError> {
         let Some(first) = sought.first() else {
@@ -153,7 +221,7 @@ impl Database {
                 .map(|key| key.bytes.as_slice())
                 .collect::<Vec<_>>(),
             false,
-            &caching.options(),
+            &reach.options(),
         );
         let read = sought
             .iter()
@@ -255,7 +323,11 @@ fn database_options(create: bool, last: LastStop, options: &Options) -> rocksdb:
     db
 }
 
-fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::Options {
+fn column_options(
+    column: Column,
+    options: &Options,
+    cache: &Cache,
+) -> Result<rocksdb::Options, rocksdb::Error> {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
@@ -268,7 +340,9 @@ fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::
             table.set_bloom_filter(10.0, false);
         }
     }
-    let mut family = rocksdb::Options::default();
+    // Batches are sorted: each entry goes in near the one before it of its family.
+    let hints = "memtable_insert_with_hint_prefix_extractor=fixed:1";
+    let mut family = rocksdb::Options::default().get_options_from_string(hints)?;
     family.set_block_based_table_factory(&table);
     if column == Column::Index {
         // Most look-ups are for ids that are new: told without a walk through the memtables.
@@ -280,5 +354,5 @@ fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::
     family.set_compression_type(DBCompressionType::Lz4);
     family.set_bottommost_compression_type(DBCompressionType::Zstd);
     family.set_level_compaction_dynamic_level_bytes(true);
-    family
+    Ok(family)
 }

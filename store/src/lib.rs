@@ -47,6 +47,7 @@ mod event;
 mod event_store;
 mod folder;
 mod heads;
+mod index;
 mod keys;
 mod limits;
 mod load;

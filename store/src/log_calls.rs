@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::commit::{AppendError, Commit, Committed};
+use crate::database::{Database, Reach};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::limits::LimitError;
@@ -13,10 +14,10 @@ use crate::lookup;
 use crate::names::{LogName, StreamName};
 use crate::page::{LogPage, ReadLimit, StreamPage, StreamsPage};
 use crate::place::{Position, Revision};
-use crate::prepare;
+use crate::prepare::{self, PreparedCommit};
 use crate::reading;
 use crate::selection::Selection;
-use crate::store::Store;
+use crate::store::{Inner, Store};
 use crate::subscription::Subscription;
 use crate::writer::Request;
 
@@ -46,11 +47,39 @@ impl Store {
         } else {
             prepare::commit(commit, &limits, &secrets)
         }?;
+        let commit = self.look_up(log, commit).await?;
         let log = log.clone();
         self.ask(commit.bytes, |answer| Request::Append {
             log,
             commit,
             answer,
+        })
+        .await
+    }
+
+    /// Looks up what the commit rests on, so that the writer need not: it checks again only what was written since.
+    async fn look_up(
+        &self,
+        log: &LogName,
+        mut commit: PreparedCommit,
+    ) -> Result<PreparedCommit, StoreError> {
+        let look = |inner: &Inner, database: &Database, reach, log, commit: &PreparedCommit| {
+            // The batch first: all up to it is in what is read after.
+            let when = inner.heads.batch();
+            lookup::commit(database, reach, log, when, commit)
+        };
+        let Some(id) = self.heads()?.log_id(log) else {
+            return Ok(commit);
+        };
+        let found = self
+            .read_in_memory(|inner, database| look(inner, database, Reach::Memory, id, &commit));
+        if found.is_some() {
+            commit.looked_up = found;
+            return Ok(commit);
+        }
+        self.read(move |inner, database| {
+            commit.looked_up = Some(look(inner, database, Reach::Disk, id, &commit)?);
+            Ok(commit)
         })
         .await
     }

@@ -9,7 +9,7 @@ mod selected;
 mod stream;
 mod streams;
 
-use crate::database::{Caching, Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::event::Record;
 use crate::keys::{self, Key, LogId};
@@ -28,12 +28,12 @@ const FETCH: usize = 32;
 /// A read that begins further than this from the head is one of history: what it reads does not stay in the block cache.
 const HISTORY_FROM_RECORDS: u64 = 65_536;
 
-/// Whether what is read from a place on stays in the block cache, by how far the head is.
-fn caching(from: u64, head: u64) -> Caching {
+/// Where a read may look that begins at a place, by how far the head is.
+fn reach(from: u64, head: u64) -> Reach {
     if head.saturating_sub(from) > HISTORY_FROM_RECORDS {
-        Caching::Pass
+        Reach::History
     } else {
-        Caching::Keep
+        Reach::Disk
     }
 }
 
@@ -80,9 +80,9 @@ fn follows(before: Position, next: Position) -> bool {
 /// Fetches records by their positions while there is room; tells whether all were fetched.
 pub(crate) fn fetch(
     database: &Database,
+    reach: Reach,
     log: LogId,
     positions: &[Position],
-    caching: Caching,
     room: &mut Room,
 ) -> Result<(Vec<Record>, bool), StoreError> {
     let mut records = Vec::with_capacity(positions.len());
@@ -94,10 +94,7 @@ pub(crate) fn fetch(
         let decode = |index: usize, body: &[u8]| {
             record::decode(chunk.get(index).copied().unwrap_or_default(), body)
         };
-        for (key, found) in sought
-            .iter()
-            .zip(database.get_all(&sought, caching, decode)?)
-        {
+        for (key, found) in sought.iter().zip(database.get_all(reach, &sought, decode)?) {
             let (record, bytes) = found
                 .ok_or_else(|| damaged(&key.bytes, "it is missing, and an index speaks of it"))?;
             records.push(record);

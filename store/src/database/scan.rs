@@ -5,35 +5,18 @@
 
 use std::ops::ControlFlow;
 
-use rocksdb::{DBRawIterator, ReadOptions};
+use rocksdb::DBRawIterator;
 
-use super::{Database, damaged, failed, unseal};
+use super::{Database, Reach, damaged, failed, unseal};
 use crate::codec::Flaw;
 use crate::error::StoreError;
 use crate::keys::{self, Key};
 
-/// Whether the blocks that are read stay in the block cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caching {
-    /// They do: they are likely to be read again.
-    Keep,
-    /// They do not: who reads through long history must not push out what others read all the time.
-    Pass,
-}
-
-impl Caching {
-    pub(super) fn options(self) -> ReadOptions {
-        let mut options = ReadOptions::default();
-        options.fill_cache(self == Self::Keep);
-        options
-    }
-}
-
 type Visited = Result<ControlFlow<()>, Flaw>;
 
 impl Database {
-    fn entries(&self, prefix: &Key, caching: Caching) -> Result<DBRawIterator<'_>, StoreError> {
-        let mut options = caching.options();
+    fn entries(&self, prefix: &Key, reach: Reach) -> Result<DBRawIterator<'_>, StoreError> {
+        let mut options = reach.options();
         options.set_iterate_lower_bound(prefix.bytes.clone());
         options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
         Ok(self
@@ -48,18 +31,18 @@ impl Database {
         from: &[u8],
         visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        self.scan_forwards(prefix, from, Caching::Keep, visit)
+        self.scan_in(Reach::Disk, prefix, from, visit)
     }
 
-    /// As [`Database::scan`], and it tells whether the blocks stay in the cache.
-    pub(crate) fn scan_forwards(
+    /// As [`Database::scan`], where the read may look.
+    pub(crate) fn scan_in(
         &self,
+        reach: Reach,
         prefix: &Key,
         from: &[u8],
-        caching: Caching,
         mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        let mut entries = self.entries(prefix, caching)?;
+        let mut entries = self.entries(prefix, reach)?;
         entries.seek(from);
         while let Some((key, value)) = entries.item() {
             if unseal(key, value, |body| visit(key, body))?.is_break() {
@@ -70,15 +53,25 @@ impl Database {
         entries.status().map_err(|error| failed(prefix, &error))
     }
 
-    /// Visits the entries that begin with `prefix`, from the key `from` (itself included) back, until told to stop.
-    pub(crate) fn scan_backwards(
+    /// Visits the entries that begin with `prefix`, from the key `from` on, backwards, until told to stop.
+    pub(crate) fn scan_back(
         &self,
         prefix: &Key,
         from: &[u8],
-        caching: Caching,
+        visit: impl FnMut(&[u8], &[u8]) -> Visited,
+    ) -> Result<(), StoreError> {
+        self.scan_back_in(Reach::Disk, prefix, from, visit)
+    }
+
+    /// As [`Database::scan_back`], where the read may look.
+    pub(crate) fn scan_back_in(
+        &self,
+        reach: Reach,
+        prefix: &Key,
+        from: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        let mut entries = self.entries(prefix, caching)?;
+        let mut entries = self.entries(prefix, reach)?;
         entries.seek_for_prev(from);
         while let Some((key, value)) = entries.item() {
             if unseal(key, value, |body| visit(key, body))?.is_break() {
@@ -92,10 +85,11 @@ impl Database {
     /// The last entry that begins with a prefix.
     pub(crate) fn last<T>(
         &self,
+        reach: Reach,
         prefix: &Key,
         decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Flaw>,
     ) -> Result<Option<T>, StoreError> {
-        let mut entries = self.entries(prefix, Caching::Keep)?;
+        let mut entries = self.entries(prefix, reach)?;
         entries.seek_to_last();
         entries.status().map_err(|error| failed(prefix, &error))?;
         match entries.item() {
@@ -113,7 +107,7 @@ impl Database {
         mut group: impl FnMut(&[u8]) -> Result<Vec<u8>, Flaw>,
         mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        let mut entries = self.entries(prefix, Caching::Keep)?;
+        let mut entries = self.entries(prefix, Reach::Disk)?;
         entries.seek(from);
         while let Some(first) = entries.key() {
             let last = group(first).map_err(|flaw| damaged(first, &flaw.to_string()))?;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Room, caching, follows};
+use super::{Room, follows, reach};
 use crate::codec::Flaw;
 use crate::database::{Database, damaged};
 use crate::error::StoreError;
@@ -23,8 +23,8 @@ pub(crate) fn log(
     let mut through = after;
     if after < head {
         let from = keys::log_record(log, Position::new(after.get().saturating_add(1))).bytes;
-        let caching = caching(after.get(), head.get());
-        database.scan_forwards(&keys::log_records(log), &from, caching, |key, body| {
+        let reach = reach(after.get(), head.get());
+        database.scan_in(reach, &keys::log_records(log), &from, |key, body| {
             let position = Position::new(
                 keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?,
             );
@@ -70,8 +70,8 @@ pub(crate) fn log_back(
     let mut reached = before;
     if last > Position::ZERO {
         let from = keys::log_record(log, last).bytes;
-        let caching = caching(last.get(), head.get());
-        database.scan_backwards(&keys::log_records(log), &from, caching, |key, body| {
+        let reach = reach(last.get(), head.get());
+        database.scan_back_in(reach, &keys::log_records(log), &from, |key, body| {
             let position = Position::new(
                 keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?,
             );

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Room, caching, follows};
+use super::{Room, follows, reach};
 use crate::codec::Flaw;
 use crate::database::{Database, damaged};
 use crate::error::StoreError;
@@ -27,9 +27,9 @@ pub(crate) fn public(
     if after < head {
         let from =
             keys::public_record(log, stream, Sequence::new(after.get().saturating_add(1))).bytes;
-        let caching = caching(after.get(), head.get());
+        let reach = reach(after.get(), head.get());
         let prefix = keys::public_records(log, stream);
-        database.scan_forwards(&prefix, &from, caching, |key, body| {
+        database.scan_in(reach, &prefix, &from, |key, body| {
             let sequence = Sequence::new(
                 keys::last_number(key).ok_or(Flaw::Content("the key has no sequence"))?,
             );

@@ -1,24 +1,22 @@
 //! What is selected of a log, by its index, forwards and backwards.
 
-use std::ops::ControlFlow;
-
-use super::{Room, caching, fetch};
-use crate::codec::Flaw;
+use super::{Room, fetch, reach};
 use crate::database::{Database, damaged};
 use crate::error::StoreError;
 use crate::event::Record;
-use crate::keys::{self, Key, LogId};
+use crate::index::block::block_of;
+use crate::index::{self, Found};
+use crate::keys::{self, Indexed, LogId};
 use crate::page::{LogPage, ReadLimit};
 use crate::place::Position;
 use crate::selection::Selection;
-use crate::state;
 
-/// Where an index has the positions of what is selected; none if everything is.
-fn index(log: LogId, selection: &Selection) -> Option<Key> {
+/// What the index has it under; none if everything is selected.
+fn indexed(selection: &Selection) -> Option<Indexed<'_>> {
     match selection {
         Selection::All => None,
-        Selection::Category(category) => Some(keys::category_positions(log, category)),
-        Selection::EventType(event_type) => Some(keys::type_positions(log, event_type)),
+        Selection::Category(category) => Some(Indexed::Category(category)),
+        Selection::EventType(event_type) => Some(Indexed::Type(event_type)),
     }
 }
 
@@ -30,28 +28,20 @@ pub(crate) fn selected(
     head: Position,
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
-    let Some(index) = index(log, selection) else {
+    let Some(of) = indexed(selection) else {
         return super::log(database, log, after, head, limit);
     };
     let mut room = Room::new(limit);
-    let mut positions = Vec::new();
-    let mut exhausted = true;
-    let caching = caching(after.get(), head.get());
-    if after < head {
-        let from = index.clone().place(after.get().saturating_add(1)).bytes;
-        database.scan_forwards(&index, &from, caching, |key, body| {
-            let position = position(key, body)?;
-            if position > head {
-                return Ok(ControlFlow::Break(()));
-            }
-            exhausted = positions.len() < room.records;
-            Ok(collect(&mut positions, position, exhausted))
-        })?;
-    }
-    let (records, all) = fetch(database, log, &positions, caching, &mut room)?;
-    check(&index, selection, &records)?;
+    let found = if after < head {
+        index::after(database, log, of, after, head, room.records)?
+    } else {
+        Found::default()
+    };
+    let reach = reach(after.get(), head.get());
+    let (records, all) = fetch(database, reach, log, &found.positions, &mut room)?;
+    check(log, of, selection, &records)?;
     let through = match records.last() {
-        Some(last) if !(all && exhausted) => last.position(),
+        Some(last) if !all || found.more => last.position(),
         _ => head.max(after),
     };
     Ok(LogPage {
@@ -69,26 +59,18 @@ pub(crate) fn selected_back(
     head: Position,
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
-    let Some(index) = index(log, selection) else {
+    let Some(of) = indexed(selection) else {
         return super::log_back(database, log, before, head, limit);
     };
     let mut room = Room::new(limit);
-    let mut positions = Vec::new();
-    let mut exhausted = true;
-    let last = before.get().saturating_sub(1).min(head.get());
-    let caching = caching(last, head.get());
-    if last > 0 {
-        let from = index.clone().place(last).bytes;
-        database.scan_backwards(&index, &from, caching, |key, body| {
-            let position = position(key, body)?;
-            exhausted = positions.len() < room.records;
-            Ok(collect(&mut positions, position, exhausted))
-        })?;
-    }
-    let (records, all) = fetch(database, log, &positions, caching, &mut room)?;
-    check(&index, selection, &records)?;
+    // What was written since the head was noted is left out.
+    let before = before.min(Position::new(head.get().saturating_add(1)));
+    let found = index::before(database, log, of, before, room.records)?;
+    let reach = reach(before.get(), head.get());
+    let (records, all) = fetch(database, reach, log, &found.positions, &mut room)?;
+    check(log, of, selection, &records)?;
     let through = match records.last() {
-        Some(last) if !(all && exhausted) => last.position(),
+        Some(last) if !all || found.more => last.position(),
         _ => Position::ZERO,
     };
     Ok(LogPage {
@@ -98,29 +80,18 @@ pub(crate) fn selected_back(
     })
 }
 
-fn position(key: &[u8], body: &[u8]) -> Result<Position, Flaw> {
-    state::decode_empty(body)?;
-    keys::last_number(key)
-        .map(Position::new)
-        .ok_or(Flaw::Content("the key has no position"))
-}
-
-/// Takes a position if there is room for it.
-fn collect(positions: &mut Vec<Position>, position: Position, room: bool) -> ControlFlow<()> {
-    if !room {
-        return ControlFlow::Break(());
-    }
-    positions.push(position);
-    ControlFlow::Continue(())
-}
-
 /// An index that names another record than it should is damaged.
-fn check(index: &Key, selection: &Selection, records: &[Record]) -> Result<(), StoreError> {
+fn check(
+    log: LogId,
+    of: Indexed<'_>,
+    selection: &Selection,
+    records: &[Record],
+) -> Result<(), StoreError> {
     match records.iter().find(|record| !selection.fits(record)) {
         None => Ok(()),
         Some(record) => {
-            let key = index.clone().place(record.position().get());
-            let reason = "the record is not of this category or type";
+            let key = keys::block(log, of, block_of(record.position()));
+            let reason = "a record that it names is not of this category or type";
             Err(damaged(&key.bytes, reason))
         }
     }

@@ -9,11 +9,11 @@ use super::Room;
 use crate::codec::Flaw;
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::index::run::Tail;
 use crate::keys::{self, Key, LogId};
 use crate::names::StreamName;
 use crate::page::{ReadLimit, StreamHead, StreamsPage};
 use crate::place::Revision;
-use crate::state;
 
 pub(crate) fn streams(
     database: &Database,
@@ -67,7 +67,7 @@ fn along(
         from,
         |first| {
             if keys::last_number(first) != Some(1) {
-                return Err(Flaw::Content("a revision before it is missing"));
+                return Err(Flaw::Content("the run before it is missing"));
             }
             Ok(keys::stream_index(log, &name(first)?, Revision::new(u64::MAX)).bytes)
         },
@@ -76,11 +76,10 @@ fn along(
                 page.more = true;
                 return Ok(ControlFlow::Break(()));
             }
-            state::decode_number(body)?;
-            let number = keys::last_number(key).ok_or(Flaw::Content("the key has no revision"))?;
+            let last = keys::last_number(key).ok_or(Flaw::Content("the key has no revision"))?;
             page.streams.push(StreamHead {
                 stream: name(key)?,
-                revision: Revision::new(number),
+                revision: Tail::resume(Revision::new(last), body)?.revision,
             });
             room.take(key.len() + body.len());
             Ok(ControlFlow::Continue(()))

@@ -153,7 +153,7 @@ async fn a_missing_record_is_damage_and_no_gap() {
 
 #[tokio::test]
 async fn what_is_missing_is_damage_backwards_too() {
-    let (log, a_1, limit) = (main_log(), stream("a-1"), ReadLimit::default());
+    let (log, limit) = (main_log(), ReadLimit::default());
     for (deleted, before, at) in [
         (2, u64::MAX, "log 1, position 1"),
         (2, 3, "log 1, position 1"),
@@ -181,25 +181,49 @@ async fn what_is_missing_is_damage_backwards_too() {
             assert_eq!(place(read.await), format!("log 1, position {deleted}"));
         }
     }
-    for (deleted, from, ok) in [(2, 3, false), (2, 2, false), (2, 1, true)] {
-        let dir = closed().await;
-        behind_its_back(dir.path(), |db| {
-            let key = [&b"\x10\0\0\0\x01a-1\0"[..], &u64::to_be_bytes(deleted)].concat();
-            db.delete_cf(db.cf_handle("index").unwrap(), key).unwrap();
-        });
-        let store = open(&dir).await;
-        let from = Revision::new(from);
-        let read = store.read_stream_back(&log, &a_1, from, limit);
-        assert_eq!(
-            read.await.is_ok(),
-            ok,
-            "revision {deleted} is missing, read from {from}"
-        );
-    }
-    let dir = closed().await;
+}
+
+/// The key of the run of stream `a-1` that begins at a revision.
+fn run_key(first: u64) -> Vec<u8> {
+    [&b"\x10\0\0\0\x01a-1\0"[..], &first.to_be_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_missing_run_of_a_stream_is_damage_in_every_read_that_needs_it() {
+    let (store, dir) = fresh().await;
+    let ids: Vec<_> = (0..100).map(|n| n.to_string()).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    append(&store, one("a-1", Expected::None, &ids)).await;
+    store.close().await.unwrap();
     behind_its_back(dir.path(), |db| {
-        let key = b"\x10\0\0\0\x01a-1\0\0\0\0\0\0\0\0\x01";
-        db.delete_cf(db.cf_handle("index").unwrap(), key).unwrap();
+        db.delete_cf(db.cf_handle("index").unwrap(), run_key(33))
+            .unwrap()
+    });
+    let store = open(&dir).await;
+    let (log, a_1) = (main_log(), stream("a-1"));
+    for (from, records, whole) in [
+        (100, 1_000, false),
+        (100, 40, false),
+        (64, 1, false),
+        (33, 1, false),
+        (33, 1_000, false),
+        (100, 36, true),
+        (32, 1_000, true),
+    ] {
+        let limit = ReadLimit {
+            records,
+            ..ReadLimit::default()
+        };
+        let from = Revision::new(from);
+        let read = store.read_stream_back(&log, &a_1, from, limit).await;
+        assert_eq!(read.is_ok(), whole, "{records} from {from}");
+    }
+    let limit = ReadLimit::default();
+    assert!(store.streams(&log, "a", None, limit).await.is_ok());
+    store.close().await.unwrap();
+    behind_its_back(dir.path(), |db| {
+        db.delete_cf(db.cf_handle("index").unwrap(), run_key(1))
+            .unwrap()
     });
     let store = open(&dir).await;
     let listed = store.streams(&log, "a", None, limit).await;
