@@ -312,8 +312,9 @@ pub(crate) fn parked_at(log: LogId, scope: &ParkScope, at: u64) -> Key {
     Key::new(Family::ParkedPlace, log).scope(scope).number(at)
 }
 
-pub(crate) fn settlement(log: LogId, relay: &RelayName, to: Sequence) -> Key {
-    settlements(log, relay).number(to.get())
+/// The settlement of the sequences after one.
+pub(crate) fn settlement(log: LogId, relay: &RelayName, from: Sequence) -> Key {
+    settlements(log, relay).number(from.get())
 }
 
 pub(crate) fn settlements(log: LogId, relay: &RelayName) -> Key {

@@ -174,8 +174,11 @@ pub(crate) fn settled(
     sequence: Sequence,
 ) -> Result<Option<Settled>, StoreError> {
     let mut settled = None;
-    let from = keys::settlement(log, relay, sequence).bytes;
-    database.scan(&keys::settlements(log, relay), &from, |_, body| {
+    let Some(before) = sequence.get().checked_sub(1) else {
+        return Ok(None);
+    };
+    let from = keys::settlement(log, relay, Sequence::new(before)).bytes;
+    database.scan_back(&keys::settlements(log, relay), &from, |_, body| {
         settled = SettlementRecord::decode(body)?.settled(sequence);
         Ok(ControlFlow::Break(()))
     })?;

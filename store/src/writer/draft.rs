@@ -14,7 +14,7 @@ use crate::place::Position;
 use crate::prepare::LookedUp;
 use crate::public::PublicHead;
 use crate::record::{self, EventPlace};
-use crate::state::{self, IdEntry, LogHead, RelayState};
+use crate::state::{self, IdEntry, LogHead, RelayState, SettlementRecord};
 
 pub(super) struct Draft<'a> {
     pub(super) database: &'a Database,
@@ -41,6 +41,8 @@ pub(super) struct LogDraft {
     pub(super) cursors: HashMap<CursorName, Position>,
     pub(super) public_heads: HashMap<PublicStreamName, PublicHead>,
     pub(super) relays: HashMap<RelayName, RelayState>,
+    /// The last settlement record of each relay.
+    pub(super) settlements: HashMap<RelayName, SettlementRecord>,
 }
 
 impl<'a> Draft<'a> {
@@ -74,6 +76,7 @@ impl<'a> Draft<'a> {
             cursors: HashMap::new(),
             public_heads: HashMap::new(),
             relays: HashMap::new(),
+            settlements: HashMap::new(),
         })
     }
 

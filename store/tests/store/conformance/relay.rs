@@ -88,9 +88,9 @@ pub(crate) async fn a_settlement_tells_what_became_of_each_event(home: impl Home
     };
     for (sequence, expected) in [
         (0, None),
-        (1, settled(1_003, false, false)),
-        (2, settled(1_003, true, false)),
-        (3, settled(1_003, false, false)),
+        (1, settled(1_007, false, false)),
+        (2, settled(1_007, true, false)),
+        (3, settled(1_007, false, false)),
         (4, settled(1_007, false, true)),
         (6, settled(1_007, true, false)),
         (8, None),
