@@ -4,13 +4,13 @@
 //!   place, and never data.
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
-use std::ops::ControlFlow;
+mod scan;
+
 use std::path::Path;
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRawIterator, DBRecoveryMode, ErrorKind, FlushOptions, ReadOptions, ReadTier, WriteBatch,
-    WriteOptions,
+    DBRecoveryMode, ErrorKind, FlushOptions, ReadOptions, ReadTier, WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, Flaw};
@@ -34,6 +34,9 @@ pub(crate) enum Reach {
     Memory,
     /// On the disk as well.
     Disk,
+    /// On the disk as well, through long history: what is read does not stay in the block cache, where it would push out
+    /// what others read all the time.
+    History,
 }
 
 /// An open database.
@@ -50,8 +53,10 @@ pub(crate) struct Database {
 impl Reach {
     fn options(self) -> ReadOptions {
         let mut options = ReadOptions::default();
-        if self == Self::Memory {
-            options.set_read_tier(ReadTier::BlockCache);
+        match self {
+            Self::Memory => options.set_read_tier(ReadTier::BlockCache),
+            Self::Disk => {}
+            Self::History => options.fill_cache(false),
         }
         options
     }
@@ -232,67 +237,6 @@ impl Database {
                 },
             );
         read.collect()
-    }
-
-    /// Visits the entries that begin with `prefix`, from the key `from` on, in order, until told to stop.
-    pub(crate) fn scan(
-        &self,
-        prefix: &Key,
-        from: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Flaw>,
-    ) -> Result<(), StoreError> {
-        let mut entries = self.entries(prefix, Reach::Disk)?;
-        entries.seek(from);
-        while let Some((key, value)) = entries.item() {
-            if unseal(key, value, |body| visit(key, body))?.is_break() {
-                break;
-            }
-            entries.next();
-        }
-        entries.status().map_err(|error| failed(prefix, &error))
-    }
-
-    /// Visits the entries that begin with `prefix`, from the key `from` on, backwards, until told to stop.
-    pub(crate) fn scan_back(
-        &self,
-        prefix: &Key,
-        from: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Flaw>,
-    ) -> Result<(), StoreError> {
-        let mut entries = self.entries(prefix, Reach::Disk)?;
-        entries.seek_for_prev(from);
-        while let Some((key, value)) = entries.item() {
-            if unseal(key, value, |body| visit(key, body))?.is_break() {
-                break;
-            }
-            entries.prev();
-        }
-        entries.status().map_err(|error| failed(prefix, &error))
-    }
-
-    /// An iterator over the entries that begin with a prefix.
-    fn entries(&self, prefix: &Key, reach: Reach) -> Result<DBRawIterator<'_>, StoreError> {
-        let mut options = reach.options();
-        options.set_iterate_lower_bound(prefix.bytes.clone());
-        options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
-        let column = self.column(prefix.column)?;
-        Ok(self.db.raw_iterator_cf_opt(column, options))
-    }
-
-    /// The last entry that begins with a prefix.
-    pub(crate) fn last<T>(
-        &self,
-        reach: Reach,
-        prefix: &Key,
-        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Flaw>,
-    ) -> Result<Option<T>, StoreError> {
-        let mut entries = self.entries(prefix, reach)?;
-        entries.seek_to_last();
-        entries.status().map_err(|error| failed(prefix, &error))?;
-        match entries.item() {
-            None => Ok(None),
-            Some((key, value)) => unseal(key, value, |body| decode(key, body)).map(Some),
-        }
     }
 
     /// Whether nothing at all is stored.

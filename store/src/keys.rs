@@ -207,6 +207,11 @@ pub(crate) fn stream_revisions(log: LogId, stream: &StreamName) -> Key {
     Key::new(Family::StreamIndex, log).name(stream.as_str())
 }
 
+/// All entries of the stream index under names that begin with a text.
+pub(crate) fn streams_from(log: LogId, beginning: &str) -> Key {
+    Key::new(Family::StreamIndex, log).raw(beginning.as_bytes())
+}
+
 pub(crate) fn id_index(log: LogId, identity: &IdDigest) -> Key {
     Key::new(Family::IdIndex, log).raw(identity)
 }

@@ -44,6 +44,7 @@ mod database;
 mod digest;
 mod error;
 mod event;
+mod event_store;
 mod folder;
 mod heads;
 mod index;
@@ -63,8 +64,10 @@ mod public_calls;
 mod reading;
 mod record;
 mod relay;
+mod selection;
 mod state;
 mod store;
+mod subscription;
 mod writer;
 
 pub use commit::{
@@ -72,17 +75,20 @@ pub use commit::{
 };
 pub use error::{Advice, OpenError, StoreError};
 pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use event_store::EventStore;
 pub use limits::{LimitError, Limits};
 pub use names::{
     COMPOUND_NAME_MAX_BYTES, CursorName, LogName, NAME_MAX_BYTES, NameError, PublicStreamName,
     RelayName, StreamName,
 };
 pub use options::Options;
-pub use page::{LogPage, PublicPage, ReadLimit, StreamPage};
+pub use page::{LogPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage};
 pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
 pub use place::{Position, Revision, Sequence};
 pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
 };
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
+pub use selection::Selection;
 pub use store::Store;
+pub use subscription::{PublicSubscription, Subscription};

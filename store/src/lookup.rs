@@ -87,7 +87,7 @@ pub(crate) fn find(
         records: FOUND_MAX,
         bytes: ReadLimit::BYTES_MAX,
     });
-    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let (records, _) = fetch(database, Reach::Disk, log, &positions, &mut room)?;
     let events = records.into_iter().filter_map(|record| match record {
         Record::Event(event) => Some(event),
         Record::System { .. } | Record::Marker { .. } => None,
@@ -108,7 +108,7 @@ pub(crate) fn system(
     let all = Position::new(u64::MAX);
     let positions = index::after(database, log, of, Position::ZERO, all, usize::MAX)?.positions;
     let mut room = Room::unlimited();
-    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let (records, _) = fetch(database, Reach::Disk, log, &positions, &mut room)?;
     let body = |record| match record {
         Record::System {
             position,

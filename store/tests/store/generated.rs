@@ -1,8 +1,8 @@
 //! Generated sequences of calls, alone and many at once, against the model; with reopenings between.
 
 use horizon_store::{
-    CursorName, Options, ParkScope, Position, PublicHead, ReadLimit, Record, Revision, Sequence,
-    Store,
+    CursorName, Options, ParkScope, Position, PublicHead, ReadLimit, Record, Revision, Selection,
+    Sequence, Store,
 };
 use proptest::prelude::*;
 
@@ -73,7 +73,10 @@ async fn compare(store: &Store, model: &Model, records: usize) {
     let mut seen = Vec::new();
     let mut after = Position::ZERO;
     loop {
-        let page = store.read_log(&log, after, limit).await.unwrap();
+        let page = store
+            .read_log(&log, &Selection::All, after, limit)
+            .await
+            .unwrap();
         seen.extend(page.records.iter().map(shown));
         after = page.through;
         if after == page.head {
@@ -117,7 +120,7 @@ async fn compare(store: &Store, model: &Model, records: usize) {
         let mut after = Position::ZERO;
         loop {
             let page = store
-                .read_category(&log, category, after, limit)
+                .read_log(&log, &Selection::Category(category.into()), after, limit)
                 .await
                 .unwrap();
             seen.extend(

@@ -6,17 +6,12 @@
     reason = "a test fails by panicking, and tells its seed"
 )]
 
-mod append;
 mod build;
+mod conformance;
 mod crash;
 mod crash_child;
-mod crossing;
-mod crossing_refused;
 mod damage;
 mod generated;
-mod idempotency;
 mod model;
 mod opening;
 mod race;
-mod reading;
-mod relay;
