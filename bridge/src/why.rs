@@ -25,9 +25,9 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, Store
             }
         }
         told.push(json!({
-            "id": event.id,
-            "source": event.source,
-            "type": event.event_type,
+            "id": &*event.id,
+            "source": &*event.source,
+            "type": &*event.event_type,
             "stream": event.stream.as_str(),
             "revision": event.revision.get(),
             "position": event.position.get(),

@@ -37,6 +37,9 @@
 //! # }
 //! ```
 
+/// A text that shares its memory with what it was read with.
+pub use bytestring::ByteString;
+
 mod clock;
 mod codec;
 mod commit;

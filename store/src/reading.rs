@@ -15,7 +15,7 @@ use crate::event::Record;
 use crate::keys::{self, Key, LogId};
 use crate::page::ReadLimit;
 use crate::place::Position;
-use crate::record;
+use crate::record::{self, Pool};
 
 pub(crate) use log::{log, log_back};
 pub(crate) use public::public;
@@ -86,13 +86,15 @@ pub(crate) fn fetch(
     room: &mut Room,
 ) -> Result<(Vec<Record>, bool), StoreError> {
     let mut records = Vec::with_capacity(positions.len());
+    let mut pool = Pool::default();
     for chunk in positions.chunks(FETCH) {
         let sought: Vec<Key> = chunk
             .iter()
             .map(|position| keys::log_record(log, *position))
             .collect();
         let decode = |index: usize, body: &[u8]| {
-            record::decode(chunk.get(index).copied().unwrap_or_default(), body)
+            let position = chunk.get(index).copied().unwrap_or_default();
+            record::decode(position, body, &mut pool)
         };
         for (key, found) in sought.iter().zip(database.get_all(reach, &sought, decode)?) {
             let (record, bytes) = found

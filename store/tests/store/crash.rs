@@ -135,7 +135,7 @@ fn check_log(events: &[Event], asked: &BTreeSet<String>) {
             index + 1
         };
         assert!(
-            asked.contains(&event.id),
+            asked.contains(&*event.id),
             "{} was never asked for",
             event.id
         );
@@ -239,7 +239,7 @@ async fn what_was_answered_survives_kills_and_commits_are_whole() {
         );
         check_log(&events, &asked);
         check_crossing(&store, events.len() as u64, said.crossed).await;
-        let ids: BTreeSet<_> = events.iter().map(|event| event.id.as_str()).collect();
+        let ids: BTreeSet<_> = events.iter().map(|event| &*event.id).collect();
         for (task, number) in &said.asked {
             let commit = commit_of(round, *task, *number);
             let stored = ids.contains(commit.writes[0].events[0].id.as_str());

@@ -36,7 +36,7 @@ pub(crate) async fn a_stream_is_read_in_pages_that_resume(home: impl Home) {
         seen.extend(
             page.events
                 .iter()
-                .map(|event| (event.revision.get(), event.id.clone())),
+                .map(|event| (event.revision.get(), event.id.to_string())),
         );
         match page.events.last() {
             Some(last) if last.revision < page.revision => {
