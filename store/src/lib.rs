@@ -57,6 +57,7 @@ mod names;
 mod options;
 mod page;
 mod parked;
+mod parked_calls;
 mod place;
 mod prepare;
 mod public;
@@ -82,8 +83,13 @@ pub use names::{
     RelayName, StreamName,
 };
 pub use options::Options;
-pub use page::{LogPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage};
-pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
+pub use page::{
+    LogPage, ParkedKeysPage, ParkedPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage,
+};
+pub use parked::{
+    NewParked, ParkOutcome, ParkScope, ParkedEntry, ParkedError, ParkedKey, Resolution,
+    ResolveError, ResolvedParked,
+};
 pub use place::{Position, Revision, Sequence};
 pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,

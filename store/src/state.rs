@@ -1,13 +1,18 @@
 //! Bodies of all values that are no records: index entries, heads, cursors, parked entries, the store's own entry.
 //! `FORMAT.md` has them as tables.
 
+mod parked;
+
 use crate::codec::{Decoder, Encoder, Flaw};
 use crate::keys::LogId;
 use crate::names::PublicStreamName;
-use crate::parked::ParkedEntry;
 use crate::place::{Position, Sequence};
 use crate::public::{Counts, PublicHead};
 use crate::relay::{RelayTotals, Settled};
+
+pub(crate) use parked::{
+    ParkedHead, decode_parked, decode_resolution, encode_parked, encode_resolution,
+};
 
 /// The store's format as a whole; raised when families or their meaning change.
 pub(crate) const FORMAT: u16 = 1;
@@ -102,6 +107,7 @@ impl RelayState {
             .number(self.totals.confirmed)
             .number(self.totals.unheard)
             .number(self.totals.parked)
+            .number(self.totals.skipped)
             .finish()
     }
 
@@ -117,27 +123,12 @@ impl RelayState {
                 confirmed: decoder.number()?,
                 unheard: decoder.number()?,
                 parked: decoder.number()?,
+                skipped: decoder.number()?,
             },
         };
         decoder.finish()?;
         Ok(state)
     }
-}
-
-/// A parked entry without its place, which its key tells.
-pub(crate) fn encode_parked(key: &str, reason: Option<&str>) -> Vec<u8> {
-    Encoder::default().text(key).optional_text(reason).finish()
-}
-
-pub(crate) fn decode_parked(at: u64, body: &[u8]) -> Result<ParkedEntry, Flaw> {
-    let mut decoder = Decoder::new(body);
-    let entry = ParkedEntry {
-        at,
-        key: decoder.text()?,
-        reason: decoder.optional_text()?,
-    };
-    decoder.finish()?;
-    Ok(entry)
 }
 
 /// How long a settlement record takes in what is settled, in milliseconds.

@@ -177,9 +177,15 @@ async fn compare_public(store: &Store, model: &Model) {
         .unwrap();
     assert_eq!(cursor.unwrap_or_default().get(), model.cursor);
     let parked = store
-        .parked_keys(&log, &ParkScope::Crossing(public_stream("p")))
+        .parked_keys(
+            &log,
+            &ParkScope::Crossing(public_stream("p")),
+            None,
+            ReadLimit::default(),
+        )
         .await
-        .unwrap();
+        .unwrap()
+        .keys;
     assert_eq!(
         parked.iter().map(|key| key.entries).sum::<u64>(),
         model.parked

@@ -40,6 +40,7 @@ impl Model {
             }],
             public,
             parked: vec![parked(scope, "k", to.get(), None)],
+            resolved: Vec::new(),
             counts: Vec::new(),
         };
         let outcome = if wrong_cursor {
