@@ -8,7 +8,8 @@
 //! the disk is written down in `FORMAT.md`.
 //!
 //! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
-//! crate.
+//! crate. Reads come in pages that tell where to go on, forwards or backwards; [`Store::subscribe`] goes through history into the
+//! present and is woken by commits. What an event store does, whatever it is built on, is the trait [`EventStore`].
 //!
 //! ```
 //! use horizon_store::{Commit, Expected, LogName, NewEvent, Options, ReadLimit, Revision, Store, StreamName, StreamWrite};

@@ -1,7 +1,11 @@
 //! Behaviours that every event store has, and the stores that are held to them.
 
+use std::sync::{Arc, Mutex};
+
 use horizon_store::{EventStore, Store};
 use tempfile::TempDir;
+
+use crate::memory::{Kept, MemoryStore};
 
 macro_rules! behaviours {
     ($($area:ident { $($behaviour:ident)+ })+) => {
@@ -13,6 +17,16 @@ macro_rules! behaviours {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $behaviour() {
                     super::super::$area::$behaviour(super::super::OnDisk::default()).await;
+                })+
+            })+
+        }
+
+        /// The plain one in memory.
+        mod in_memory {
+            $(mod $area {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $behaviour() {
+                    super::super::$area::$behaviour(super::super::InMemory::default()).await;
                 })+
             })+
         }
@@ -111,5 +125,17 @@ impl Home for OnDisk {
 
     async fn open(&self) -> Store {
         crate::build::open(&self.0).await
+    }
+}
+
+/// What a store in memory keeps.
+#[derive(Default)]
+pub(crate) struct InMemory(Arc<Mutex<Kept>>);
+
+impl Home for InMemory {
+    type Store = MemoryStore;
+
+    async fn open(&self) -> MemoryStore {
+        MemoryStore::open(&self.0)
     }
 }
