@@ -8,7 +8,8 @@
 //! the disk is written down in `FORMAT.md`.
 //!
 //! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
-//! crate.
+//! crate. Reads come in pages that tell where to go on, forwards or backwards; [`Store::subscribe`] goes through history into the
+//! present and is woken by commits. What an event store does, whatever it is built on, is the trait [`EventStore`].
 //!
 //! ```
 //! use horizon_store::{Commit, Expected, LogName, NewEvent, Options, ReadLimit, Revision, Store, StreamName, StreamWrite};
@@ -60,6 +61,7 @@ mod names;
 mod options;
 mod page;
 mod parked;
+mod parked_calls;
 mod place;
 mod prepare;
 mod public;
@@ -85,8 +87,13 @@ pub use names::{
     RelayName, StreamName,
 };
 pub use options::Options;
-pub use page::{LogPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage};
-pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
+pub use page::{
+    LogPage, ParkedKeysPage, ParkedPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage,
+};
+pub use parked::{
+    NewParked, ParkOutcome, ParkScope, ParkedEntry, ParkedError, ParkedKey, Resolution,
+    ResolveError, ResolvedParked,
+};
 pub use place::{Position, Revision, Sequence};
 pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,

@@ -60,12 +60,12 @@ impl Room {
     }
 
     /// Whether nothing fits any more.
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.records == 0 || self.bytes == 0
     }
 
     /// Takes room for a record; false if it was the last that fits.
-    fn take(&mut self, bytes: usize) -> bool {
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
         self.records = self.records.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
         !self.is_full()

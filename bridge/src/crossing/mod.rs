@@ -96,10 +96,8 @@ impl Crosser {
                 .public_head(&log, &stream)
                 .await?
                 .map_or(Sequence::ZERO, |head| head.last);
-            let parked = store
-                .parked_keys(&log, &ParkScope::Crossing(stream.clone()))
-                .await?;
-            let parked = ParkedKeys::restore(parked.into_iter().map(|key| (key.key, key.entries)));
+            let scope = ParkScope::Crossing(stream.clone());
+            let parked = ParkedKeys::read(&store, &log, &scope).await?;
             members.push(Member {
                 contract: Arc::clone(contract),
                 stream,

@@ -154,6 +154,7 @@ async fn cross_some(store: &Store) -> Position {
         cursors,
         public,
         parked,
+        resolved: Vec::new(),
         counts,
     };
     store.cross(&log, crossing).await.unwrap();

@@ -12,6 +12,6 @@ mod crash;
 mod crash_child;
 mod damage;
 mod generated;
-mod model;
+mod memory;
 mod opening;
 mod race;

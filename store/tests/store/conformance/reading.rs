@@ -5,7 +5,7 @@ use horizon_store::{EventStore, Expected, LogPage, Position, ReadLimit, Record, 
 use super::Home;
 use crate::build::{append, category, main_log, one, stream};
 
-pub(super) fn records(count: usize) -> ReadLimit {
+pub(crate) fn records(count: usize) -> ReadLimit {
     ReadLimit {
         records: count,
         ..ReadLimit::default()
