@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use horizon_store::{
-    AppendError, Commit, Committed, CommittedWrite, Event, EventState, Expected, NewEvent,
-    Position, Record, Revision, StreamName,
+    AppendError, AttributeValue, ByteString, Commit, Committed, CommittedWrite, Event, EventState,
+    Expected, NewEvent, Position, Record, Revision, StreamName,
 };
 
 use super::{Log, limits};
@@ -109,11 +109,13 @@ impl Log {
                     revision: Revision::new(revision),
                     source: event
                         .source
-                        .unwrap_or_else(|| write.stream.as_str().to_owned()),
-                    id: event.id,
-                    event_type: event.event_type,
-                    attributes: event.attributes,
-                    media_type: event.media_type,
+                        .as_deref()
+                        .unwrap_or(write.stream.as_str())
+                        .into(),
+                    id: event.id.into(),
+                    event_type: event.event_type.into(),
+                    attributes: shared(&event.attributes),
+                    media_type: event.media_type.map(Into::into),
                     data: event.data,
                     recorded_ms: NOW_MS,
                     commit_index: revisions.len() as u32,
@@ -147,15 +149,20 @@ fn committed(commit: &Commit, first: u64, revisions: &[u64], repeat: bool) -> Co
 }
 
 fn same_content(new: &NewEvent, known: &Event) -> bool {
-    let sorted = |attributes: &[_]| {
-        let mut attributes: Vec<(String, _)> = attributes.to_vec();
+    let sorted = |mut attributes: Vec<(ByteString, _)>| {
         attributes.sort_by(|one, other| one.0.cmp(&other.0));
         attributes
     };
-    new.event_type == known.event_type
-        && new.media_type == known.media_type
+    *new.event_type == *known.event_type
+        && new.media_type.as_deref() == known.media_type.as_deref()
         && new.data == known.data
-        && sorted(&new.attributes) == sorted(&known.attributes)
+        && sorted(shared(&new.attributes)) == sorted(known.attributes.clone())
+}
+
+/// Attributes as they are read.
+fn shared(attributes: &[(String, AttributeValue)]) -> Vec<(ByteString, AttributeValue)> {
+    let shared = |(name, value): &(String, AttributeValue)| (name.as_str().into(), value.clone());
+    attributes.iter().map(shared).collect()
 }
 
 fn state(new: &NewEvent, known: Option<&Event>) -> EventState {
