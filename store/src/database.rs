@@ -195,9 +195,19 @@ impl Database {
         prefix: &Key,
         decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Flaw>,
     ) -> Result<Option<T>, StoreError> {
+        self.last_before(prefix, keys::end_of(&prefix.bytes), decode)
+    }
+
+    /// The last entry that begins with a prefix and whose key is before `end`.
+    pub(crate) fn last_before<T>(
+        &self,
+        prefix: &Key,
+        end: Vec<u8>,
+        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Flaw>,
+    ) -> Result<Option<T>, StoreError> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(prefix.bytes.clone());
-        options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
+        options.set_iterate_upper_bound(end);
         let mut entries = self
             .db
             .raw_iterator_cf_opt(self.column(prefix.column)?, options);

@@ -76,6 +76,12 @@ pub enum OpenError {
         /// The store's folder.
         dir: PathBuf,
     },
+    /// There is none, and none was to be made.
+    #[error("there is no store in {}", dir.display())]
+    NoStore {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// A newer version wrote it.
     #[error("{} has format {found}; this version reads up to format {supported}", dir.display())]
     NewerFormat {

@@ -53,6 +53,17 @@ impl Folder {
         }
     }
 
+    /// Locks the folder of a store that is there already.
+    pub(crate) fn lock_existing(dir: &Path) -> Result<Self, OpenError> {
+        if dir.join("store-id").exists() {
+            Self::lock(dir)
+        } else {
+            Err(OpenError::NoStore {
+                dir: dir.to_owned(),
+            })
+        }
+    }
+
     /// Opens the database, or makes it, and reads the store's own entry. Takes the marker of a clean stop away.
     pub(crate) fn open(&self, options: &Options) -> Result<(Database, StoreEntry), OpenError> {
         let id = self.read("store-id")?;
@@ -109,6 +120,7 @@ impl Folder {
             id: [0; 16],
             secret: [0; 32],
             created_ms: crate::clock::now_ms(),
+            epoch: 0,
         };
         entry.id.copy_from_slice(&random[..16]);
         entry.secret.copy_from_slice(&random[16..]);

@@ -20,19 +20,39 @@ use crate::state::{LogHead, RelayState};
 pub(crate) struct KnownLog {
     pub(crate) id: LogId,
     pub(crate) head: LogHead,
+    /// Where the epochs before the present one ended.
+    pub(crate) ends: Vec<Position>,
     pub(crate) cursors: HashMap<CursorName, Position>,
     pub(crate) public_heads: HashMap<PublicStreamName, PublicHead>,
     pub(crate) relays: HashMap<RelayName, RelayState>,
 }
 
+impl KnownLog {
+    /// Whether a position is one of the log's, and not beyond its head or between two epochs.
+    pub(crate) fn has(&self, position: Position) -> bool {
+        let mut ends = self.ends.iter().chain([&self.head.last]);
+        position.offset() > 0 && ends.any(|end| end.epoch() == position.epoch() && *end >= position)
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Heads {
+    /// The store's epoch; it does not change while the store is open.
+    epoch: u64,
     logs: RwLock<HashMap<LogName, KnownLog>>,
     log_watchers: Watchers<LogName, Position>,
     public_watchers: Watchers<(LogName, PublicStreamName), Sequence>,
 }
 
 impl Heads {
+    /// Knows no log yet.
+    pub(crate) fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            ..Self::default()
+        }
+    }
+
     /// Looks at what is known of a log; none if nothing was ever written to it.
     pub(crate) fn known<T>(&self, log: &LogName, look: impl FnOnce(&KnownLog) -> T) -> Option<T> {
         let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
@@ -43,8 +63,12 @@ impl Heads {
         self.known(log, |log| log.id)
     }
 
+    /// Where a log ends; before the first position of the store's epoch if nothing was ever written to it.
     pub(crate) fn head(&self, log: &LogName) -> LogHead {
-        self.known(log, |log| log.head).unwrap_or_default()
+        self.known(log, |log| log.head).unwrap_or(LogHead {
+            last: Position::start_of(self.epoch),
+            events: 0,
+        })
     }
 
     pub(crate) fn public_head(

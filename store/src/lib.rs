@@ -42,10 +42,12 @@ mod codec;
 mod commit;
 mod database;
 mod digest;
+mod epoch;
 mod error;
 mod event;
 mod folder;
 mod heads;
+mod keep;
 mod keys;
 mod limits;
 mod load;
@@ -69,8 +71,10 @@ mod writer;
 pub use commit::{
     AppendError, Commit, Committed, CommittedWrite, EventState, Expected, StreamWrite,
 };
+pub use epoch::{Epoch, open_new_epoch};
 pub use error::{Advice, OpenError, StoreError};
 pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use keep::KeepError;
 pub use limits::{LimitError, Limits};
 pub use names::{
     COMPOUND_NAME_MAX_BYTES, CursorName, LogName, NAME_MAX_BYTES, NameError, PublicStreamName,

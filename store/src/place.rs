@@ -57,6 +57,11 @@ macro_rules! epochs {
                 self.0 & OFFSET_MASK
             }
 
+            /// What is before the first place of an epoch.
+            pub(crate) fn start_of(epoch: u64) -> Self {
+                Self(epoch.min(END >> EPOCH_SHIFT) << EPOCH_SHIFT)
+            }
+
             /// The place after this one in the same epoch; none where the epoch is full.
             pub(crate) fn next(self) -> Option<Self> {
                 self.plus(1)
@@ -86,6 +91,14 @@ place!(
 epochs!(Position);
 epochs!(Sequence);
 
+impl Position {
+    /// What is before the first place of the epoch after this one's; none if that was the last.
+    pub(crate) fn start_of_next_epoch(self) -> Option<Self> {
+        let start = (self.epoch() + 1) << EPOCH_SHIFT;
+        (start < END).then_some(Self(start))
+    }
+}
+
 impl Revision {
     /// The revision after this one; none at the end of all numbers.
     pub(crate) fn next(self) -> Option<Self> {
@@ -102,9 +115,11 @@ impl Revision {
 }
 
 impl Sequence {
-    /// The sequence that follows `self` in a log whose head is at `head`: the next one of the log's epoch.
-    pub(crate) fn following(self, head: Position) -> Option<Self> {
-        Self(self.0.max(head.epoch() << EPOCH_SHIFT)).next()
+    /// The sequence that follows `self`, a public stream's last, in a log whose head is at `head`: the next one of the
+    /// log's epoch. None where the epoch is full.
+    #[must_use]
+    pub fn following(self, head: Position) -> Option<Self> {
+        self.max(Self::start_of(head.epoch())).next()
     }
 }
 
@@ -117,6 +132,11 @@ mod tests {
         assert_eq!(Position::ZERO.next(), Some(Position::new(1)));
         assert_eq!(Position::new(OFFSET_MASK).next(), None);
         assert_eq!(Position::new(u64::MAX).next(), None);
+        assert_eq!(
+            Position::new(7).start_of_next_epoch(),
+            Some(Position::start_of(1))
+        );
+        assert_eq!(Position::new(END - 1).start_of_next_epoch(), None);
         assert_eq!(Position::new((3 << 40) + 7).epoch(), 3);
         assert_eq!(Position::new((3 << 40) + 7).offset(), 7);
     }

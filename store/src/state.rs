@@ -219,6 +219,8 @@ pub(crate) struct StoreEntry {
     pub(crate) id: [u8; 16],
     pub(crate) secret: [u8; 32],
     pub(crate) created_ms: u64,
+    /// The store's epoch: that of all its logs.
+    pub(crate) epoch: u64,
 }
 
 impl StoreEntry {
@@ -228,6 +230,7 @@ impl StoreEntry {
             .raw(&self.id)
             .raw(&self.secret)
             .number(self.created_ms)
+            .number(self.epoch)
             .finish()
     }
 
@@ -243,6 +246,7 @@ impl StoreEntry {
             id: decoder.array()?,
             secret: decoder.array()?,
             created_ms: decoder.number()?,
+            epoch: decoder.number()?,
         };
         decoder.finish()?;
         Ok(Ok(entry))
@@ -341,6 +345,7 @@ mod tests {
             id: [1; 16],
             secret: [2; 32],
             created_ms: 3,
+            epoch: 0,
         };
         assert!(
             matches!(StoreEntry::decode(&entry.encode()), Ok(Err(found)) if found == FORMAT + 1)

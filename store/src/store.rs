@@ -266,8 +266,8 @@ impl Drop for Inner {
 fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
     let folder = Folder::lock(dir)?;
     let (database, entry) = folder.open(&options)?;
-    let heads = Arc::new(Heads::default());
-    load(&database, &heads).map_err(|error| folder.unusable(error))?;
+    let heads = Arc::new(Heads::new(entry.epoch));
+    load(&database, entry.epoch, &heads).map_err(|error| folder.unusable(error))?;
     let database = Arc::new(database);
     let poison = Arc::new(OnceLock::new());
     let (queue, requests) = mpsc::channel(options.queue_max_requests);

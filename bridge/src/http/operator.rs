@@ -135,7 +135,7 @@ async fn relay_status(
         "relay": name.as_str(),
         "cursor": cursor.get(),
         "head": head.get(),
-        "lag": head.get().saturating_sub(cursor.get()),
+        "lag": state.store.public_between(&state.log, stream, cursor, head).await?,
         "confirmed": totals.confirmed,
         "unheard": totals.unheard,
         "parked": totals.parked,

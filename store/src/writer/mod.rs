@@ -232,6 +232,8 @@ fn finish(mut draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
         let news = KnownLog {
             id,
             head: log.head,
+            // Known since the store was opened.
+            ends: Vec::new(),
             cursors: log.cursors,
             public_heads: log.public_heads,
             relays: log.relays,

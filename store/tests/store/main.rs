@@ -13,6 +13,7 @@ mod crash_child;
 mod crossing;
 mod crossing_refused;
 mod damage;
+mod epoch;
 mod generated;
 mod idempotency;
 mod model;
