@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rocksdb::backup::BackupEngine;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
     DBRecoveryMode, ErrorKind, FlushOptions, ReadOptions, WriteBatch, WriteOptions,
@@ -21,7 +22,10 @@ use crate::options::Options;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastStop {
     /// Everything was flushed: any flaw in a write-ahead file is damage.
-    Clean,
+    Clean {
+        /// RocksDB's number of the last write.
+        last_write: u64,
+    },
     /// Whatever it was: the last write-ahead file may end in an incomplete record, which was never answered.
     Unclean,
 }
@@ -84,6 +88,119 @@ impl Database {
             #[cfg(test)]
             counters: database,
         })
+    }
+
+    /// Opens the database in a folder for reading only. Whatever is flawed in a table that is opened is told then: indexes and
+    /// filters are read at once.
+    pub(crate) fn open_to_read(
+        dir: &Path,
+        last: LastStop,
+        options: &Options,
+    ) -> Result<Self, rocksdb::Error> {
+        let cache = Cache::new_lru_cache(options.block_cache_bytes);
+        let columns = Column::ALL.map(|column| {
+            let mut table = table_options(column, &cache);
+            table.set_cache_index_and_filter_blocks(false);
+            let mut family = column_options(column, options, &cache);
+            family.set_block_based_table_factory(&table);
+            ColumnFamilyDescriptor::new(column.name(), family)
+        });
+        let database = database_options(false, last, options);
+        let db = DB::open_cf_descriptors_read_only(&database, dir, columns, false)?;
+        Ok(Self {
+            db,
+            #[cfg(test)]
+            fail_writes: std::sync::atomic::AtomicBool::new(false),
+            #[cfg(test)]
+            counters: database,
+        })
+    }
+
+    /// RocksDB's number of the last write. It only grows.
+    pub(crate) fn last_write(&self) -> u64 {
+        self.db.latest_sequence_number()
+    }
+
+    /// Makes a backup: all memtables are written to tables first, at one point for all column families.
+    pub(crate) fn back_up(&self, engine: &mut BackupEngine) -> Result<(), rocksdb::Error> {
+        engine.create_new_backup_flush(&self.db, true)
+    }
+
+    /// How many entries there are, more or less.
+    pub(crate) fn estimate_entries(&self) -> Result<u64, StoreError> {
+        let mut entries = 0_u64;
+        for column in Column::ALL {
+            let estimate = self
+                .db
+                .property_int_value_cf(self.column(column)?, "rocksdb.estimate-num-keys")
+                .map_err(|error| StoreError::Io {
+                    reason: error.into_string(),
+                })?;
+            entries = entries.saturating_add(estimate.unwrap_or_default());
+        }
+        Ok(entries)
+    }
+
+    /// Visits the entries that begin with `prefix`, from the key `from` on, in order, whatever is wrong with them, until told
+    /// to stop. An error is of a block that cannot be read: what comes after it is not visited.
+    pub(crate) fn walk(
+        &self,
+        prefix: &Key,
+        from: &[u8],
+        mut visit: impl FnMut(&[u8], Result<&[u8], Flaw>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(prefix.bytes.clone());
+        options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
+        options.fill_cache(false);
+        let mut entries = self
+            .db
+            .raw_iterator_cf_opt(self.column(prefix.column)?, options);
+        entries.seek(from);
+        while let Some((key, value)) = entries.item() {
+            if visit(key, codec::unseal(key, value)).is_break() {
+                break;
+            }
+            entries.next();
+        }
+        entries.status().map_err(|error| failed(prefix, &error))
+    }
+
+    /// The first key of a column family that is not before `from`.
+    pub(crate) fn key_from(
+        &self,
+        column: Column,
+        from: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut entries = self.db.raw_iterator_cf(self.column(column)?);
+        entries.seek(from);
+        entries.status().map_err(|error| StoreError::Damaged {
+            place: format!("column family {}", column.name()),
+            reason: error.into_string(),
+        })?;
+        Ok(entries.key().map(<[u8]>::to_vec))
+    }
+
+    /// Reads several values of one column family, each with its own outcome.
+    pub(crate) fn get_each<T>(
+        &self,
+        sought: &[Key],
+        mut decode: impl FnMut(&[u8]) -> Result<T, Flaw>,
+    ) -> Result<Vec<Result<Option<T>, StoreError>>, StoreError> {
+        let Some(first) = sought.first() else {
+            return Ok(Vec::new());
+        };
+        let keys: Vec<_> = sought.iter().map(|key| key.bytes.as_slice()).collect();
+        let found = self
+            .db
+            .batched_multi_get_cf(self.column(first.column)?, keys, false);
+        let read = sought.iter().zip(found).map(|(key, found)| {
+            match found.map_err(|error| failed(key, &error))? {
+                None => Ok(None),
+                Some(value) => unseal(&key.bytes, &value, &mut decode).map(Some),
+            }
+        });
+        Ok(read.collect())
     }
 
     fn column(&self, column: Column) -> Result<&ColumnFamily, StoreError> {
@@ -288,7 +405,7 @@ fn database_options(create: bool, last: LastStop, options: &Options) -> rocksdb:
     db.set_paranoid_checks(true);
     // PointInTime, the default, would silently stop before any damage.
     db.set_wal_recovery_mode(match last {
-        LastStop::Clean => DBRecoveryMode::AbsoluteConsistency,
+        LastStop::Clean { .. } => DBRecoveryMode::AbsoluteConsistency,
         LastStop::Unclean => DBRecoveryMode::TolerateCorruptedTailRecords,
     });
     db.set_track_and_verify_wals_in_manifest(true);
@@ -303,12 +420,13 @@ fn database_options(create: bool, last: LastStop, options: &Options) -> rocksdb:
     db
 }
 
-fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::Options {
+fn table_options(column: Column, cache: &Cache) -> BlockBasedOptions {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    table.set_format_version(5);
+    // Checksums of blocks depend on their place from version 6 on, and the footer has one.
+    table.set_format_version(6);
     match column {
         Column::Log | Column::Public => table.set_block_size(16 * 1024),
         Column::Index | Column::State | Column::Meta => {
@@ -316,8 +434,12 @@ fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::
             table.set_bloom_filter(10.0, false);
         }
     }
+    table
+}
+
+fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::Options {
     let mut family = rocksdb::Options::default();
-    family.set_block_based_table_factory(&table);
+    family.set_block_based_table_factory(&table_options(column, cache));
     if column == Column::Index {
         // Most look-ups are for ids that are new: told without a walk through the memtables.
         family.set_memtable_whole_key_filtering(true);

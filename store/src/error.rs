@@ -82,6 +82,12 @@ pub enum OpenError {
         /// The folder.
         dir: PathBuf,
     },
+    /// A restore into it was interrupted, or is under way.
+    #[error("a restore into {} was not finished; do it again, or remove the folder", dir.display())]
+    Restoring {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// A newer version wrote it.
     #[error("{} has format {found}; this version reads up to format {supported}", dir.display())]
     NewerFormat {

@@ -37,6 +37,7 @@
 //! # }
 //! ```
 
+mod backup;
 mod clock;
 mod codec;
 mod commit;
@@ -64,10 +65,12 @@ mod public_calls;
 mod reading;
 mod record;
 mod relay;
+mod restore;
 mod state;
 mod store;
 mod writer;
 
+pub use backup::{BackedUpLog, Backup, FoundBackup, list_backups};
 pub use commit::{
     AppendError, Commit, Committed, CommittedWrite, EventState, Expected, StreamWrite,
 };
@@ -88,4 +91,5 @@ pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
 };
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
+pub use restore::{Restored, restore};
 pub use store::Store;

@@ -7,6 +7,7 @@
 )]
 
 mod append;
+mod backup;
 mod build;
 mod crash;
 mod crash_child;
