@@ -4,19 +4,23 @@
 //!   place, and never data.
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
+mod settings;
+mod verifying;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use rocksdb::backup::BackupEngine;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, ErrorKind, FlushOptions, ReadOptions, WriteBatch, WriteOptions,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, ErrorKind, FlushOptions, ReadOptions,
+    WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
+use settings::{column_options, database_options};
 
 /// How the last stop was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,32 +94,6 @@ impl Database {
         })
     }
 
-    /// Opens the database in a folder for reading only. Whatever is flawed in a table that is opened is told then: indexes and
-    /// filters are read at once.
-    pub(crate) fn open_to_read(
-        dir: &Path,
-        last: LastStop,
-        options: &Options,
-    ) -> Result<Self, rocksdb::Error> {
-        let cache = Cache::new_lru_cache(options.block_cache_bytes);
-        let columns = Column::ALL.map(|column| {
-            let mut table = table_options(column, &cache);
-            table.set_cache_index_and_filter_blocks(false);
-            let mut family = column_options(column, options, &cache);
-            family.set_block_based_table_factory(&table);
-            ColumnFamilyDescriptor::new(column.name(), family)
-        });
-        let database = database_options(false, last, options);
-        let db = DB::open_cf_descriptors_read_only(&database, dir, columns, false)?;
-        Ok(Self {
-            db,
-            #[cfg(test)]
-            fail_writes: std::sync::atomic::AtomicBool::new(false),
-            #[cfg(test)]
-            counters: database,
-        })
-    }
-
     /// RocksDB's number of the last write. It only grows.
     pub(crate) fn last_write(&self) -> u64 {
         self.db.latest_sequence_number()
@@ -124,83 +102,6 @@ impl Database {
     /// Makes a backup: all memtables are written to tables first, at one point for all column families.
     pub(crate) fn back_up(&self, engine: &mut BackupEngine) -> Result<(), rocksdb::Error> {
         engine.create_new_backup_flush(&self.db, true)
-    }
-
-    /// How many entries there are, more or less.
-    pub(crate) fn estimate_entries(&self) -> Result<u64, StoreError> {
-        let mut entries = 0_u64;
-        for column in Column::ALL {
-            let estimate = self
-                .db
-                .property_int_value_cf(self.column(column)?, "rocksdb.estimate-num-keys")
-                .map_err(|error| StoreError::Io {
-                    reason: error.into_string(),
-                })?;
-            entries = entries.saturating_add(estimate.unwrap_or_default());
-        }
-        Ok(entries)
-    }
-
-    /// Visits the entries that begin with `prefix`, from the key `from` on, in order, whatever is wrong with them, until told
-    /// to stop. An error is of a block that cannot be read: what comes after it is not visited.
-    pub(crate) fn walk(
-        &self,
-        prefix: &Key,
-        from: &[u8],
-        mut visit: impl FnMut(&[u8], Result<&[u8], Flaw>) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(prefix.bytes.clone());
-        options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
-        options.fill_cache(false);
-        let mut entries = self
-            .db
-            .raw_iterator_cf_opt(self.column(prefix.column)?, options);
-        entries.seek(from);
-        while let Some((key, value)) = entries.item() {
-            if visit(key, codec::unseal(key, value)).is_break() {
-                break;
-            }
-            entries.next();
-        }
-        entries.status().map_err(|error| failed(prefix, &error))
-    }
-
-    /// The first key of a column family that is not before `from`.
-    pub(crate) fn key_from(
-        &self,
-        column: Column,
-        from: &[u8],
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut entries = self.db.raw_iterator_cf(self.column(column)?);
-        entries.seek(from);
-        entries.status().map_err(|error| StoreError::Damaged {
-            place: format!("column family {}", column.name()),
-            reason: error.into_string(),
-        })?;
-        Ok(entries.key().map(<[u8]>::to_vec))
-    }
-
-    /// Reads several values of one column family, each with its own outcome.
-    pub(crate) fn get_each<T>(
-        &self,
-        sought: &[Key],
-        mut decode: impl FnMut(&[u8]) -> Result<T, Flaw>,
-    ) -> Result<Vec<Result<Option<T>, StoreError>>, StoreError> {
-        let Some(first) = sought.first() else {
-            return Ok(Vec::new());
-        };
-        let keys: Vec<_> = sought.iter().map(|key| key.bytes.as_slice()).collect();
-        let found = self
-            .db
-            .batched_multi_get_cf(self.column(first.column)?, keys, false);
-        let read = sought.iter().zip(found).map(|(key, found)| {
-            match found.map_err(|error| failed(key, &error))? {
-                None => Ok(None),
-                Some(value) => unseal(&key.bytes, &value, &mut decode).map(Some),
-            }
-        });
-        Ok(read.collect())
     }
 
     fn column(&self, column: Column) -> Result<&ColumnFamily, StoreError> {
@@ -396,59 +297,4 @@ fn failed(key: &Key, error: &rocksdb::Error) -> StoreError {
             reason: error.as_ref().into(),
         },
     }
-}
-
-fn database_options(create: bool, last: LastStop, options: &Options) -> rocksdb::Options {
-    let mut db = rocksdb::Options::default();
-    db.create_if_missing(create);
-    db.create_missing_column_families(create);
-    db.set_paranoid_checks(true);
-    // PointInTime, the default, would silently stop before any damage.
-    db.set_wal_recovery_mode(match last {
-        LastStop::Clean { .. } => DBRecoveryMode::AbsoluteConsistency,
-        LastStop::Unclean => DBRecoveryMode::TolerateCorruptedTailRecords,
-    });
-    db.set_track_and_verify_wals_in_manifest(true);
-    db.set_atomic_flush(true);
-    db.set_max_total_wal_size(options.wal_max_bytes as u64);
-    db.set_db_write_buffer_size(options.memtables_bytes);
-    db.set_max_open_files(options.open_files_max);
-    db.set_max_background_jobs(options.background_threads);
-    db.set_bytes_per_sync(1024 * 1024);
-    db.set_keep_log_file_num(10);
-    db.set_max_log_file_size(16 * 1024 * 1024);
-    db
-}
-
-fn table_options(column: Column, cache: &Cache) -> BlockBasedOptions {
-    let mut table = BlockBasedOptions::default();
-    table.set_block_cache(cache);
-    table.set_cache_index_and_filter_blocks(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    // Checksums of blocks depend on their place from version 6 on, and the footer has one.
-    table.set_format_version(6);
-    match column {
-        Column::Log | Column::Public => table.set_block_size(16 * 1024),
-        Column::Index | Column::State | Column::Meta => {
-            table.set_block_size(4 * 1024);
-            table.set_bloom_filter(10.0, false);
-        }
-    }
-    table
-}
-
-fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::Options {
-    let mut family = rocksdb::Options::default();
-    family.set_block_based_table_factory(&table_options(column, cache));
-    if column == Column::Index {
-        // Most look-ups are for ids that are new: told without a walk through the memtables.
-        family.set_memtable_whole_key_filtering(true);
-        family.set_memtable_prefix_bloom_ratio(0.05);
-    }
-    family.set_write_buffer_size((options.memtables_bytes / 2).max(64 * 1024));
-    family.set_max_write_buffer_number(4);
-    family.set_compression_type(DBCompressionType::Lz4);
-    family.set_bottommost_compression_type(DBCompressionType::Zstd);
-    family.set_level_compaction_dynamic_level_bytes(true);
-    family
 }

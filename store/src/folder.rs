@@ -13,6 +13,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::database::{Database, LastStop};
 use crate::error::{OpenError, StoreError};
@@ -22,6 +23,11 @@ use crate::state::{FORMAT, StoreEntry};
 
 /// The marker of a restore under way.
 pub(crate) const RESTORING: &str = "restoring";
+
+/// How often a lock that is held is tried again.
+const LOCK_TRIES: u32 = 10;
+/// How long after the try before.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A locked folder. The lock is let go when this is dropped, so it must outlive the database.
 pub(crate) struct Folder {
@@ -45,7 +51,7 @@ impl Folder {
             .write(true)
             .open(dir.join("lock"))
             .map_err(failed)?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => Ok(Self {
                 dir: dir.to_owned(),
                 _lock: lock,
@@ -215,6 +221,18 @@ impl Folder {
             }
             Err(error) => Err(io_error(&self.dir, &error)),
         }
+    }
+
+    /// Tries to lock a file, for a moment: a process that is just being started holds the locks of the one that starts it, until
+    /// it has become itself.
+    pub(crate) fn try_lock(file: &File) -> Result<(), TryLockError> {
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                tried => return tried,
+            }
+        }
+        file.try_lock()
     }
 
     /// Writes a small file so that it is there whole or not at all.

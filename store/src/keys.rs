@@ -9,6 +9,8 @@ use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName}
 use crate::parked::ParkScope;
 use crate::place::{Position, Revision, Sequence};
 
+pub(crate) use parts::{all_of, origin_parts, parked_parts, parked_place_parts};
+
 /// A log's number in keys, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LogId(pub(crate) u32);
@@ -364,5 +366,6 @@ pub(crate) fn describe(key: &[u8]) -> String {
     }
 }
 
+mod parts;
 #[cfg(test)]
 mod tests;

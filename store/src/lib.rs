@@ -68,6 +68,7 @@ mod relay;
 mod restore;
 mod state;
 mod store;
+mod verify;
 mod writer;
 
 pub use backup::{BackedUpLog, Backup, FoundBackup, list_backups};
@@ -93,3 +94,4 @@ pub use public::{
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
 pub use restore::{Restored, restore};
 pub use store::Store;
+pub use verify::{Finding, Verified, verify, verify_backup};

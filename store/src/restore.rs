@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
 
@@ -152,24 +152,91 @@ fn fill(
     let rocksdb = to.join("rocksdb");
     make_dir(&rocksdb).map_err(|error| KeepError::io(&rocksdb, &error))?;
     backups.extract(backup.id, &rocksdb)?;
-    let unusable = |reason: String| KeepError::DamagedBackup {
-        place: rocksdb.clone(),
-        reason,
-    };
-    let database = Database::open(&rocksdb, false, LastStop::Unclean, options)
-        .map_err(|error| unusable(error.into_string()))?;
-    let entry = StoreEntry::read(&database).map_err(|error| unusable(error.to_string()))?;
-    let id = hex(&entry.id);
-    if id != backups.store_id {
-        let reason = format!("it is of store {id}, in a folder for {}", backups.store_id);
-        return Err(unusable(reason));
-    }
+    let open = || Database::open(&rocksdb, false, LastStop::Unclean, options);
+    let (database, entry) = checked(open(), backups, &rocksdb)?;
     let reason = format!("restored from backup {}", backup.id);
     let epochs = epoch::open(&database, entry, epoch, &reason)?;
     database.flush()?;
     let last_write = database.last_write();
     drop(database);
-    folder.identify(&id).map_err(KeepError::Open)?;
+    folder.identify(&backups.store_id)?;
     folder.mark_clean_stop(last_write)?;
     Ok(epochs)
+}
+
+/// The store's own entry in a database that was extracted from a backup.
+fn checked(
+    opened: Result<Database, rocksdb::Error>,
+    backups: &BackupFolder,
+    place: &Path,
+) -> Result<(Database, StoreEntry), KeepError> {
+    let unusable = |reason: String| KeepError::DamagedBackup {
+        place: place.to_owned(),
+        reason,
+    };
+    let database = opened.map_err(|error| unusable(error.into_string()))?;
+    let entry = StoreEntry::read(&database).map_err(|error| unusable(error.to_string()))?;
+    let id = hex(&entry.id);
+    if id == backups.store_id {
+        Ok((database, entry))
+    } else {
+        let reason = format!("it is of store {id}, in a folder for {}", backups.store_id);
+        Err(unusable(reason))
+    }
+}
+
+/// A backup that is extracted to be looked at, beside the folder of backups. Dropped, it is removed.
+pub(crate) struct Rehearsal {
+    dir: PathBuf,
+}
+
+impl Rehearsal {
+    pub(crate) fn of(
+        backups: &BackupFolder,
+        backup: &Backup,
+        from: &Path,
+    ) -> Result<Self, KeepError> {
+        let from = from
+            .canonicalize()
+            .map_err(|error| KeepError::io(from, &error))?;
+        let mut name = from.file_name().unwrap_or_default().to_owned();
+        name.push(".rehearsal");
+        let dir = from.with_file_name(name);
+        let failed = |error: io::Error| KeepError::io(&dir, &error);
+        // One that was interrupted left a database, and nothing else.
+        let rocksdb = dir.join("rocksdb");
+        if rocksdb.is_dir() {
+            fs::remove_dir_all(&rocksdb).map_err(failed)?;
+        }
+        if dir.is_dir() {
+            fs::remove_dir(&dir).map_err(|_| {
+                KeepError::refused(
+                    dir.display().to_string(),
+                    "it is in the way: the backup is to be rehearsed there; move it",
+                )
+            })?;
+        }
+        make_dir(&rocksdb).map_err(failed)?;
+        let rehearsal = Self { dir };
+        backups.extract(backup.id, &rocksdb)?;
+        Ok(rehearsal)
+    }
+
+    pub(crate) fn open(
+        &self,
+        backups: &BackupFolder,
+        options: &Options,
+    ) -> Result<(Database, StoreEntry), KeepError> {
+        let rocksdb = self.dir.join("rocksdb");
+        let opened = Database::open_to_read(&rocksdb, LastStop::Unclean, options);
+        checked(opened, backups, &rocksdb)
+    }
+}
+
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.dir) {
+            tracing::warn!(folder = %self.dir.display(), %error, "a rehearsed backup could not be removed; remove it");
+        }
+    }
 }

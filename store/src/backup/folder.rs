@@ -24,7 +24,7 @@ use rocksdb::backup::{
 use super::{BackedUpLog, Backup, FoundBackup};
 use crate::codec::{self, Decoder, Encoder, Flaw};
 use crate::database::Database;
-use crate::folder::{hex, make_dir, sync_dir, write_whole};
+use crate::folder::{hex, make_dir, sync_dir, try_lock, write_whole};
 use crate::keep::KeepError;
 use crate::names::LogName;
 use crate::place::Position;
@@ -311,7 +311,7 @@ fn lock(dir: &Path, write: bool) -> Result<File, KeepError> {
         .truncate(false)
         .open(&path)
         .map_err(|error| KeepError::io(&path, &error))?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(KeepError::refused(
             dir.display().to_string(),
