@@ -223,18 +223,6 @@ impl Folder {
         }
     }
 
-    /// Tries to lock a file, for a moment: a process that is just being started holds the locks of the one that starts it, until
-    /// it has become itself.
-    pub(crate) fn try_lock(file: &File) -> Result<(), TryLockError> {
-        for _ in 0..LOCK_TRIES {
-            match file.try_lock() {
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-                tried => return tried,
-            }
-        }
-        file.try_lock()
-    }
-
     /// Writes a small file so that it is there whole or not at all.
     fn write(&self, name: &str, line: &str) -> Result<(), OpenError> {
         write_whole(&self.dir, name, format!("{line}\n").as_bytes())
@@ -278,6 +266,18 @@ impl Folder {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Tries to lock a file, for a moment: a process that is just being started holds the locks of the one that starts it,
+/// until it has become itself.
+pub(crate) fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            tried => return tried,
+        }
+    }
+    file.try_lock()
 }
 
 /// Writes a small file so that it is there whole or not at all, and synced.
