@@ -46,8 +46,10 @@ mod digest;
 mod epoch;
 mod error;
 mod event;
+mod event_store;
 mod folder;
 mod heads;
+mod index;
 mod keep;
 mod keys;
 mod limits;
@@ -66,8 +68,10 @@ mod reading;
 mod record;
 mod relay;
 mod restore;
+mod selection;
 mod state;
 mod store;
+mod subscription;
 mod verify;
 mod writer;
 
@@ -78,6 +82,7 @@ pub use commit::{
 pub use epoch::{Epoch, open_new_epoch};
 pub use error::{Advice, OpenError, StoreError};
 pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use event_store::EventStore;
 pub use keep::KeepError;
 pub use limits::{LimitError, Limits};
 pub use names::{
@@ -85,7 +90,7 @@ pub use names::{
     RelayName, StreamName,
 };
 pub use options::Options;
-pub use page::{LogPage, PublicPage, ReadLimit, StreamPage};
+pub use page::{LogPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage};
 pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
 pub use place::{Position, Revision, Sequence};
 pub use public::{
@@ -93,5 +98,7 @@ pub use public::{
 };
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
 pub use restore::{Restored, restore};
+pub use selection::Selection;
 pub use store::Store;
+pub use subscription::{PublicSubscription, Subscription};
 pub use verify::{Finding, Verified, verify, verify_backup};
