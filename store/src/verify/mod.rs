@@ -24,10 +24,9 @@ use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::keep::KeepError;
 use crate::keys::{self, Column, Family, Key, LogId};
-use crate::load;
 use crate::options::Options;
 use crate::restore;
-use crate::state::StoreEntry;
+use crate::state::{self as stored, StoreEntry};
 use log::LogCheck;
 
 /// Most findings that are told one by one.
@@ -177,11 +176,13 @@ fn run(database: &Database, entry: &StoreEntry, told: Told) -> Result<Verified, 
 
 impl<'a> Checker<'a> {
     fn all(&mut self, entry: &StoreEntry) -> Result<(), StoreError> {
-        let logs = match load::logs(self.database) {
-            Ok(logs) => logs,
-            Err(error) => return self.take(error, Mend::Record),
-        };
-        for (_, log) in &logs {
+        let mut logs = Vec::new();
+        let registry = keys::log_registrations();
+        self.walk(&registry, &registry.bytes, Mend::Record, |_, _, body| {
+            logs.push(stored::decode_log(body)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        for log in &logs {
             let mut check = LogCheck::new(*log);
             check.page(self, usize::MAX, None)?;
             check.end(self, entry.epoch)?;
@@ -190,7 +191,6 @@ impl<'a> Checker<'a> {
             self.state(*log, &check, &streams)?;
             self.verified.logs += 1;
         }
-        let logs: Vec<_> = logs.into_iter().map(|(_, log)| log).collect();
         self.strangers(&logs)
     }
 
