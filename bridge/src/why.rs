@@ -221,8 +221,11 @@ async fn at_outlet(
         }
         None => {
             told["state"] = "waiting".into();
-            told["reason"] =
-                format!("{} events are before it", sequence.get() - cursor.get() - 1).into();
+            let between = state
+                .store
+                .public_between(&state.log, stream, cursor, sequence)
+                .await?;
+            told["reason"] = format!("{} events are before it", between.saturating_sub(1)).into();
         }
     }
     Ok(told)

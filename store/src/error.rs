@@ -76,6 +76,18 @@ pub enum OpenError {
         /// The store's folder.
         dir: PathBuf,
     },
+    /// There is none, and none was to be made.
+    #[error("there is no store in {}", dir.display())]
+    NoStore {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A restore into it was interrupted, or is under way.
+    #[error("a restore into {} was not finished; do it again, or remove the folder", dir.display())]
+    Restoring {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// A newer version wrote it.
     #[error("{} has format {found}; this version reads up to format {supported}", dir.display())]
     NewerFormat {

@@ -21,13 +21,47 @@ use crate::state::{LogHead, RelayState};
 pub(crate) struct KnownLog {
     pub(crate) id: LogId,
     pub(crate) head: LogHead,
+    /// Where the epochs before the present one ended.
+    pub(crate) ends: Vec<Position>,
     pub(crate) cursors: HashMap<CursorName, Position>,
     pub(crate) public_heads: HashMap<PublicStreamName, PublicHead>,
     pub(crate) relays: HashMap<RelayName, RelayState>,
 }
 
+/// A log as it was when a verification began.
+pub(crate) struct LiveLog {
+    pub(crate) id: LogId,
+    pub(crate) head: Position,
+    pub(crate) public: Vec<(PublicStreamName, Sequence)>,
+    /// Private and public events together, more or less.
+    pub(crate) records: u64,
+}
+
+impl KnownLog {
+    pub(crate) fn live(&self) -> LiveLog {
+        let public = self.public_heads.iter();
+        let crossed: u64 = self.public_heads.values().map(|head| head.crossed).sum();
+        LiveLog {
+            id: self.id,
+            head: self.head.last,
+            public: public
+                .map(|(stream, head)| (stream.clone(), head.last))
+                .collect(),
+            records: self.head.events.saturating_add(crossed),
+        }
+    }
+
+    /// Whether a position is one of the log's, and not beyond its head or between two epochs.
+    pub(crate) fn has(&self, position: Position) -> bool {
+        let mut ends = self.ends.iter().chain([&self.head.last]);
+        position.offset() > 0 && ends.any(|end| end.epoch() == position.epoch() && *end >= position)
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Heads {
+    /// The store's epoch; it does not change while the store is open.
+    epoch: u64,
     logs: RwLock<HashMap<LogName, KnownLog>>,
     /// The number of the last batch that was written.
     batch: AtomicU64,
@@ -36,18 +70,36 @@ pub(crate) struct Heads {
 }
 
 impl Heads {
+    /// Knows no log yet.
+    pub(crate) fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            ..Self::default()
+        }
+    }
+
     /// Looks at what is known of a log; none if nothing was ever written to it.
     pub(crate) fn known<T>(&self, log: &LogName, look: impl FnOnce(&KnownLog) -> T) -> Option<T> {
         let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
         logs.get(log).map(look)
     }
 
+    /// Looks at all logs.
+    pub(crate) fn all<T>(&self, look: impl Fn(&KnownLog) -> T) -> Vec<T> {
+        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        logs.values().map(look).collect()
+    }
+
     pub(crate) fn log_id(&self, log: &LogName) -> Option<LogId> {
         self.known(log, |log| log.id)
     }
 
+    /// Where a log ends; before the first position of the store's epoch if nothing was ever written to it.
     pub(crate) fn head(&self, log: &LogName) -> LogHead {
-        self.known(log, |log| log.head).unwrap_or_default()
+        self.known(log, |log| log.head).unwrap_or(LogHead {
+            last: Position::start_of(self.epoch),
+            events: 0,
+        })
     }
 
     pub(crate) fn public_head(

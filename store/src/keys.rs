@@ -17,6 +17,7 @@ pub(crate) use parked::{
     parked, parked_at, parked_entries_of, parked_key, parked_keys, parked_place, resolution,
     resolutions,
 };
+pub(crate) use parts::{all_of, origin_parts, parked_parts, parked_place_parts};
 
 /// A log's number in keys, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -381,5 +382,6 @@ pub(crate) fn describe(key: &[u8]) -> String {
     }
 }
 
+mod parts;
 #[cfg(test)]
 mod tests;

@@ -41,17 +41,20 @@
 /// A text that shares its memory with what it was read with.
 pub use bytestring::ByteString;
 
+mod backup;
 mod clock;
 mod codec;
 mod commit;
 mod database;
 mod digest;
+mod epoch;
 mod error;
 mod event;
 mod event_store;
 mod folder;
 mod heads;
 mod index;
+mod keep;
 mod keys;
 mod limits;
 mod load;
@@ -69,18 +72,23 @@ mod public_calls;
 mod reading;
 mod record;
 mod relay;
+mod restore;
 mod selection;
 mod state;
 mod store;
 mod subscription;
+mod verify;
 mod writer;
 
+pub use backup::{BackedUpLog, Backup, FoundBackup, list_backups};
 pub use commit::{
     AppendError, Commit, Committed, CommittedWrite, EventState, Expected, StreamWrite,
 };
+pub use epoch::{Epoch, open_new_epoch};
 pub use error::{Advice, OpenError, StoreError};
 pub use event::{AttributeValue, Event, NewEvent, Record};
 pub use event_store::EventStore;
+pub use keep::KeepError;
 pub use limits::{LimitError, Limits};
 pub use names::{
     COMPOUND_NAME_MAX_BYTES, CursorName, LogName, NAME_MAX_BYTES, NameError, PublicStreamName,
@@ -99,6 +107,8 @@ pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
 };
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
+pub use restore::{Restored, restore};
 pub use selection::Selection;
 pub use store::Store;
 pub use subscription::{PublicSubscription, Subscription};
+pub use verify::{Finding, Verified, verify, verify_backup};

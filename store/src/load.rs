@@ -6,25 +6,30 @@ use std::ops::ControlFlow;
 
 use crate::codec::Flaw;
 use crate::database::{Database, Reach, damaged};
+use crate::epoch::{self, EpochBody};
 use crate::error::StoreError;
 use crate::heads::{Heads, KnownLog};
 use crate::keys::{self, Key, LogId};
+use crate::lookup;
 use crate::names::{CursorName, LogName, NameError, PublicStreamName, RelayName};
 use crate::place::Position;
 use crate::state::{self, LogHead, RelayState};
 
 /// Loads all logs.
-pub(crate) fn load(database: &Database, heads: &Heads) -> Result<(), StoreError> {
-    let logs = named(
-        database,
-        &keys::log_registrations(),
-        LogName::new,
-        state::decode_log,
-    )?;
-    for (name, id) in logs {
+pub(crate) fn load(database: &Database, epoch: u64, heads: &Heads) -> Result<(), StoreError> {
+    for (name, id) in logs(database)? {
+        let head = head(database, id)?;
+        if head.last.epoch() != epoch {
+            let reason = format!(
+                "the log is in epoch {}, and the store in epoch {epoch}",
+                head.last.epoch()
+            );
+            return Err(damaged(&keys::log_head(id).bytes, &reason));
+        }
         let log = KnownLog {
             id,
-            head: head(database, id)?,
+            head,
+            ends: ends(database, id)?,
             cursors: named(
                 database,
                 &keys::crossing_cursors(id),
@@ -55,8 +60,25 @@ pub(crate) fn load(database: &Database, heads: &Heads) -> Result<(), StoreError>
     Ok(())
 }
 
+/// All logs by name.
+pub(crate) fn logs(database: &Database) -> Result<Vec<(LogName, LogId)>, StoreError> {
+    named(
+        database,
+        &keys::log_registrations(),
+        LogName::new,
+        state::decode_log,
+    )
+}
+
+/// A log's head as it is stored, whatever its records are.
+pub(crate) fn stored_head(database: &Database, log: LogId) -> Result<LogHead, StoreError> {
+    let key = keys::log_head(log);
+    let head = database.get(&key, LogHead::decode)?;
+    head.ok_or_else(|| damaged(&key.bytes, "it is missing"))
+}
+
 /// Where a log ends, by its head and by its last record.
-fn head(database: &Database, log: LogId) -> Result<LogHead, StoreError> {
+pub(crate) fn head(database: &Database, log: LogId) -> Result<LogHead, StoreError> {
     let key = keys::log_head(log);
     let head = database.get(&key, LogHead::decode)?;
     let last = database.last(Reach::Disk, &keys::log_records(log), |key, _| {
@@ -73,6 +95,16 @@ fn head(database: &Database, log: LogId) -> Result<LogHead, StoreError> {
             Err(damaged(&key.bytes, &reason))
         }
     }
+}
+
+/// Where the epochs before the present one ended, as the records say that opened the next ones.
+pub(crate) fn ends(database: &Database, log: LogId) -> Result<Vec<Position>, StoreError> {
+    let end = |(at, body): (Position, bytes::Bytes)| match EpochBody::decode(&body) {
+        Ok(body) => Ok(body.after),
+        Err(flaw) => Err(damaged(&keys::log_record(log, at).bytes, &flaw.to_string())),
+    };
+    let records = lookup::system(database, log, epoch::KIND)?;
+    records.into_iter().map(end).collect()
 }
 
 /// All entries of a family whose keys are names.

@@ -87,7 +87,8 @@ impl Store {
     /// Appends a system record, such as a change of contracts, and answers when it is durable. It is not idempotent.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] if the kind is no text of 1 to 255 bytes or the body is too large; others as they say.
+    /// [`StoreError::Refused`] if the kind is no text of 1 to 255 bytes or is `epoch`, which the store itself writes, or if
+    /// the body is too large; others as they say.
     pub async fn append_system(
         &self,
         log: &LogName,
@@ -276,7 +277,7 @@ impl Store {
         .await
     }
 
-    /// The log's durable head; 0 if nothing was ever written to it. It is known in memory.
+    /// The log's durable head; `epoch × 2⁴⁰` if nothing was ever written to it. It is known in memory.
     ///
     /// # Errors
     /// [`StoreError::Closed`].

@@ -170,6 +170,47 @@ pub(crate) fn public_of(
     Ok(found)
 }
 
+/// How many public events lie after `after`, up to `to`. What lies between two epochs is no sequence. `to` is one of the
+/// stream's, or 0.
+pub(crate) fn public_between(
+    database: &Database,
+    log: LogId,
+    stream: &PublicStreamName,
+    after: Sequence,
+    to: Sequence,
+) -> Result<u64, StoreError> {
+    let in_epoch = |end: Sequence| {
+        end.get()
+            .saturating_sub(after.max(Sequence::start_of(end.epoch())).get())
+    };
+    let mut count = in_epoch(to);
+    // Epochs that have ended are on the disk, whole.
+    for epoch in after.epoch()..to.epoch() {
+        let end = keys::public_record(log, stream, Sequence::start_of(epoch + 1)).bytes;
+        let mut last = Sequence::ZERO;
+        database.scan_back(&keys::public_records(log, stream), &end, |key, _| {
+            let number = keys::last_number(key).ok_or(Flaw::Content("the key has no sequence"))?;
+            last = Sequence::new(number);
+            Ok(ControlFlow::Break(()))
+        })?;
+        if last.epoch() == epoch {
+            count = count.saturating_add(in_epoch(last));
+        }
+    }
+    Ok(count)
+}
+
+/// Whether a public stream has a sequence.
+pub(crate) fn has_public(
+    database: &Database,
+    log: LogId,
+    stream: &PublicStreamName,
+    sequence: Sequence,
+) -> Result<bool, StoreError> {
+    let found = database.get(&keys::public_record(log, stream, sequence), |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
 pub(crate) fn settled(
     database: &Database,
     log: LogId,

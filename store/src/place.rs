@@ -60,6 +60,11 @@ macro_rules! epochs {
                 self.0 & OFFSET_MASK
             }
 
+            /// What is before the first place of an epoch.
+            pub(crate) fn start_of(epoch: u64) -> Self {
+                Self(epoch.min(END >> EPOCH_SHIFT) << EPOCH_SHIFT)
+            }
+
             /// The place after this one in the same epoch; none where the epoch is full.
             pub(crate) fn next(self) -> Option<Self> {
                 self.plus(1)
@@ -105,9 +110,11 @@ impl Revision {
 }
 
 impl Sequence {
-    /// The sequence that follows `self` in a log whose head is at `head`: the next one of the log's epoch.
-    pub(crate) fn following(self, head: Position) -> Option<Self> {
-        Self(self.0.max(head.epoch() << EPOCH_SHIFT)).next()
+    /// The sequence that follows `self`, a public stream's last, in a log whose head is at `head`: the next one of the
+    /// log's epoch. None where the epoch is full.
+    #[must_use]
+    pub fn following(self, head: Position) -> Option<Self> {
+        self.max(Self::start_of(head.epoch())).next()
     }
 }
 
@@ -120,6 +127,7 @@ mod tests {
         assert_eq!(Position::ZERO.next(), Some(Position::new(1)));
         assert_eq!(Position::new(OFFSET_MASK).next(), None);
         assert_eq!(Position::new(u64::MAX).next(), None);
+        assert_eq!(Position::start_of(u64::MAX).next(), None);
         assert_eq!(Position::new((3 << 40) + 7).epoch(), 3);
         assert_eq!(Position::new((3 << 40) + 7).offset(), 7);
     }

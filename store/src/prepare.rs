@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::commit::Expected;
 use crate::digest::Secrets;
+use crate::epoch;
 use crate::index::run::Tail;
 use crate::keys::{IdDigest, KeyDigest};
 use crate::limits::{LimitError, Limits};
@@ -127,6 +128,12 @@ fn identifier(
 /// A system record's kind and body.
 pub(crate) fn system(kind: &str, body: &Bytes, limits: &Limits) -> Result<(), LimitError> {
     identifier(|| "the kind of a system record".into(), kind, 255)?;
+    if kind == epoch::KIND {
+        return Err(LimitError::malformed(
+            "the kind of a system record",
+            "the store itself writes records of this kind",
+        ));
+    }
     LimitError::check_bytes(
         || "the body of a system record".into(),
         body.len(),

@@ -114,6 +114,27 @@ impl Store {
         .await
     }
 
+    /// How many public events lie after one sequence, up to another; what lies between two epochs is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn public_between(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+        after: Sequence,
+        to: Sequence,
+    ) -> Result<u64, StoreError> {
+        if after.epoch() == to.epoch() {
+            return Ok(to.get().saturating_sub(after.get()));
+        }
+        let stream = stream.clone();
+        self.read_of(log, move |_, database, log| {
+            lookup::public_between(database, log, &stream, after, to)
+        })
+        .await
+    }
+
     /// A public stream's last sequence, as it moves. Crossings wake who waits; it ends when the store is closed.
     ///
     /// # Errors

@@ -5,7 +5,9 @@ mod parked;
 mod settlement;
 
 use crate::codec::{Decoder, Encoder, Flaw};
-use crate::keys::LogId;
+use crate::database::{Database, damaged};
+use crate::error::StoreError;
+use crate::keys::{self, LogId};
 use crate::names::PublicStreamName;
 use crate::place::{Position, Sequence};
 use crate::public::{Counts, PublicHead};
@@ -140,6 +142,8 @@ pub(crate) struct StoreEntry {
     pub(crate) id: [u8; 16],
     pub(crate) secret: [u8; 32],
     pub(crate) created_ms: u64,
+    /// The store's epoch: that of all its logs.
+    pub(crate) epoch: u64,
 }
 
 impl StoreEntry {
@@ -149,7 +153,18 @@ impl StoreEntry {
             .raw(&self.id)
             .raw(&self.secret)
             .number(self.created_ms)
+            .number(self.epoch)
             .finish()
+    }
+
+    /// The entry of an open database that was checked to be of this format.
+    pub(crate) fn read(database: &Database) -> Result<Self, StoreError> {
+        let key = keys::store();
+        match database.get(&key, Self::decode)? {
+            Some(Ok(entry)) => Ok(entry),
+            Some(Err(newer)) => Err(damaged(&key.bytes, &format!("it has format {newer}"))),
+            None => Err(damaged(&key.bytes, "it is missing")),
+        }
     }
 
     /// Reads the entry; of a newer format only the version, so that it can be named.
@@ -164,6 +179,7 @@ impl StoreEntry {
             id: decoder.array()?,
             secret: decoder.array()?,
             created_ms: decoder.number()?,
+            epoch: decoder.number()?,
         };
         decoder.finish()?;
         Ok(Ok(entry))
@@ -223,6 +239,7 @@ mod tests {
             id: [1; 16],
             secret: [2; 32],
             created_ms: 3,
+            epoch: 0,
         };
         assert!(
             matches!(StoreEntry::decode(&entry.encode()), Ok(Err(found)) if found == FORMAT + 1)

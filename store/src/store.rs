@@ -118,6 +118,14 @@ impl Store {
         &self,
         read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.work(read).await
+    }
+
+    /// Runs work on the database where it may block; closing waits for it.
+    pub(crate) async fn work<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner, &Database) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         let inner = Arc::clone(&self.inner);
         let interrupted = |_| StoreError::Io {
             reason: "the read was interrupted".into(),
@@ -251,8 +259,9 @@ impl Inner {
             });
         }
         database.flush()?;
+        let last_write = database.last_write();
         drop(database);
-        folder.mark_clean_stop()
+        folder.mark_clean_stop(last_write)
     }
 }
 
@@ -275,8 +284,8 @@ impl Drop for Inner {
 fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
     let folder = Folder::lock(dir)?;
     let (database, entry) = folder.open(&options)?;
-    let heads = Arc::new(Heads::default());
-    load(&database, &heads).map_err(|error| folder.unusable(error))?;
+    let heads = Arc::new(Heads::new(entry.epoch));
+    load(&database, entry.epoch, &heads).map_err(|error| folder.unusable(error))?;
     let database = Arc::new(database);
     let poison = Arc::new(OnceLock::new());
     let (queue, requests) = mpsc::channel(options.queue_max_requests);

@@ -1,9 +1,12 @@
 //! The command line. Each command is a file; exit status 0 is success, 1 a failure, 2 something to mend in what was given.
 
+mod backup;
 mod check;
 mod import;
+mod restore;
 mod serve;
 mod status;
+mod verify;
 mod why;
 
 use std::path::PathBuf;
@@ -29,6 +32,16 @@ pub(crate) enum Command {
     Why(why::Why),
     /// Show positions, contracts and relays of the running daemon
     Status(status::Status),
+    /// Back the running daemon's store up into a folder of backups
+    Backup(backup::Backup),
+    /// List the backups in a folder
+    Backups(backup::Backups),
+    /// Restore a backup into an empty folder, in a new epoch
+    Restore(restore::Restore),
+    /// Verify a stopped store, a backup, or (less of it) the running daemon's store
+    Verify(verify::Verify),
+    /// Open a new epoch in a stopped store, after its volume was rolled back
+    NewEpoch(restore::NewEpoch),
 }
 
 impl Command {
@@ -39,6 +52,11 @@ impl Command {
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
+            Command::Backup(command) => command.run(),
+            Command::Backups(command) => command.run(),
+            Command::Restore(command) => command.run(),
+            Command::Verify(command) => command.run(),
+            Command::NewEpoch(command) => command.run(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -117,6 +135,15 @@ pub(crate) enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// Runs work on a store to its end.
+pub(crate) fn run_to_end<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?;
+    Ok(runtime.block_on(work))
 }
 
 /// Prints to standard output; a reader that went away (`| head`) ends the command quietly.

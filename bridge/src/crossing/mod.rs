@@ -57,6 +57,10 @@ pub(crate) enum CrossingError {
     Refused(CrossError),
     #[error("{0}")]
     Name(#[from] horizon_store::NameError),
+    #[error(
+        "public stream {0} has no sequence left in its epoch\n  = mend: stop the daemon and run `horizon new-epoch`"
+    )]
+    Full(PublicStreamName),
 }
 
 /// The crossing task's state.
@@ -207,7 +211,7 @@ impl Crosser {
         });
         let mut crossing = Crossing::default();
         for (index, pass) in passes {
-            self.add(index, pass, &mut crossing).await?;
+            self.add(index, pass, page.head, &mut crossing).await?;
             // Cursors are the contracts' own, so a large pass may be written in parts.
             let bytes: usize = crossing.public.iter().map(|event| event.event.len()).sum();
             if crossing.public.len() + crossing.parked.len() >= CROSSING_LIMIT_ENTRIES
@@ -233,11 +237,12 @@ impl Crosser {
             })
     }
 
-    /// Gives a pass's events their sequences and adds it to the crossing.
+    /// Gives a pass's events their sequences and adds it to the crossing. Sequences are of the epoch of the log's `head`.
     async fn add(
         &mut self,
         index: usize,
         pass: Pass,
+        head: Position,
         crossing: &mut Crossing,
     ) -> Result<(), CrossingError> {
         let Some(member) = self.members.get_mut(index) else {
@@ -248,7 +253,10 @@ impl Crosser {
             .fetch(&self.store, &self.log, &member.stream, &pass.crossed)
             .await?;
         for (origin, crossed) in pass.crossed {
-            let sequence = Sequence::new(member.last.get() + 1);
+            let sequence = member
+                .last
+                .following(head)
+                .ok_or_else(|| CrossingError::Full(member.stream.clone()))?;
             let previous = member
                 .previous
                 .advance(crossed.key(), crossed.event_type(), sequence);
@@ -300,7 +308,8 @@ async fn begin(
         Start::Beginning => return Ok(Position::ZERO),
         Start::Now => store.head(log).await?,
     };
-    if to > Position::ZERO {
+    // Before the first record of a log there is nothing to stand on.
+    if to.offset() > 0 {
         let first = CursorMove {
             cursor: cursor.clone(),
             expected: Position::ZERO,
@@ -314,8 +323,9 @@ async fn begin(
             .cross(log, crossing)
             .await
             .map_err(CrossingError::Refused)?;
+        return Ok(to);
     }
-    Ok(to)
+    Ok(Position::ZERO)
 }
 
 #[cfg(test)]

@@ -274,3 +274,56 @@ async fn each_event_names_the_previous_one_of_its_key_over_restarts() {
         .collect();
     assert_eq!(previous, ["", "", "1", "2"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sequences_go_on_in_a_new_epoch() {
+    let mut rig = Rig::new().await;
+    let contracts = [("one", "beginning")];
+    rig.append("Moved", r#"{"accountId": "a", "amount": 1}"#)
+        .await;
+    rig.append("Moved", r#"{"accountId": "a", "amount": 2}"#)
+        .await;
+    rig.cross(&contracts).await;
+    rig.append("Moved", r#"{"accountId": "a", "amount": 3}"#)
+        .await;
+    let Rig {
+        folder,
+        store,
+        log,
+        appended,
+    } = rig;
+    store.close().await.unwrap();
+    let data = folder.path().join("data");
+    horizon_store::open_new_epoch(&data, "a test", Options::default())
+        .await
+        .unwrap();
+    let store = Store::open(&data, Options::default()).await.unwrap();
+    let mut rig = Rig {
+        folder,
+        store,
+        log,
+        appended,
+    };
+    rig.append("Moved", r#"{"accountId": "a", "amount": 4}"#)
+        .await;
+    rig.cross(&contracts).await;
+    let first = (1 << 40) + 1;
+    let public = rig.public("one").await;
+    let places: Vec<_> = public
+        .iter()
+        .map(|event| (event.sequence.get(), event.origin.get()))
+        .collect();
+    assert_eq!(places, [(1, 1), (2, 2), (first, 3), (first + 1, first + 1)]);
+    let previous: Vec<_> = public
+        .iter()
+        .map(|event| {
+            let event: serde_json::Value = serde_json::from_slice(&event.event).unwrap();
+            event["previoussequence"]
+                .as_str()
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(previous, [0, 1, 2, first]);
+}

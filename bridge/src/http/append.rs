@@ -8,7 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use horizon_store::{Commit, Committed, Expected, Revision, StreamName, StreamWrite};
+use horizon_store::{Commit, Committed, Expected, Position, Revision, StreamName, StreamWrite};
 use serde_json::{Value, json};
 
 use super::Private;
@@ -26,10 +26,8 @@ pub(crate) async fn to_stream(
     request: Request,
 ) -> Result<Response, Problem> {
     let stream = stream_name(&path(stream)?)?;
-    let by_header = expectation(
-        &headers,
-        state.store.head(&state.log).await.map_err(unavailable)?,
-    )?;
+    let head = state.store.head(&state.log).await.map_err(unavailable)?;
+    let by_header = expectation(&headers, head)?;
     let body = body(request, state.body_limit_bytes).await?;
     let (by_body, events) = stream_body(&body)?;
     let (expected, from) = match (by_header, by_body) {
@@ -64,7 +62,7 @@ pub(crate) async fn to_stream(
         .append(&state.log, commit)
         .await
         .map_err(|error| append_problem(error, from))?;
-    Ok(answer(&committed, Some(&stream)))
+    Ok(answer(&committed, head, Some(&stream)))
 }
 
 /// Appends events of several streams in one commit, all or nothing.
@@ -103,11 +101,12 @@ pub(crate) async fn commit(
         .append(&state.log, Commit { writes })
         .await
         .map_err(|error| append_problem(error, ExpectationFrom::Body))?;
-    Ok(answer(&committed, None))
+    Ok(answer(&committed, committed.last_position, None))
 }
 
-/// 201 for a new commit, 200 for a repeat; the same body either way.
-fn answer(committed: &Committed, stream: Option<&StreamName>) -> Response {
+/// 201 for a new commit, 200 for a repeat; the same body either way. `epoch_of` is a position of the log's present epoch: a
+/// repeat may be of an earlier one.
+fn answer(committed: &Committed, epoch_of: Position, stream: Option<&StreamName>) -> Response {
     let status = if committed.repeat {
         StatusCode::OK
     } else {
@@ -140,7 +139,7 @@ fn answer(committed: &Committed, stream: Option<&StreamName>) -> Response {
             body["stream"] = stream.as_str().into();
             body["firstRevision"] = write.first_revision.get().into();
             body["revision"] = write.last_revision.get().into();
-            let tag = etag(committed.last_position, write.last_revision);
+            let tag = etag(epoch_of, write.last_revision);
             headers.extend(HeaderValue::try_from(tag).map(|value| (header::ETAG, value)));
             let location = format!(
                 "/streams/{}?from={}",

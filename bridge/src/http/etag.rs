@@ -1,13 +1,17 @@
 //! Revisions as entity tags, and the preconditions that carry them (RFC 9110, section 13.1).
 //!
 //! An ETag is opaque to clients; inside it are the log's epoch and the stream's revision, so that a tag from before a restore
-//! does not match after it.
+//! does not match after it. A commit that is stored already is a repeat even so: the store tells that before it looks at
+//! any expectation, and an expectation from another epoch is one that cannot hold.
 
 use axum::http::{HeaderMap, header};
 use horizon_store::{Expected, Position, Revision};
 
 use super::problem::Problem;
 use axum::http::StatusCode;
+
+/// What is expected of a stream by a tag of another epoch: no stream is ever at this revision.
+pub(super) const ANOTHER_EPOCH: Expected = Expected::Exact(Revision::new(u64::MAX));
 
 /// The entity tag of a stream whose last event is at `revision`, in the epoch of `position`.
 pub(crate) fn etag(position: Position, revision: Revision) -> String {
@@ -25,7 +29,7 @@ pub(crate) fn expectation(
         (None, None) => Ok(None),
         (Some("*"), None) => Ok(Some(Expected::Exists)),
         (None, Some("*")) => Ok(Some(Expected::None)),
-        (Some(tag), None) => exact(tag, epoch_of).map(|revision| Some(Expected::Exact(revision))),
+        (Some(tag), None) => exact(tag, epoch_of).map(Some),
         (None, Some(_)) => Err(malformed(
             "If-None-Match is understood as `*` only",
             "send `If-None-Match: *` for a stream that must not exist",
@@ -37,7 +41,7 @@ pub(crate) fn expectation(
     }
 }
 
-fn exact(tag: &str, epoch_of: Position) -> Result<Revision, Problem> {
+fn exact(tag: &str, epoch_of: Position) -> Result<Expected, Problem> {
     let parsed = tag
         .strip_prefix('"')
         .and_then(|tag| tag.strip_suffix('"'))
@@ -46,18 +50,25 @@ fn exact(tag: &str, epoch_of: Position) -> Result<Revision, Problem> {
             Some((epoch.parse::<u64>().ok()?, revision.parse::<u64>().ok()?))
         });
     match parsed {
-        Some((epoch, revision)) if epoch == epoch_of.epoch() => Ok(Revision::new(revision)),
-        Some(_) => Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "wrong-epoch",
-            "the store was restored since this ETag was given",
-        )
-        .mend("read the stream again and decide on what is there now")),
+        Some((epoch, revision)) if epoch == epoch_of.epoch() => {
+            Ok(Expected::Exact(Revision::new(revision)))
+        }
+        Some(_) => Ok(ANOTHER_EPOCH),
         None => Err(malformed(
             "If-Match holds no ETag that this daemon gave",
             "send back the ETag of the stream's last answer as it came, quotes included",
         )),
     }
+}
+
+/// What is answered where a tag of another epoch was expected to hold.
+pub(super) fn wrong_epoch() -> Problem {
+    Problem::new(
+        StatusCode::PRECONDITION_FAILED,
+        "wrong-epoch",
+        "the store was restored since this ETag was given",
+    )
+    .mend("read the stream again and decide on what is there now")
 }
 
 fn single(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>, Problem> {

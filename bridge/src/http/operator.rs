@@ -48,7 +48,7 @@ pub(crate) async fn why(
     Ok(json_answer(&Value::from(told)))
 }
 
-fn json_answer(body: &Value) -> impl IntoResponse + use<> {
+pub(super) fn json_answer(body: &Value) -> impl IntoResponse + use<> {
     (
         [(header::CONTENT_TYPE, "application/json")],
         body.to_string(),
@@ -138,7 +138,7 @@ async fn relay_status(
         "relay": name.as_str(),
         "cursor": cursor.get(),
         "head": head.get(),
-        "lag": head.get().saturating_sub(cursor.get()),
+        "lag": state.store.public_between(&state.log, stream, cursor, head).await?,
         "confirmed": totals.confirmed,
         "unheard": totals.unheard,
         "parked": totals.parked,

@@ -6,6 +6,7 @@ use horizon_store::{
 };
 use serde_json::{Value, json};
 
+use super::etag::{ANOTHER_EPOCH, wrong_epoch};
 use super::problem::Problem;
 use crate::intake::{Refused, RefusedKind};
 
@@ -80,6 +81,11 @@ pub(super) fn unavailable(error: StoreError) -> Problem {
 
 pub(super) fn append_problem(error: AppendError, from: ExpectationFrom) -> Problem {
     match error {
+        AppendError::WrongRevision { expected, .. }
+            if expected == ANOTHER_EPOCH && matches!(from, ExpectationFrom::Header) =>
+        {
+            wrong_epoch()
+        }
         AppendError::WrongRevision {
             stream,
             expected,

@@ -88,8 +88,9 @@ pub(crate) fn log_back(
                 ControlFlow::Break(())
             })
         })?;
-        let is_first = reached < before && follows(Position::ZERO, reached);
-        if records.is_empty() || (!room.is_full() && !is_first) {
+        // A log may begin in a later epoch than the first.
+        let is_first = above.is_some_and(|above| follows(Position::ZERO, above));
+        if !is_first && (records.is_empty() || !room.is_full()) {
             let missing = keys::log_record(log, Position::new(reached.get().saturating_sub(1)));
             return Err(damaged(&missing.bytes, "it is missing"));
         }

@@ -102,6 +102,7 @@ async fn a_store_of_a_newer_format_is_refused_by_its_number() {
         id: [0; 16],
         secret: [0; 32],
         created_ms: 0,
+        epoch: 0,
     };
     {
         let open = store.inner.open.read().unwrap();

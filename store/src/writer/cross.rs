@@ -4,13 +4,13 @@
 //! runs over. All that a move carries is written with it.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 use super::draft::Draft;
 use super::resolve::Parking;
 use crate::error::StoreError;
 use crate::keys;
 use crate::limits::LimitError;
+use crate::lookup;
 use crate::names::{LogName, PublicStreamName};
 use crate::place::Sequence;
 use crate::prepare::{PreparedCrossing, PreparedSettlement};
@@ -38,8 +38,12 @@ impl Draft<'_> {
                 let cursor = cursor.clone();
                 return Err(CrossError::CursorMoved { cursor, actual });
             }
-            if *to > head {
-                let reason = format!("it would move to {to}, beyond the log's head {head}");
+            if !self.has(log, *to) {
+                let reason = if *to > head {
+                    format!("it would move to {to}, beyond the log's head {head}")
+                } else {
+                    format!("it would move to {to}, which lies between two epochs of the log")
+                };
                 return Err(LimitError::malformed(format!("cursor {cursor}"), reason).into());
             }
         }
@@ -81,7 +85,7 @@ impl Draft<'_> {
                     expected,
                 });
             }
-            if event.origin.get() == 0 || event.origin > log_head {
+            if !self.has(log, event.origin) {
                 let what = format!(
                     "the origin of public event {} of {}",
                     event.sequence, event.stream
@@ -177,7 +181,12 @@ impl Draft<'_> {
             );
             return Err(malformed(reason).into());
         }
-        let passed = self.count_passed(log, settlement)?;
+        let passed = self.passed(log, settlement, head)?.ok_or_else(|| {
+            malformed(format!(
+                "its cursor would move to {}, which the public stream does not have",
+                settlement.to
+            ))
+        })?;
         let (unheard, parked) = (
             settlement.unheard.len() as u64,
             prepared.parked.len() as u64,
@@ -207,33 +216,33 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// How many public events the cursor passes.
-    fn count_passed(&mut self, log: &LogName, settlement: &Settlement) -> Result<u64, StoreError> {
+    /// How many public events the cursor passes; none if it would stand where no event is.
+    fn passed(
+        &mut self,
+        log: &LogName,
+        settlement: &Settlement,
+        head: Sequence,
+    ) -> Result<Option<u64>, StoreError> {
         let Settlement {
             stream,
             expected,
             to,
             ..
         } = settlement;
-        if expected.epoch() == to.epoch() {
-            return Ok(to.get().saturating_sub(expected.get()));
-        }
-        // What lies between two epochs is no sequence; both ends are stored, as relays read only what is durable.
+        // All of the head's epoch is there up to the head; a stream that has crossed is in a log that is registered.
         let Some(id) = self.log(log).id else {
-            return Ok(0);
+            return Ok(None);
         };
-        let mut passed = 0_u64;
-        let from =
-            keys::public_record(id, stream, Sequence::new(expected.get().saturating_add(1))).bytes;
-        self.database
-            .scan(&keys::public_records(id, stream), &from, |key, _| {
-                if keys::last_number(key).is_none_or(|sequence| sequence > to.get()) {
-                    return Ok(ControlFlow::Break(()));
-                }
-                passed = passed.saturating_add(1);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        Ok(passed)
+        let there = if to.epoch() == head.epoch() {
+            to.offset() > 0
+        } else {
+            lookup::has_public(self.database, id, stream, *to)?
+        };
+        if there {
+            lookup::public_between(self.database, id, stream, *expected, *to).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The relay's last settlement record with this settlement in it, or a new one.

@@ -169,6 +169,16 @@ impl<'a> Draft<'a> {
         Ok(tail.unwrap_or_default())
     }
 
+    /// Whether a position is one of the log's, with the batch on top of what is stored.
+    pub(super) fn has(&mut self, name: &LogName, position: Position) -> bool {
+        let head = self.log(name).head.last;
+        if position.epoch() == head.epoch() {
+            return position.offset() > 0 && position <= head;
+        }
+        let stored = self.heads.known(name, |log| log.has(position));
+        stored.unwrap_or_default()
+    }
+
     /// Where a cursor of the crossing stands; 0 if it has never moved.
     pub(super) fn cursor(&mut self, name: &LogName, cursor: &CursorName) -> Position {
         let heads = self.heads;

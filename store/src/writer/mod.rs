@@ -250,6 +250,8 @@ fn finish(
         let news = KnownLog {
             id,
             head: log.head,
+            // Known since the store was opened.
+            ends: Vec::new(),
             cursors: std::mem::take(&mut log.cursors),
             public_heads: std::mem::take(&mut log.public_heads),
             relays: std::mem::take(&mut log.relays),

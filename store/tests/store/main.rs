@@ -6,12 +6,17 @@
     reason = "a test fails by panicking, and tells its seed"
 )]
 
+mod backup;
 mod build;
 mod conformance;
 mod crash;
 mod crash_child;
 mod damage;
+mod epoch;
 mod generated;
+mod keep_killed;
 mod memory;
 mod opening;
 mod race;
+mod verify;
+mod wal;
