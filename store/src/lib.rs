@@ -62,6 +62,7 @@ mod public_calls;
 mod reading;
 mod record;
 mod relay;
+mod space;
 mod state;
 mod store;
 mod writer;
@@ -84,4 +85,5 @@ pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
 };
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
+pub use space::DiskSpace;
 pub use store::Store;

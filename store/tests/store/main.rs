@@ -14,6 +14,7 @@ mod crossing;
 mod crossing_refused;
 mod damage;
 mod disk_faults;
+mod disk_space;
 mod generated;
 mod idempotency;
 mod model;
