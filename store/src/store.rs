@@ -89,6 +89,12 @@ impl Store {
         self.inner.secrets.derive(context)
     }
 
+    /// Why nothing is written any more, if that is so: a write or a sync failed, and the store must be opened anew.
+    #[must_use]
+    pub fn stopped(&self) -> Option<&str> {
+        self.inner.poison.get().map(String::as_str)
+    }
+
     /// How much room the store's disk has, and what is refused for want of it. It is known in memory.
     #[must_use]
     pub fn disk_space(&self) -> DiskSpace {
