@@ -15,6 +15,7 @@ mod crossing_refused;
 mod damage;
 mod disk_faults;
 mod disk_space;
+mod frozen;
 mod generated;
 mod idempotency;
 mod model;
