@@ -18,6 +18,7 @@ use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::options::Options;
 use crate::state::{FORMAT, StoreEntry};
+use crate::torn::cut_torn_ends;
 
 /// A locked folder. The lock is let go when this is dropped, so it must outlive the database.
 pub(crate) struct Folder {
@@ -62,6 +63,10 @@ impl Folder {
         };
         // A folder of its own rights, whoever made the one around it: the store's secret is in it.
         make_dir(&self.dir.join("rocksdb")).map_err(|error| io_error(&self.dir, &error))?;
+        if last == LastStop::Unclean {
+            cut_torn_ends(&self.dir.join("rocksdb"))
+                .map_err(|error| io_error(&self.dir, &error))?;
+        }
         let database = Database::open(&self.dir.join("rocksdb"), id.is_none(), last, options)
             .map_err(|error| self.refused(&error))?;
         let entry = self.entry(&database, id.is_none())?;

@@ -65,6 +65,7 @@ mod relay;
 mod space;
 mod state;
 mod store;
+mod torn;
 mod writer;
 
 pub use commit::{

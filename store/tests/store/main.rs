@@ -26,3 +26,4 @@ mod race;
 mod reading;
 mod relay;
 mod shim;
+mod torn;

@@ -2,7 +2,7 @@
 //!
 //! The model is ext4's, where it may lose more:
 //! - Of a file, the bytes that were there when its last sync began are left, and of the bytes after them any part of
-//!   the beginning.
+//!   the beginning, of which any sector may be zeros: the length was kept, and the sector was not written.
 //! - Changes of directory entries (made, renamed, unlinked) happen in one order and are lost from its end. The sync of a
 //!   folder makes all changes before it durable; the sync of a file, those up to the last of its own.
 //! - After a failed sync, nothing that was not durable then ever is: Linux may call the lost pages clean.
@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 use crate::crash_child::Numbers;
 use crate::shim::Faults;
+
+/// What a disk writes whole or not at all, in bytes.
+const SECTOR: usize = 512;
 
 type Inode = u64;
 
@@ -99,7 +102,7 @@ impl Before {
         let left = dir.with_extension("left");
         fs::create_dir(&left).unwrap();
         for (path, inode) in entries {
-            let bytes = fs::read(&found[&inode]).unwrap();
+            let mut bytes = fs::read(&found[&inode]).unwrap();
             let durable = journal.lengths.get(&inode).copied().unwrap_or(0);
             let unsure = (bytes.len() as u64).saturating_sub(durable);
             let more = match numbers.below(4) {
@@ -111,6 +114,9 @@ impl Before {
             let at = left.join(path.strip_prefix(dir).unwrap());
             fs::create_dir_all(at.parent().unwrap()).unwrap();
             let kept = (durable + more).min(bytes.len() as u64) as usize;
+            if !strict && numbers.below(2) == 0 {
+                lose_sectors(&mut bytes[..kept], durable as usize, numbers);
+            }
             fs::write(at, &bytes[..kept]).unwrap();
         }
         fs::remove_dir_all(dir).unwrap();
@@ -157,6 +163,25 @@ impl Journal {
         if let Some(last) = self.changes.iter().rposition(own) {
             self.durable = self.durable.max(last + 1);
         }
+    }
+}
+
+/// Makes some of the sectors that were not synced zeros: from one on, or one here and there.
+fn lose_sectors(bytes: &mut [u8], durable: usize, numbers: &mut Numbers) {
+    let from = durable + numbers.below((bytes.len() - durable) as u64 + 1) as usize;
+    let here_and_there = numbers.below(2) == 0;
+    let mut at = durable;
+    while at < bytes.len() {
+        let end = (at / SECTOR * SECTOR + SECTOR).min(bytes.len());
+        let lost = if here_and_there {
+            numbers.below(2) == 0
+        } else {
+            at >= from
+        };
+        if lost {
+            bytes[at..end].fill(0);
+        }
+        at = end;
     }
 }
 
