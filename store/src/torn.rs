@@ -1,4 +1,4 @@
-//! The torn end of a write-ahead file: what a power loss leaves of the last write, where the file system kept the
+//! The torn end of a write-ahead file, or of RocksDB's list of files: what a power loss leaves of the last write, where the file system kept the
 //! file's length and lost some of its sectors.
 //!
 //! RocksDB drops a record that is cut off by the end of the file, and refuses any other flaw as damage. But a lost
@@ -26,27 +26,43 @@ const FIRST: u8 = 2;
 const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 
-/// Cuts a torn end off the newest write-ahead file; off the one before as well if there is nothing else in the newest.
+/// Cuts torn ends off: of RocksDB's list of files, which is written in the same way, of the newest write-ahead file, and
+/// of the one before if there is nothing else in the newest.
 pub(crate) fn cut_torn_ends(dir: &Path) -> io::Result<()> {
+    match fs::read_to_string(dir.join("CURRENT")) {
+        Ok(manifest) => drop(cut_torn_end(&dir.join(manifest.trim_end()))?),
+        // A new database, or a damaged one: RocksDB will say.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
     for path in newest_first(dir)? {
-        let mut ending = Ending::default();
-        ending.read(&mut File::open(&path)?)?;
-        if let Some(at) = ending.torn_at() {
-            let file = OpenOptions::new().write(true).open(&path)?;
-            tracing::warn!(
-                file = %path.display(),
-                at,
-                bytes = ending.length - at,
-                "a power loss has torn the last write, which was never answered; it is dropped"
-            );
-            file.set_len(at)?;
-            file.sync_all()?;
-        }
-        if ending.whole_records > 0 {
+        if cut_torn_end(&path)? > 0 {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Cuts a torn end off a file; returns how many whole records are left. A file that is not there has none.
+fn cut_torn_end(path: &Path) -> io::Result<u64> {
+    let mut ending = Ending::default();
+    match File::open(path) {
+        Ok(mut file) => ending.read(&mut file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    }
+    if let Some(at) = ending.torn_at() {
+        let file = OpenOptions::new().write(true).open(path)?;
+        tracing::warn!(
+            file = %path.display(),
+            at,
+            bytes = ending.length - at,
+            "a power loss has torn the last write, which was never answered; it is dropped"
+        );
+        file.set_len(at)?;
+        file.sync_all()?;
+    }
+    Ok(ending.whole_records)
 }
 
 fn newest_first(dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -22,11 +22,12 @@ use crate::shim::Faults;
 
 const KILL: &str = "FAULTS_KILL";
 /// The points at which the disk kills, and how often each is passed in a run of a fraction of a second, about.
-const DISK_POINTS: [(&str, u64); 7] = [
+const DISK_POINTS: [(&str, u64); 8] = [
     ("write", 300),
     ("half", 300),
     ("sync", 300),
     ("synced", 300),
+    ("manifest", 7),
     ("create", 14),
     ("rename", 5),
     ("unlink", 5),

@@ -79,6 +79,21 @@ async fn a_last_write_of_which_only_the_length_is_left_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_lost_sector_at_the_end_of_the_list_of_files_is_dropped() {
+    let (dir, _) = three_commits(3_000).await;
+    let rocksdb = dir.path().join("rocksdb");
+    let current = fs::read_to_string(rocksdb.join("CURRENT")).unwrap();
+    let manifest = rocksdb.join(current.trim_end());
+    let mut bytes = fs::read(&manifest).unwrap();
+    // A record of 2,000 bytes that was never synced, and of which the second half is lost.
+    bytes.extend([1, 2, 3, 4, 0xd0, 0x07, 1]);
+    bytes.extend([b'x'; 1_000]);
+    bytes.extend([0; 1_000]);
+    fs::write(&manifest, bytes).unwrap();
+    assert_eq!(events_after_opening(&dir).await, Ok(3));
+}
+
+#[tokio::test]
 async fn a_lost_sector_with_a_write_behind_it_is_damage() {
     for bytes in [3_000, 200_000] {
         let (dir, places) = three_commits(bytes).await;

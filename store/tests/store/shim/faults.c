@@ -12,7 +12,8 @@
 //
 //   FAULTS_KILL        POINT:N, SIGKILL at the Nth time at a point:
 //                              write (before a write to a write-ahead file), half (when half of it is written),
-//                              sync (before a sync of one), synced (after it), create, rename, unlink (before each)
+//                              sync (before a sync of one), synced (after it), manifest (before a sync of RocksDB's
+//                              list of files), create, rename, unlink (before each)
 //   FAULTS_FAIL_SYNC   N: the Nth sync of a write-ahead file fails with EIO; later ones succeed, as Linux's do
 //   FAULTS_FULL_AFTER  after so many bytes written, the file `full` is made
 //   FAULTS_LIE         syncs do nothing and say that they did
@@ -47,7 +48,7 @@
 #include <unistd.h>
 
 enum { FDS = 65536 };
-enum kind { UNWATCHED, FILE_, WAL, FOLDER };
+enum kind { UNWATCHED, FILE_, WAL, MANIFEST, FOLDER };
 
 static struct { atomic_int kind; ino_t inode; } fds[FDS];
 static char watched[PATH_MAX], control[PATH_MAX / 2];
@@ -172,7 +173,8 @@ static int watch(int fd, const char *path, int flags, int existed) {
     struct stat known;
     if (fd < 0 || fd >= FDS || fstat(fd, &known)) return fd;
     fds[fd].inode = known.st_ino;
-    atomic_store(&fds[fd].kind, S_ISDIR(known.st_mode) ? FOLDER : ends_with(path, ".log") ? WAL : FILE_);
+    enum kind kind = ends_with(path, ".log") ? WAL : strstr(path, "/MANIFEST-") ? MANIFEST : FILE_;
+    atomic_store(&fds[fd].kind, S_ISDIR(known.st_mode) ? FOLDER : kind);
     if (!existed)
         note("create\t%ju\t%s\n", (uintmax_t)known.st_ino, path);
     else if (flags & O_TRUNC)
@@ -260,6 +262,7 @@ static int sync_of(int fd) {
     // What is written while the sync is under way need not be in it.
     off_t length = length_of(fd);
     if (kind == WAL) at("sync");
+    if (kind == MANIFEST) at("manifest");
     if (sync_us) usleep((useconds_t)sync_us);
     if (kind == WAL && fail_sync_at && atomic_fetch_add(&sync_count, 1) + 1 == fail_sync_at) {
         note("lost\t%ju\n", (uintmax_t)fds[fd].inode);
