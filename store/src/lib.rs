@@ -74,9 +74,11 @@ mod record;
 mod relay;
 mod restore;
 mod selection;
+mod space;
 mod state;
 mod store;
 mod subscription;
+mod torn;
 mod verify;
 mod writer;
 
@@ -109,6 +111,7 @@ pub use public::{
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
 pub use restore::{Restored, restore};
 pub use selection::Selection;
+pub use space::DiskSpace;
 pub use store::Store;
 pub use subscription::{PublicSubscription, Subscription};
 pub use verify::{Finding, Verified, verify, verify_backup};

@@ -22,6 +22,7 @@ impl Store {
     /// # Errors
     /// [`CrossError`]; with all but [`StoreError::Stopped`], nothing was stored.
     pub async fn cross(&self, log: &LogName, crossing: Crossing) -> Result<(), CrossError> {
+        self.inner.space.check_crossing()?;
         let crossing =
             prepare::crossing(crossing, &self.inner.options.limits, &self.inner.secrets)?;
         let log = log.clone();

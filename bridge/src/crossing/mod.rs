@@ -142,7 +142,12 @@ impl Crosser {
                 if *stop.borrow() {
                     return Ok(());
                 }
-                self.step(cursor, &group).await?;
+                // The store may ask to try again for long, while the disk is low. A record is written whole or not at all, and
+                // what a dropped pass had decided is decided again after a restart.
+                tokio::select! {
+                    done = self.step(cursor, &group) => done?,
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                }
             }
         }
     }

@@ -73,12 +73,18 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
             relays.push(relay_status(state, &stream, &name).await?);
         }
     }
+    let disk = state.store.disk_space();
     Ok(json!({
         "store": state.store.id(),
+        "disk": {
+            "freeBytes": disk.free_bytes,
+            "appendsRefused": disk.appends_refused,
+            "crossingRefused": disk.crossing_refused,
+        },
         "log": {"name": state.log.as_str(), "head": head.get(), "events": events},
         "contracts": contracts,
         "relays": relays,
-        "failures": state.status.failures(),
+        "failures": super::failures(&state.status, &state.store),
     }))
 }
 
