@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Room, follows, reach};
 use crate::codec::Flaw;
-use crate::database::{Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::keys::{self, LogId};
 use crate::page::{LogPage, ReadLimit};
@@ -62,15 +62,15 @@ pub(crate) fn log_back(
     let mut room = Room::new(limit);
     let mut records = Vec::new();
     let last = Position::new(before.get().saturating_sub(1)).min(head);
+    let reach = reach(last.get(), head.get());
     let mut above = if before > head {
         None
     } else {
-        first_from(database, log, before)?
+        first_from(database, reach, log, before)?
     };
     let mut reached = before;
     if last > Position::ZERO {
         let from = keys::log_record(log, last).bytes;
-        let reach = reach(last.get(), head.get());
         database.scan_back_in(reach, &keys::log_records(log), &from, |key, body| {
             let position = Position::new(
                 keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?,
@@ -109,12 +109,13 @@ pub(crate) fn log_back(
 /// The first position that is stored, at a place or after it.
 fn first_from(
     database: &Database,
+    reach: Reach,
     log: LogId,
     from: Position,
 ) -> Result<Option<Position>, StoreError> {
     let mut first = None;
     let start = keys::log_record(log, from).bytes;
-    database.scan(&keys::log_records(log), &start, |key, _| {
+    database.scan_in(reach, &keys::log_records(log), &start, |key, _| {
         first = keys::last_number(key).map(Position::new);
         Ok(ControlFlow::Break(()))
     })?;
