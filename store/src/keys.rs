@@ -17,7 +17,9 @@ pub(crate) use parked::{
     parked, parked_at, parked_entries_of, parked_key, parked_keys, parked_place, resolution,
     resolutions,
 };
-pub(crate) use parts::{all_of, origin_parts, parked_parts, parked_place_parts};
+pub(crate) use parts::{
+    all_of, last_digest, last_number, name_after, origin_parts, parked_parts, parked_place_parts,
+};
 
 /// A log's number in keys, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -322,27 +324,6 @@ pub(crate) fn log_registry(log: &LogName) -> Key {
 
 pub(crate) fn log_registrations() -> Key {
     Key::new(Family::LogRegistry, NO_LOG)
-}
-
-/// The number that ends a key, such as a position or a revision.
-pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
-    key.last_chunk::<8>()
-        .map(|bytes| u64::from_be_bytes(*bytes))
-}
-
-/// The digest that ends a key.
-pub(crate) fn last_digest(key: &[u8]) -> Option<KeyDigest> {
-    key.last_chunk::<16>().copied()
-}
-
-/// The name that begins after a prefix, and what follows its zero byte.
-pub(crate) fn name_after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<(&'a str, &'a [u8])> {
-    let rest = key.strip_prefix(prefix)?;
-    let end = rest.iter().position(|byte| *byte == 0)?;
-    Some((
-        std::str::from_utf8(rest.get(..end)?).ok()?,
-        rest.get(end + 1..)?,
-    ))
 }
 
 /// The first key after all that begin with a prefix.

@@ -4,6 +4,8 @@
 //! before the answer. One writer thread gathers the calls that wait into one batch, checks them against what is
 //! stored and against each other, writes and syncs once, and answers all.
 //!
+//! It is kept by [`Store::backup`], [`restore`](fn@restore), [`verify`](fn@verify) and [`open_new_epoch`].
+//!
 //! It is *not* a general key-value store, it does not know JSON or schemas, and it opens no sockets. How it lies on
 //! the disk is written down in `FORMAT.md`.
 //!

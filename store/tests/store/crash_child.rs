@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use horizon_store::{
     AppendError, Commit, CrossError, Crossing, CursorMove, CursorName, Expected, Options, Position,
-    ReadLimit, Sequence, SettleError, Settlement, Store, StoreError,
+    ReadLimit, Selection, Sequence, SettleError, Settlement, Store, StoreError,
 };
 use tokio::task::JoinSet;
 
@@ -158,7 +158,9 @@ async fn tell_what_still_works(store: &Store, round: u64) {
         other => format!("then {other:?}"),
     });
     let limit = ReadLimit::default();
-    let page = store.read_log(&main_log(), Position::ZERO, limit).await;
+    let page = store
+        .read_log(&main_log(), &Selection::All, Position::ZERO, limit)
+        .await;
     say(&match page {
         Ok(_) => "then readable".into(),
         Err(error) => format!("then {error}"),
@@ -204,6 +206,7 @@ async fn cross_some(store: &Store) -> Option<()> {
     let page = store
         .read_log(
             &log,
+            &Selection::All,
             cursor,
             ReadLimit {
                 records: 50,
@@ -233,6 +236,7 @@ async fn cross_some(store: &Store) -> Option<()> {
         public,
         parked,
         counts,
+        resolved: Vec::new(),
     };
     at("cross");
     match store.cross(&log, crossing).await {

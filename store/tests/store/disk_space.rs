@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use horizon_store::{
     Advice, AppendError, CrossError, Crossing, CursorMove, CursorName, Expected, OpenError,
-    Options, Position, ReadLimit, Sequence, Settlement, Store, StoreError,
+    Options, Position, ReadLimit, Selection, Sequence, Settlement, Store, StoreError,
 };
 
 use crate::build::{append, main_log, one, public, public_stream, relay};
@@ -100,7 +100,9 @@ async fn publishing_and_reading_go_on(store: &Store, sequence: u64) {
     };
     store.settle(&main_log(), settlement).await.unwrap();
     let limit = ReadLimit::default();
-    let page = store.read_log(&main_log(), Position::ZERO, limit).await;
+    let page = store
+        .read_log(&main_log(), &Selection::All, Position::ZERO, limit)
+        .await;
     assert_eq!(page.unwrap().records.len(), 3);
 }
 

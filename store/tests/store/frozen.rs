@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use horizon_store::{
     AttributeValue, Commit, Counts, Crossing, CursorMove, CursorName, Event, Expected, LogName,
-    NewEvent, NewParked, Options, ParkScope, Position, ReadLimit, Record, Revision, Sequence,
-    Settlement, Store, StreamWrite,
+    NewEvent, NewParked, Options, ParkOutcome, ParkScope, Position, ReadLimit, Record,
+    ResolvedParked, Revision, Selection, Sequence, Settlement, Store, StreamWrite,
 };
 
 use crate::build::{event, main_log, parked, public, public_stream, relay, stream};
@@ -137,6 +137,7 @@ async fn write_first_half(store: &Store) {
                 violated: 1,
             },
         )],
+        resolved: Vec::new(),
     };
     store.cross(&main_log(), crossing).await.unwrap();
     let settled = settlement(0, 1, &[], Vec::new());
@@ -169,6 +170,29 @@ async fn write_second_half(store: &Store) {
     ];
     let settled = settlement(1, 4, &[2], entries);
     store.settle(&main_log(), settled).await.unwrap();
+    let left = |scope, key: &str, at, outcome| ResolvedParked {
+        scope,
+        key: key.into(),
+        at,
+        outcome,
+    };
+    let reason = "given up".to_owned();
+    let skipped = left(scope(), "k1", 3, ParkOutcome::Skipped { reason });
+    store
+        .resolve(&main_log(), &relay(RELAY), vec![skipped])
+        .await
+        .unwrap();
+    let scope = ParkScope::Crossing(public_stream(PUBLIC));
+    let crossing = Crossing {
+        resolved: vec![left(scope, "bad", 3, ParkOutcome::Filtered)],
+        ..Crossing::default()
+    };
+    store.cross(&main_log(), crossing).await.unwrap();
+    // More than one run, and a block that is a bitmap.
+    let many = (0..70).map(|n| event(&format!("many {n}"))).collect();
+    let many = append_to("many-1", Expected::None, many);
+    let commit = Commit { writes: vec![many] };
+    store.append(&other_log(), commit).await.unwrap();
     let only = append_to("a-1", Expected::None, vec![event("1")]);
     let commit = Commit { writes: vec![only] };
     store.append(&other_log(), commit).await.unwrap();
@@ -250,12 +274,16 @@ async fn read_all(store: &Store) -> String {
         )
         .unwrap();
         let limit = ReadLimit::default();
-        let page = store.read_log(&log, Position::ZERO, limit).await.unwrap();
+        let page = store
+            .read_log(&log, &Selection::All, Position::ZERO, limit)
+            .await
+            .unwrap();
         for record in &page.records {
             writeln!(told, "{}", record_in_words(record)).unwrap();
         }
-        for category in ["account", "größe", "nocategory", "", "a"] {
-            let page = store.read_category(&log, category, Position::ZERO, limit);
+        for category in ["account", "größe", "nocategory", "", "a", "many"] {
+            let of = Selection::Category(category.into());
+            let page = store.read_log(&log, &of, Position::ZERO, limit);
             let places = page.await.unwrap().records;
             let places: Vec<_> = places
                 .iter()
@@ -263,7 +291,7 @@ async fn read_all(store: &Store) -> String {
                 .collect();
             writeln!(told, "category {category:?}: {places:?}").unwrap();
         }
-        for name in ["account-1", "größe-é", "nocategory", "a-1"] {
+        for name in ["account-1", "größe-é", "nocategory", "a-1", "many-1"] {
             let of = stream(name);
             let page = store.read_stream(&log, &of, Revision::ZERO, limit);
             let page = page.await.unwrap();
@@ -353,12 +381,15 @@ async fn read_public(store: &Store, told: &mut String) {
     writeln!(told, "relay {name}: {cursor:?}, {totals:?}").unwrap();
     for scope in [ParkScope::Crossing(stream), ParkScope::Relay(name)] {
         writeln!(told, "parked in {scope:?}").unwrap();
-        for key in store.parked_keys(&log, &scope).await.unwrap() {
+        let keys = store.parked_keys(&log, &scope, None, ReadLimit::default());
+        for key in keys.await.unwrap().keys {
             writeln!(told, "{key:?}").unwrap();
         }
         for at in 1..=5 {
             let entry = store.parked_entry(&log, &scope, None, at).await.unwrap();
-            writeln!(told, "{at}: {entry:?}").unwrap();
+            let left = store.resolution(&log, &scope, None, at).await.unwrap();
+            let left = left.map(|left| left.outcome);
+            writeln!(told, "{at}: {entry:?}, {left:?}").unwrap();
         }
     }
 }

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use horizon_store::{
-    CursorName, Event, LogPage, Position, PublicEvent, ReadLimit, Record, Sequence, Store,
+    CursorName, Event, LogPage, Position, PublicEvent, ReadLimit, Record, Selection, Sequence,
+    Store,
 };
 
 use crate::build::{main_log, public_stream, relay};
@@ -71,7 +72,7 @@ impl Oracle {
     pub(crate) fn missing(&self, events: &[Event]) -> Vec<(u64, u64, u64)> {
         let places: BTreeMap<_, _> = events
             .iter()
-            .map(|event| (event.id.as_str(), event.position.get()))
+            .map(|event| (&*event.id, event.position.get()))
             .collect();
         let is_missing = |((round, task, number), position): (&(u64, u64, u64), &u64)| {
             let first = &commit_of(*round, *task, *number).writes[0].events[0].id;
@@ -98,7 +99,7 @@ impl Oracle {
             "answered in (round, task, number), and not there"
         );
         check_crossing(store, events.len() as u64, self.crossed).await;
-        let ids: BTreeSet<_> = events.iter().map(|event| event.id.as_str()).collect();
+        let ids: BTreeSet<_> = events.iter().map(|event| &*event.id).collect();
         for (task, number) in &said.asked {
             let commit = commit_of(round, *task, *number);
             let stored = ids.contains(commit.writes[0].events[0].id.as_str());
@@ -119,7 +120,7 @@ pub(crate) async fn whole_log(store: &Store) -> Vec<Event> {
             through,
             head,
         } = store
-            .read_log(&main_log(), after, ReadLimit::default())
+            .read_log(&main_log(), &Selection::All, after, ReadLimit::default())
             .await
             .unwrap();
         events.extend(records.into_iter().map(|record| match record {
@@ -169,7 +170,7 @@ fn check_log(events: &[Event], asked: &BTreeSet<String>) {
             index + 1
         };
         assert!(
-            asked.contains(&event.id),
+            asked.contains(&*event.id),
             "{} was never asked for",
             event.id
         );
