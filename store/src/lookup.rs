@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 
 use crate::codec::Flaw;
+use crate::commit::Expected;
 use crate::database::{Database, Reach, damaged};
 use crate::digest::Secrets;
 use crate::error::StoreError;
@@ -52,8 +53,12 @@ pub(crate) fn commit(
     };
     let mut tails = HashMap::new();
     for write in &commit.writes {
+        let believed = match write.expected {
+            Expected::Exact(revision) => Some(revision),
+            Expected::None | Expected::Exists | Expected::Any => None,
+        };
         if !tails.contains_key(&write.stream)
-            && let Some(tail) = index::tail(database, reach, log, &write.stream)?
+            && let Some(tail) = index::tail(database, reach, log, &write.stream, believed)?
         {
             tails.insert(write.stream.clone(), tail);
         }

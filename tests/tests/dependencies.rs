@@ -1,7 +1,6 @@
 //! Holds what the workspace may be built from: registry, licences, and no second version of what is costly to build or big.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use cargo_metadata::{Metadata, MetadataCommand};
 
@@ -56,7 +55,7 @@ const TWICE: [(&str, &str); 7] = [
 
 fn metadata() -> Result<Metadata, cargo_metadata::Error> {
     MetadataCommand::new()
-        .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
+        .manifest_path("../Cargo.toml")
         .other_options(
             ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned),
         )

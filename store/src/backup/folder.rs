@@ -184,7 +184,13 @@ impl BackupFolder {
         let dir = self.dir.join("records");
         let failed = |error: io::Error| KeepError::io(&dir, &error);
         let mut ids = Vec::new();
-        for file in fs::read_dir(&dir).map_err(failed)? {
+        let files = match fs::read_dir(&dir) {
+            Ok(files) => files,
+            // The first backup was interrupted before it had made the folder.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ids),
+            Err(error) => return Err(failed(error)),
+        };
+        for file in files {
             let name = file.map_err(failed)?.file_name();
             ids.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
         }

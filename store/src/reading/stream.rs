@@ -66,7 +66,7 @@ pub(crate) fn last_event(
 }
 
 fn revision(database: &Database, log: LogId, stream: &StreamName) -> Result<Revision, StoreError> {
-    let tail = index::tail(database, Reach::Disk, log, stream)?;
+    let tail = index::tail(database, Reach::Disk, log, stream, None)?;
     Ok(tail.map_or(Revision::ZERO, |tail| tail.revision))
 }
 

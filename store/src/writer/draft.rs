@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
             return Ok(Tail::default());
         };
         let Some(looked_up) = looked_up.filter(|looked_up| recent.reaches(looked_up.when)) else {
-            let tail = crate::index::tail(self.database, Reach::Disk, id, stream)?;
+            let tail = crate::index::tail(self.database, Reach::Disk, id, stream, None)?;
             return Ok(tail.unwrap_or_default());
         };
         let tail = recent

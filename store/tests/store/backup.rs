@@ -394,3 +394,19 @@ async fn a_flipped_bit_in_any_file_of_a_backup_is_refused_with_its_place() {
     let damage = listed().await.unwrap_err();
     assert!(damage.contains("missing"), "{damage}");
 }
+
+#[tokio::test]
+async fn a_folder_in_which_nothing_was_finished_has_no_backups() {
+    let dir = tempfile::tempdir().unwrap();
+    let backups = dir.path().join("backups");
+    let store = Store::open(&dir.path().join("store"), Options::default())
+        .await
+        .unwrap();
+    // As a kill leaves it right after the folder was taken for this store's backups.
+    std::fs::create_dir(&backups).unwrap();
+    std::fs::write(backups.join("lock"), "").unwrap();
+    std::fs::write(backups.join("backup-of"), format!("{}\n", store.id())).unwrap();
+    assert_eq!(list_backups(&backups).await.unwrap(), []);
+    store.backup(&backups, None).await.unwrap();
+    assert_eq!(list_backups(&backups).await.unwrap().len(), 1);
+}

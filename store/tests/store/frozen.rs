@@ -28,7 +28,7 @@ const PUBLIC: &str = "bank.accounts.v1";
 const LEFT_OUT: [&str; 5] = ["LOCK", "LOG", "OPTIONS", "IDENTITY", "lock"];
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/frozen/format-1")
+    PathBuf::from("tests/frozen/format-1")
 }
 
 fn other_log() -> LogName {

@@ -61,7 +61,7 @@ fn library() -> &'static Path {
     let (_, path) = LIBRARY.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("faults.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/shim/faults.c");
+        let source = PathBuf::from("tests/store/shim/faults.c");
         let compiled = Command::new("cc")
             .args([
                 "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o",
