@@ -64,6 +64,8 @@ pub async fn restore(
         let epoch = backups.last_epoch()?.max(backup.epoch) + 1;
         check_empty(&to)?;
         let folder = Folder::lock(&to)?;
+        // Again: another restore may have ended while this one waited for the lock.
+        check_empty(&to)?;
         let failed = |error: io::Error| KeepError::io(&to, &error);
         begin(&to, &backup).map_err(failed)?;
         // Before the epoch can be used, so that no other restore is given it.

@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) heads: Arc<Heads>,
     /// None once closed. Reads hold it shared, closing takes it.
-    open: RwLock<Option<Open>>,
+    pub(crate) open: RwLock<Option<Open>>,
     /// None only while this is dropped.
     queue: Option<mpsc::Sender<Queued>>,
     room: Arc<Semaphore>,
@@ -55,8 +55,8 @@ pub(crate) struct Inner {
 }
 
 /// The database and its folder; the lock on the folder goes last.
-struct Open {
-    database: Arc<Database>,
+pub(crate) struct Open {
+    pub(crate) database: Arc<Database>,
     folder: Folder,
 }
 
@@ -249,12 +249,9 @@ impl Inner {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let ended_well = writer.is_none_or(|writer| writer.join().is_ok());
+        // Held until the writer has ended: who closes at the same time waits, and finds the store closed.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended_well = writer.take().is_none_or(|writer| writer.join().is_ok());
         self.heads.close();
         let Open { database, folder } = self
             .open

@@ -17,6 +17,8 @@ struct Size {
     read: f64,
     open: f64,
     disk: f64,
+    /// Seconds to tell that an event of an old commit is a repeat.
+    repeat: f64,
 }
 
 /// Fills two stores and prints how they differ.
@@ -51,6 +53,16 @@ pub(crate) fn measure(events: u64) -> Vec<String> {
     ]
 }
 
+/// How many events a commit has while a store is filled, each of a stream of its own.
+const COMMIT: u64 = 500;
+
+fn commit_of(first: u64, events: u64, streams: u64) -> Commit {
+    let writes = (first..(first + COMMIT).min(events))
+        .flat_map(|number| commit(stream(mixed(number) % streams), number..number + 1).writes)
+        .collect();
+    Commit { writes }
+}
+
 fn size(runtime: &Runtime, events: u64, streams: u64) -> Size {
     let dir = tempfile::tempdir().unwrap();
     runtime.block_on(async {
@@ -58,19 +70,23 @@ fn size(runtime: &Runtime, events: u64, streams: u64) -> Size {
         let store = Store::open(dir.path(), Options::default()).await.unwrap();
         let mut number = 0;
         while number < events {
-            let writes = (number..(number + 500).min(events))
-                .flat_map(|number| {
-                    commit(stream(mixed(number) % streams), number..number + 1).writes
-                })
-                .collect();
-            store.append(&log, Commit { writes }).await.unwrap();
-            number += 500;
+            let commit = commit_of(number, events, streams);
+            store.append(&log, commit).await.unwrap();
+            number += COMMIT;
         }
         store.close().await.unwrap();
         let disk = bytes_of(dir.path());
         let begun = Instant::now();
         let store = Store::open(dir.path(), Options::default()).await.unwrap();
         let open = begun.elapsed().as_secs_f64();
+        let mut repeats = Vec::new();
+        for old in 0..40 {
+            let number = mixed(old) % (events / COMMIT) * COMMIT;
+            let commit = commit_of(number, events, streams);
+            let begun = Instant::now();
+            assert!(store.append(&log, commit).await.unwrap().repeat);
+            repeats.push(begun.elapsed().as_secs_f64() / COMMIT as f64);
+        }
         let (mut appends, mut reads) = (Vec::new(), Vec::new());
         for extra in 0..2_000 {
             let number = events + extra;
@@ -92,6 +108,7 @@ fn size(runtime: &Runtime, events: u64, streams: u64) -> Size {
             read: median(&mut reads),
             open,
             disk,
+            repeat: median(&mut repeats),
         }
     })
 }

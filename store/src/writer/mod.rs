@@ -86,6 +86,20 @@ pub(crate) struct Writer {
     poison: Arc<OnceLock<String>>,
 }
 
+/// Says that nothing is written any more, should the writer panic: what was asked may be stored or not.
+struct TellPanic(Arc<OnceLock<String>>);
+
+impl Drop for TellPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // If a write has failed before, that is the reason.
+            let _ = self
+                .0
+                .set("the writer has ended by a mistake in the program".into());
+        }
+    }
+}
+
 /// An answer that waits for the sync. Told why the write failed, if it did.
 type Pending = Box<dyn FnOnce(Result<(), &StoreError>)>;
 
@@ -110,6 +124,7 @@ impl Writer {
 
     /// Works until it is told to stop, or nobody can ask any more.
     pub(crate) fn run(mut self) {
+        let _told = TellPanic(Arc::clone(&self.poison));
         while let Some(first) = self.queue.blocking_recv() {
             self.write_together(first);
         }
@@ -260,3 +275,6 @@ fn finish(
     }
     Ok((logs, batch))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use super::draft::LogDraft;
 use crate::names::LogName;
 
-/// How many batches are remembered; what was looked up before them is looked up again.
-const BATCHES: usize = 8;
+/// How many batches are remembered; what was looked up before them is looked up again. With the default options a full
+/// queue is sixteen batches.
+const BATCHES: usize = 20;
 
 /// The last batches, the newest first.
 #[derive(Default)]
