@@ -4,6 +4,8 @@
 //!   place, and never data.
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
+mod moment;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -16,6 +18,8 @@ use crate::codec::{self, Flaw};
 use crate::error::StoreError;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
+
+pub(crate) use moment::Moment;
 
 /// How the last stop was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,9 +175,18 @@ impl Database {
         &self,
         prefix: &Key,
         from: &[u8],
+        visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Flaw>,
+    ) -> Result<(), StoreError> {
+        self.scan_with(ReadOptions::default(), prefix, from, visit)
+    }
+
+    fn scan_with(
+        &self,
+        mut options: ReadOptions,
+        prefix: &Key,
+        from: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Flaw>,
     ) -> Result<(), StoreError> {
-        let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(prefix.bytes.clone());
         options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
         let mut entries = self

@@ -133,7 +133,11 @@ pub async fn open_new_epoch(
 }
 
 /// Opens a new epoch in an open database that nobody writes to.
-fn open(database: &Database, entry: StoreEntry, reason: &str) -> Result<Vec<Epoch>, KeepError> {
+pub(crate) fn open(
+    database: &Database,
+    entry: StoreEntry,
+    reason: &str,
+) -> Result<Vec<Epoch>, KeepError> {
     let first = Position::start_of(entry.epoch)
         .start_of_next_epoch()
         .and_then(Position::next)

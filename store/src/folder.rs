@@ -4,6 +4,7 @@
 //! lock         locked while a process has the store open
 //! store-id     the store's id; without it the database may be made, with it only opened
 //! clean-stop   there only between a clean stop and the next opening
+//! unfinished   there only while an import fills the folder: it is no store before that has ended
 //! rocksdb/     the database
 //! ```
 //!
@@ -19,6 +20,9 @@ use crate::keys;
 use crate::options::Options;
 use crate::state::{FORMAT, StoreEntry};
 
+/// The name of the marker in a folder that is no store yet.
+const UNFINISHED: &str = "unfinished";
+
 /// A locked folder. The lock is let go when this is dropped, so it must outlive the database.
 pub(crate) struct Folder {
     dir: PathBuf,
@@ -28,6 +32,62 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes the folder if it is absent, and locks it.
     pub(crate) fn lock(dir: &Path) -> Result<Self, OpenError> {
+        let folder = Self::lock_any(dir)?;
+        folder.finished()?;
+        Ok(folder)
+    }
+
+    /// Locks the folder of a store that is there already.
+    pub(crate) fn lock_existing(dir: &Path) -> Result<Self, OpenError> {
+        if dir.join("store-id").exists() || dir.join(UNFINISHED).exists() {
+            Self::lock(dir)
+        } else {
+            Err(OpenError::NoStore {
+                dir: dir.to_owned(),
+            })
+        }
+    }
+
+    /// Makes the folder if it is absent, locks it, and says in it that `what` fills it. It is no store until
+    /// [`Folder::publish`].
+    pub(crate) fn lock_empty(dir: &Path, what: &str) -> Result<Self, OpenError> {
+        let folder = Self::lock_any(dir)?;
+        folder.finished()?;
+        let failed = |error: io::Error| io_error(dir, &error);
+        for entry in fs::read_dir(dir).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if name != "lock" && name != "lost+found" {
+                return Err(OpenError::NotEmpty {
+                    dir: dir.to_owned(),
+                });
+            }
+        }
+        folder.write(UNFINISHED, what)?;
+        Ok(folder)
+    }
+
+    /// Makes a store of a folder that was filled: its database is flushed and closed.
+    pub(crate) fn publish(&self, id: &str) -> Result<(), OpenError> {
+        self.write("store-id", id)?;
+        self.write("clean-stop", "flushed")?;
+        self.remove(UNFINISHED)
+    }
+
+    /// Empties a folder that could not be filled.
+    pub(crate) fn give_up(&self) -> Result<(), OpenError> {
+        match fs::remove_dir_all(self.dir.join("rocksdb")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_error(&self.dir, &error));
+            }
+            _ => {}
+        }
+        self.remove("store-id")?;
+        self.remove("clean-stop")?;
+        self.remove(UNFINISHED)?;
+        self.remove("lock")
+    }
+
+    fn lock_any(dir: &Path) -> Result<Self, OpenError> {
         let failed = |error: io::Error| io_error(dir, &error);
         if !dir.is_dir() {
             make_dir(dir).map_err(failed)?;
@@ -53,15 +113,22 @@ impl Folder {
         }
     }
 
-    /// Locks the folder of a store that is there already.
-    pub(crate) fn lock_existing(dir: &Path) -> Result<Self, OpenError> {
-        if dir.join("store-id").exists() {
-            Self::lock(dir)
-        } else {
-            Err(OpenError::NoStore {
-                dir: dir.to_owned(),
-            })
+    /// Refuses a folder that was filled only in part.
+    fn finished(&self) -> Result<(), OpenError> {
+        match self.read(UNFINISHED)? {
+            None => Ok(()),
+            Some(what) => Err(OpenError::Unfinished {
+                dir: self.dir.clone(),
+                what: what.trim_end().to_owned(),
+            }),
         }
+    }
+
+    /// Makes a database in a folder that is to be filled.
+    pub(crate) fn fill(&self, options: &Options) -> Result<Database, OpenError> {
+        let dir = self.dir.join("rocksdb");
+        make_dir(&dir).map_err(|error| io_error(&self.dir, &error))?;
+        Database::open(&dir, true, LastStop::Unclean, options).map_err(|error| self.refused(&error))
     }
 
     /// Opens the database, or makes it, and reads the store's own entry. Takes the marker of a clean stop away.
@@ -87,7 +154,7 @@ impl Folder {
                 ));
             }
         }
-        self.remove_marker()?;
+        self.remove("clean-stop")?;
         Ok((database, entry))
     }
 
@@ -140,8 +207,8 @@ impl Folder {
             })
     }
 
-    fn remove_marker(&self) -> Result<(), OpenError> {
-        match fs::remove_file(self.dir.join("clean-stop")) {
+    fn remove(&self, name: &str) -> Result<(), OpenError> {
+        match fs::remove_file(self.dir.join(name)) {
             Ok(()) => sync_dir(&self.dir).map_err(|error| io_error(&self.dir, &error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(io_error(&self.dir, &error)),

@@ -274,6 +274,11 @@ pub(crate) fn parked_entries(log: LogId, scope: &ParkScope) -> Key {
     Key::new(Family::Parked, log).scope(scope)
 }
 
+/// The parked entries of all scopes.
+pub(crate) fn all_parked(log: LogId) -> Key {
+    Key::new(Family::Parked, log)
+}
+
 pub(crate) fn parked_place(log: LogId, scope: &ParkScope, at: u64, key: &KeyDigest) -> Key {
     parked_at(log, scope, at).raw(key)
 }
@@ -325,6 +330,18 @@ pub(crate) fn name_after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<(&'a str, &
         std::str::from_utf8(rest.get(..end)?).ok()?,
         rest.get(end + 1..)?,
     ))
+}
+
+/// The scope that begins after a prefix, and what follows it.
+pub(crate) fn scope_after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<(ParkScope, &'a [u8])> {
+    let (kind, _) = key.strip_prefix(prefix)?.split_first()?;
+    let (name, rest) = name_after(key, key.get(..prefix.len() + 1)?)?;
+    let scope = match kind {
+        1 => ParkScope::Crossing(PublicStreamName::new(name).ok()?),
+        2 => ParkScope::Relay(RelayName::new(name).ok()?),
+        _ => return None,
+    };
+    Some((scope, rest))
 }
 
 /// The first key after all that begin with a prefix.

@@ -4,8 +4,8 @@
 //! before the answer. One writer thread gathers the calls that wait into one batch, checks them against what is
 //! stored and against each other, writes and syncs once, and answers all.
 //!
-//! It is *not* a general key-value store, it does not know JSON or schemas, and it opens no sockets. How it lies on
-//! the disk is written down in `FORMAT.md`.
+//! It is *not* a general key-value store, it knows no schemas, it never parses a payload, and it opens no sockets. How
+//! it lies on the disk is written down in `FORMAT.md`; how it is exported as JSON lines, in `EXPORT.md`.
 //!
 //! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
 //! crate.
@@ -45,8 +45,10 @@ mod digest;
 mod epoch;
 mod error;
 mod event;
+mod export;
 mod folder;
 mod heads;
+mod import;
 mod keep;
 mod keys;
 mod limits;
@@ -74,6 +76,8 @@ pub use commit::{
 pub use epoch::{Epoch, open_new_epoch};
 pub use error::{Advice, OpenError, StoreError};
 pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use export::{ExportCounts, ExportError, Exported, Progress};
+pub use import::{ImportError, Imported, import};
 pub use keep::KeepError;
 pub use limits::{LimitError, Limits};
 pub use names::{

@@ -52,7 +52,7 @@ impl Room {
 }
 
 /// Whether a place follows another without a gap: the next one, or the first of a later epoch.
-fn follows(before: Position, next: Position) -> bool {
+pub(crate) fn follows(before: Position, next: Position) -> bool {
     before.next() == Some(next) || (next.epoch() > before.epoch() && next.offset() == 1)
 }
 

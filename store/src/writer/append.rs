@@ -140,7 +140,7 @@ impl Draft<'_> {
         }
     }
 
-    fn put_event(
+    pub(super) fn put_event(
         &mut self,
         log: &LogName,
         event: &PreparedEvent,
@@ -182,6 +182,18 @@ impl Draft<'_> {
             .last
             .next()
             .ok_or_else(|| StoreError::Refused(full(log)))?;
+        self.put_system(log, position, kind, body);
+        self.sync = true;
+        Ok(position)
+    }
+
+    pub(super) fn put_system(
+        &mut self,
+        log: &LogName,
+        position: Position,
+        kind: &str,
+        body: &[u8],
+    ) {
         let id = self.registered(log);
         self.batch.put(
             keys::log_record(id, position),
@@ -189,8 +201,6 @@ impl Draft<'_> {
         );
         self.batch.put(keys::system_index(id, kind, position), &[]);
         self.log(log).head.last = position;
-        self.sync = true;
-        Ok(position)
     }
 }
 

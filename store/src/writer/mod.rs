@@ -9,6 +9,7 @@
 mod append;
 mod cross;
 mod draft;
+mod rebuild;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -29,9 +30,8 @@ use crate::place::{Position, Revision};
 use crate::prepare::{PreparedCommit, PreparedCrossing, PreparedSettlement};
 use crate::public::CrossError;
 use crate::relay::SettleError;
-use draft::Draft;
-
-pub(crate) use draft::stored_revision;
+pub(crate) use draft::{Draft, stored_revision};
+pub(crate) use rebuild::Fits;
 
 type Answer<T, E> = oneshot::Sender<Result<T, E>>;
 
@@ -69,7 +69,7 @@ pub(crate) struct Queued {
 }
 
 /// Revisions of streams that were written or looked up lately, as they are stored.
-type StreamHeads = LruCache<(LogId, StreamName), Revision>;
+pub(crate) type StreamHeads = LruCache<(LogId, StreamName), Revision>;
 
 pub(crate) struct Writer {
     database: Arc<Database>,
@@ -210,7 +210,7 @@ pub(crate) fn refuse(request: Request, error: &StoreError) {
 }
 
 /// Writes a draft, then shows it in memory.
-fn finish(mut draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
+pub(crate) fn finish(mut draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
     draft.put_heads();
     let Draft {
         database,

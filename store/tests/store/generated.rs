@@ -7,6 +7,7 @@ use horizon_store::{
 use proptest::prelude::*;
 
 use crate::build::{main_log, public_stream, relay, stream};
+use crate::export::arrives;
 use crate::model::{Belief, Call, Model, NAMES, Outcome, Stored, Write};
 
 #[derive(Debug, Clone)]
@@ -229,6 +230,11 @@ async fn run(steps: Vec<Step>) {
         }
     }
     compare(&store, &model, 1_000).await;
+    let (other, _other_dir) = arrives(&store, &[main_log()]).await;
+    // What was stored is a repeat there too, and what was refused is refused.
+    if let Some((call, outcome)) = model.call(&Write::Again) {
+        assert_eq!(make(other, call).await, outcome);
+    }
 }
 
 fn belief() -> impl Strategy<Value = Belief> {

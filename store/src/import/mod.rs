@@ -1,0 +1,204 @@
+//! Import: a store made of an export.
+//!
+//! - All or nothing: until the last line is read and holds, the folder is marked as no store yet, and no version opens it.
+//! - Each line is checked as it is read: against its check, against the lines before it, and against what the store
+//!   promises (no gap in positions, revisions, sequences; whole commits; no event twice).
+//! - What the export leaves out is rebuilt by the same code that wrote it the first time.
+//! - At the end a new epoch is opened in all logs, as after a restore.
+
+mod check;
+mod take;
+
+use std::io::{BufReader, Read};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use lru::LruCache;
+use tokio::task::spawn_blocking;
+
+use crate::database::Database;
+use crate::epoch;
+use crate::error::{OpenError, StoreError};
+use crate::export::lines::{LineError, LineReader};
+use crate::export::{ExportCounts, Progress};
+use crate::folder::{Folder, hex};
+use crate::heads::Heads;
+use crate::keep::KeepError;
+use crate::options::Options;
+use crate::writer::{Draft, StreamHeads, finish};
+use take::Taker;
+
+const BUFFER_BYTES: usize = 256 * 1024;
+/// How many lines are taken between two reports of progress.
+const REPORT_LINES: u64 = 1_024;
+/// Why the new epoch is opened.
+const REASON: &str = "import of an export";
+
+/// What was imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The store's id: that of the exported store.
+    pub store: String,
+    /// How many lines of each kind there were.
+    pub counts: ExportCounts,
+    /// BLAKE3 of all lines but the last, as it was computed and as the last line says.
+    pub blake3: String,
+    /// The epoch that was opened in all logs.
+    pub epoch: u64,
+}
+
+/// Why an export was not imported. There is no store then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// A line is not as it was exported, or does not fit to those before it.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// The line's number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The export could not be read.
+    #[error("the export cannot be read after line {after_line}: {reason}")]
+    Read {
+        /// The last line that was read.
+        after_line: u64,
+        /// What the system said.
+        reason: String,
+    },
+    /// The store could not be made.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+}
+
+impl From<OpenError> for ImportError {
+    fn from(error: OpenError) -> Self {
+        Self::Keep(error.into())
+    }
+}
+
+impl From<StoreError> for ImportError {
+    fn from(error: StoreError) -> Self {
+        Self::Keep(error.into())
+    }
+}
+
+/// Makes a store of an export, in a folder that is empty or not there yet, and opens a new epoch in all its logs.
+///
+/// It has the exported store's id and secret. An import that fails leaves the folder empty; one that is killed leaves it
+/// marked, so that [`Store::open`](crate::Store::open) refuses it. Names, ids and payloads are taken as they are, whatever
+/// the limits in `options` say. `progress` is told after each thousand lines.
+///
+/// # Errors
+/// [`ImportError::Line`] with the number of the first line that is wrong; [`ImportError::Read`];
+/// [`ImportError::Keep`] if the folder is not empty or in use, or the system refuses.
+pub async fn import(
+    from: impl Read + Send + 'static,
+    to: &Path,
+    options: Options,
+    progress: impl FnMut(Progress) + Send + 'static,
+) -> Result<Imported, ImportError> {
+    options.check()?;
+    let to = to.to_owned();
+    spawn_blocking(move || into_folder(from, to, options, progress))
+        .await
+        .map_err(|_| KeepError::interrupted())?
+}
+
+fn into_folder(
+    from: impl Read,
+    to: PathBuf,
+    options: Options,
+    progress: impl FnMut(Progress),
+) -> Result<Imported, ImportError> {
+    let folder = Folder::lock_empty(&to, "an import")?;
+    let outcome = fill(&folder, from, &options, progress);
+    let outcome = outcome.and_then(|imported| {
+        folder.publish(&imported.store)?;
+        Ok(imported)
+    });
+    if outcome.is_err() {
+        // What cannot be removed stays marked; why the import failed is the better answer.
+        let _ = folder.give_up();
+    }
+    outcome
+}
+
+/// Writes all lines and opens the new epoch. The database is flushed and closed at the end.
+fn fill(
+    folder: &Folder,
+    from: impl Read,
+    options: &Options,
+    mut progress: impl FnMut(Progress),
+) -> Result<Imported, ImportError> {
+    let mut lines = LineReader::new(BufReader::with_capacity(BUFFER_BYTES, from));
+    let database = folder.fill(options)?;
+    let taker = take_all(&mut lines, &database, options, &mut progress)?;
+    let entry = taker.entry()?;
+    let store = hex(&entry.id);
+    let next = entry.epoch.saturating_add(1);
+    epoch::open(&database, entry, REASON)?;
+    database.flush()?;
+    Ok(Imported {
+        store,
+        counts: lines.counts,
+        blake3: lines.blake3().unwrap_or_default().to_owned(),
+        epoch: next,
+    })
+}
+
+/// Takes all lines, in batches of a bounded size.
+fn take_all(
+    lines: &mut LineReader<impl std::io::BufRead>,
+    database: &Database,
+    options: &Options,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Taker, ImportError> {
+    let cached = NonZeroUsize::new(options.stream_heads_cached).unwrap_or(NonZeroUsize::MIN);
+    let mut stream_heads: StreamHeads = LruCache::new(cached);
+    let heads = Heads::default();
+    let mut taker = Taker::default();
+    let mut more = true;
+    while more {
+        let mut draft = Draft::new(database, &heads, &mut stream_heads, 0);
+        while more && draft.batch.bytes() < options.batch_max_bytes {
+            more = take_next(lines, &mut taker, &mut draft)?;
+            if lines.number.is_multiple_of(REPORT_LINES) {
+                progress(taker.progress());
+            }
+        }
+        finish(draft, &heads)?;
+    }
+    progress(taker.progress());
+    Ok(taker)
+}
+
+/// Takes the next line; false if there is none.
+fn take_next(
+    lines: &mut LineReader<impl std::io::BufRead>,
+    taker: &mut Taker,
+    draft: &mut Draft<'_>,
+) -> Result<bool, ImportError> {
+    let number = lines.number.saturating_add(1);
+    let wrong = |reason| ImportError::Line {
+        line: number,
+        reason,
+    };
+    match lines.next() {
+        Ok(None) => Ok(false),
+        Ok(Some(line)) => match taker.take(line, draft) {
+            Ok(()) => Ok(true),
+            Err(take::Refused::Line(reason)) => Err(wrong(reason)),
+            Err(take::Refused::Store(error)) => Err(error.into()),
+        },
+        Err(LineError::Wrong(reason)) => Err(wrong(reason)),
+        Err(LineError::Io(error)) => Err(ImportError::Read {
+            after_line: number.saturating_sub(1),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Putting back what an export tells, with the places and times that it had.
+//!
+//! All that can be rebuilt is written with it, as with the first time. What is put has been checked by `import`.
+
+use bytes::Bytes;
+
+use super::draft::Draft;
+use crate::clock;
+use crate::codec::Encoder;
+use crate::digest::Secrets;
+use crate::error::StoreError;
+use crate::event::NewEvent;
+use crate::keys;
+use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
+use crate::parked::NewParked;
+use crate::place::{Position, Revision, Sequence};
+use crate::prepare::{PreparedEvent, PreparedParked};
+use crate::public::{NewPublicEvent, PublicHead};
+use crate::record::{self, EventPlace};
+use crate::state::{self, RelayState, SettlementRecord};
+
+/// Whether an event is the next one of its stream, and new to its log.
+pub(crate) enum Fits {
+    Yes(Box<PreparedEvent>),
+    /// The stream's revision, which the event's does not follow.
+    Revision(Revision),
+    /// Where the log has an event with the same id and source.
+    Known(Position),
+}
+
+impl Draft<'_> {
+    pub(crate) fn rebuild_log(&mut self, log: &LogName, made_ms: u64) {
+        self.now_ms = made_ms;
+        self.registered(log);
+        self.now_ms = clock::now_ms();
+    }
+
+    /// Looks at an event that is to stand at a revision of its stream.
+    pub(crate) fn fits(
+        &mut self,
+        log: &LogName,
+        secrets: &Secrets,
+        stream: &StreamName,
+        revision: Revision,
+        event: &NewEvent,
+    ) -> Result<Fits, StoreError> {
+        let stored = self.revision(log, stream)?;
+        if stored.next() != Some(revision) {
+            return Ok(Fits::Revision(stored));
+        }
+        let source = event.source.as_deref().unwrap_or(stream.as_str());
+        let identity = secrets.identity(&event.id, source);
+        Ok(match self.known(log, &identity)? {
+            Some(entry) => Fits::Known(entry.position),
+            None => Fits::Yes(Box::new(PreparedEvent {
+                identity,
+                content_digest: secrets.content(event),
+                event_type: event.event_type.clone(),
+                content: record::event_content(stream, event),
+            })),
+        })
+    }
+
+    pub(crate) fn rebuild_event(
+        &mut self,
+        log: &LogName,
+        event: &PreparedEvent,
+        position: Position,
+        place: EventPlace,
+        recorded_ms: u64,
+    ) {
+        let (stream, revision) = (place.stream.clone(), place.revision);
+        self.now_ms = recorded_ms;
+        self.put_event(log, event, position, place);
+        let log = self.log(log);
+        log.streams.insert(stream, revision);
+        log.head.last = position;
+        log.head.events = log.head.events.saturating_add(1);
+    }
+
+    pub(crate) fn rebuild_system(
+        &mut self,
+        log: &LogName,
+        position: Position,
+        recorded_ms: u64,
+        kind: &str,
+        body: &[u8],
+    ) {
+        self.now_ms = recorded_ms;
+        self.put_system(log, position, kind, body);
+    }
+
+    /// What a marker says is for the version that writes it: its record only is put back.
+    pub(crate) fn rebuild_marker(&mut self, log: &LogName, position: Position, body: &Bytes) {
+        let id = self.registered(log);
+        let body = Encoder::default().byte(record::KIND_MARKER).raw(body);
+        self.batch
+            .put(keys::log_record(id, position), &body.finish());
+        self.log(log).head.last = position;
+    }
+
+    pub(crate) fn rebuild_public(
+        &mut self,
+        log: &LogName,
+        secrets: &Secrets,
+        event: &NewPublicEvent,
+        crossed_ms: u64,
+    ) {
+        let id = self.registered(log);
+        self.now_ms = crossed_ms;
+        let key = secrets.key_and_type(&event.key, &event.event_type);
+        self.put_public(id, event, &key);
+    }
+
+    pub(crate) fn rebuild_public_head(
+        &mut self,
+        log: &LogName,
+        stream: &PublicStreamName,
+        head: &PublicHead,
+    ) {
+        let id = self.registered(log);
+        let body = state::encode_public_head(head);
+        self.batch.put(keys::public_head(id, stream), &body);
+    }
+
+    pub(crate) fn rebuild_cursor(&mut self, log: &LogName, cursor: &CursorName, at: Position) {
+        let id = self.registered(log);
+        let body = state::encode_number(at.get());
+        self.batch.put(keys::crossing_cursor(id, cursor), &body);
+    }
+
+    pub(crate) fn rebuild_relay(&mut self, log: &LogName, relay: &RelayName, state: &RelayState) {
+        let id = self.registered(log);
+        self.batch.put(keys::relay(id, relay), &state.encode());
+    }
+
+    pub(crate) fn rebuild_settlement(
+        &mut self,
+        log: &LogName,
+        relay: &RelayName,
+        to: Sequence,
+        record: &SettlementRecord,
+    ) {
+        let id = self.registered(log);
+        self.batch
+            .put(keys::settlement(id, relay, to), &record.encode());
+    }
+
+    pub(crate) fn rebuild_parked(&mut self, log: &LogName, secrets: &Secrets, entry: NewParked) {
+        let id = self.registered(log);
+        let digest = secrets.key(&entry.key);
+        self.put_parked(id, &[PreparedParked { entry, digest }]);
+    }
+}
