@@ -5,19 +5,23 @@
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
 mod moment;
+mod settings;
+mod verifying;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rocksdb::backup::BackupEngine;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, ErrorKind, FlushOptions, ReadOptions, WriteBatch, WriteOptions,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, ErrorKind, FlushOptions, ReadOptions,
+    WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
+use settings::{column_options, database_options};
 
 pub(crate) use moment::Moment;
 
@@ -25,7 +29,10 @@ pub(crate) use moment::Moment;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastStop {
     /// Everything was flushed: any flaw in a write-ahead file is damage.
-    Clean,
+    Clean {
+        /// RocksDB's number of the last write.
+        last_write: u64,
+    },
     /// Whatever it was: the last write-ahead file may end in an incomplete record, which was never answered.
     Unclean,
 }
@@ -88,6 +95,16 @@ impl Database {
             #[cfg(test)]
             counters: database,
         })
+    }
+
+    /// RocksDB's number of the last write. It only grows.
+    pub(crate) fn last_write(&self) -> u64 {
+        self.db.latest_sequence_number()
+    }
+
+    /// Makes a backup: all memtables are written to tables first, at one point for all column families.
+    pub(crate) fn back_up(&self, engine: &mut BackupEngine) -> Result<(), rocksdb::Error> {
+        engine.create_new_backup_flush(&self.db, true)
     }
 
     fn column(&self, column: Column) -> Result<&ColumnFamily, StoreError> {
@@ -292,54 +309,4 @@ fn failed(key: &Key, error: &rocksdb::Error) -> StoreError {
             reason: error.as_ref().into(),
         },
     }
-}
-
-fn database_options(create: bool, last: LastStop, options: &Options) -> rocksdb::Options {
-    let mut db = rocksdb::Options::default();
-    db.create_if_missing(create);
-    db.create_missing_column_families(create);
-    db.set_paranoid_checks(true);
-    // PointInTime, the default, would silently stop before any damage.
-    db.set_wal_recovery_mode(match last {
-        LastStop::Clean => DBRecoveryMode::AbsoluteConsistency,
-        LastStop::Unclean => DBRecoveryMode::TolerateCorruptedTailRecords,
-    });
-    db.set_track_and_verify_wals_in_manifest(true);
-    db.set_atomic_flush(true);
-    db.set_max_total_wal_size(options.wal_max_bytes as u64);
-    db.set_db_write_buffer_size(options.memtables_bytes);
-    db.set_max_open_files(options.open_files_max);
-    db.set_max_background_jobs(options.background_threads);
-    db.set_bytes_per_sync(1024 * 1024);
-    db.set_keep_log_file_num(10);
-    db.set_max_log_file_size(16 * 1024 * 1024);
-    db
-}
-
-fn column_options(column: Column, options: &Options, cache: &Cache) -> rocksdb::Options {
-    let mut table = BlockBasedOptions::default();
-    table.set_block_cache(cache);
-    table.set_cache_index_and_filter_blocks(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    table.set_format_version(5);
-    match column {
-        Column::Log | Column::Public => table.set_block_size(16 * 1024),
-        Column::Index | Column::State | Column::Meta => {
-            table.set_block_size(4 * 1024);
-            table.set_bloom_filter(10.0, false);
-        }
-    }
-    let mut family = rocksdb::Options::default();
-    family.set_block_based_table_factory(&table);
-    if column == Column::Index {
-        // Most look-ups are for ids that are new: told without a walk through the memtables.
-        family.set_memtable_whole_key_filtering(true);
-        family.set_memtable_prefix_bloom_ratio(0.05);
-    }
-    family.set_write_buffer_size((options.memtables_bytes / 2).max(64 * 1024));
-    family.set_max_write_buffer_number(4);
-    family.set_compression_type(DBCompressionType::Lz4);
-    family.set_bottommost_compression_type(DBCompressionType::Zstd);
-    family.set_level_compaction_dynamic_level_bytes(true);
-    family
 }

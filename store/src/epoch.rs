@@ -122,25 +122,28 @@ pub async fn open_new_epoch(
     spawn_blocking(move || {
         let folder = Folder::lock_existing(&dir)?;
         let (database, entry) = folder.open(&options)?;
-        let epochs = open(&database, entry, &reason)?;
+        let next = entry.epoch + 1;
+        let epochs = open(&database, entry, next, &reason)?;
         database.flush()?;
+        let last_write = database.last_write();
         drop(database);
-        folder.mark_clean_stop()?;
+        folder.mark_clean_stop(last_write)?;
         Ok(epochs)
     })
     .await
     .map_err(|_| KeepError::interrupted())?
 }
 
-/// Opens a new epoch in an open database that nobody writes to.
+/// Opens an epoch in an open database that nobody writes to.
 pub(crate) fn open(
     database: &Database,
     entry: StoreEntry,
+    epoch: u64,
     reason: &str,
 ) -> Result<Vec<Epoch>, KeepError> {
-    let first = Position::start_of(entry.epoch)
-        .start_of_next_epoch()
-        .and_then(Position::next)
+    let first = Position::start_of(epoch)
+        .next()
+        .filter(|first| first.epoch() > entry.epoch)
         .ok_or_else(|| KeepError::refused("the store", "it has no epoch left"))?;
     let mut batch = Batch::default();
     let mut epochs = Vec::new();

@@ -82,17 +82,9 @@ pub enum OpenError {
         /// The folder.
         dir: PathBuf,
     },
-    /// It is no store yet: what was to fill the folder was interrupted.
-    #[error("{} is no store: {what} was interrupted there; remove what is in it, and begin again", dir.display())]
-    Unfinished {
-        /// The folder.
-        dir: PathBuf,
-        /// What was interrupted.
-        what: String,
-    },
-    /// An empty folder is needed, and this one is not.
-    #[error("{} is not empty; give an empty folder, or one that is not there yet", dir.display())]
-    NotEmpty {
+    /// A restore into it was interrupted, or is under way.
+    #[error("a restore into {} was not finished; do it again, or remove the folder", dir.display())]
+    Restoring {
         /// The folder.
         dir: PathBuf,
     },

@@ -3,8 +3,8 @@
 //! ```text
 //! lock         locked while a process has the store open
 //! store-id     the store's id; without it the database may be made, with it only opened
-//! clean-stop   there only between a clean stop and the next opening
-//! unfinished   there only while an import fills the folder: it is no store before that has ended
+//! clean-stop   there only between a clean stop and the next opening; says which write was RocksDB's last
+//! restoring    there while a backup or an export is restored into the folder: nothing is opened then
 //! rocksdb/     the database
 //! ```
 //!
@@ -13,6 +13,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::database::{Database, LastStop};
 use crate::error::{OpenError, StoreError};
@@ -20,8 +21,13 @@ use crate::keys;
 use crate::options::Options;
 use crate::state::{FORMAT, StoreEntry};
 
-/// The name of the marker in a folder that is no store yet.
-const UNFINISHED: &str = "unfinished";
+/// The marker of a restore under way.
+pub(crate) const RESTORING: &str = "restoring";
+
+/// How often a lock that is held is tried again.
+const LOCK_TRIES: u32 = 10;
+/// How long after the try before.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A locked folder. The lock is let go when this is dropped, so it must outlive the database.
 pub(crate) struct Folder {
@@ -32,62 +38,6 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes the folder if it is absent, and locks it.
     pub(crate) fn lock(dir: &Path) -> Result<Self, OpenError> {
-        let folder = Self::lock_any(dir)?;
-        folder.finished()?;
-        Ok(folder)
-    }
-
-    /// Locks the folder of a store that is there already.
-    pub(crate) fn lock_existing(dir: &Path) -> Result<Self, OpenError> {
-        if dir.join("store-id").exists() || dir.join(UNFINISHED).exists() {
-            Self::lock(dir)
-        } else {
-            Err(OpenError::NoStore {
-                dir: dir.to_owned(),
-            })
-        }
-    }
-
-    /// Makes the folder if it is absent, locks it, and says in it that `what` fills it. It is no store until
-    /// [`Folder::publish`].
-    pub(crate) fn lock_empty(dir: &Path, what: &str) -> Result<Self, OpenError> {
-        let folder = Self::lock_any(dir)?;
-        folder.finished()?;
-        let failed = |error: io::Error| io_error(dir, &error);
-        for entry in fs::read_dir(dir).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            if name != "lock" && name != "lost+found" {
-                return Err(OpenError::NotEmpty {
-                    dir: dir.to_owned(),
-                });
-            }
-        }
-        folder.write(UNFINISHED, what)?;
-        Ok(folder)
-    }
-
-    /// Makes a store of a folder that was filled: its database is flushed and closed.
-    pub(crate) fn publish(&self, id: &str) -> Result<(), OpenError> {
-        self.write("store-id", id)?;
-        self.write("clean-stop", "flushed")?;
-        self.remove(UNFINISHED)
-    }
-
-    /// Empties a folder that could not be filled.
-    pub(crate) fn give_up(&self) -> Result<(), OpenError> {
-        match fs::remove_dir_all(self.dir.join("rocksdb")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(io_error(&self.dir, &error));
-            }
-            _ => {}
-        }
-        self.remove("store-id")?;
-        self.remove("clean-stop")?;
-        self.remove(UNFINISHED)?;
-        self.remove("lock")
-    }
-
-    fn lock_any(dir: &Path) -> Result<Self, OpenError> {
         let failed = |error: io::Error| io_error(dir, &error);
         if !dir.is_dir() {
             make_dir(dir).map_err(failed)?;
@@ -101,7 +51,7 @@ impl Folder {
             .write(true)
             .open(dir.join("lock"))
             .map_err(failed)?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => Ok(Self {
                 dir: dir.to_owned(),
                 _lock: lock,
@@ -113,49 +63,96 @@ impl Folder {
         }
     }
 
-    /// Refuses a folder that was filled only in part.
-    fn finished(&self) -> Result<(), OpenError> {
-        match self.read(UNFINISHED)? {
-            None => Ok(()),
-            Some(what) => Err(OpenError::Unfinished {
-                dir: self.dir.clone(),
-                what: what.trim_end().to_owned(),
-            }),
+    /// Locks the folder of a store that is there already.
+    pub(crate) fn lock_existing(dir: &Path) -> Result<Self, OpenError> {
+        if dir.join("store-id").exists() || dir.join(RESTORING).exists() {
+            Self::lock(dir)
+        } else {
+            Err(OpenError::NoStore {
+                dir: dir.to_owned(),
+            })
         }
-    }
-
-    /// Makes a database in a folder that is to be filled.
-    pub(crate) fn fill(&self, options: &Options) -> Result<Database, OpenError> {
-        let dir = self.dir.join("rocksdb");
-        make_dir(&dir).map_err(|error| io_error(&self.dir, &error))?;
-        Database::open(&dir, true, LastStop::Unclean, options).map_err(|error| self.refused(&error))
     }
 
     /// Opens the database, or makes it, and reads the store's own entry. Takes the marker of a clean stop away.
     pub(crate) fn open(&self, options: &Options) -> Result<(Database, StoreEntry), OpenError> {
         let id = self.read("store-id")?;
-        let last = match self.read("clean-stop")? {
-            Some(_) => LastStop::Clean,
-            None => LastStop::Unclean,
-        };
+        let last = self.last_stop()?;
         // A folder of its own rights, whoever made the one around it: the store's secret is in it.
         make_dir(&self.dir.join("rocksdb")).map_err(|error| io_error(&self.dir, &error))?;
         let database = Database::open(&self.dir.join("rocksdb"), id.is_none(), last, options)
             .map_err(|error| self.refused(&error))?;
+        self.check_last_write(&database, last)?;
         let entry = self.entry(&database, id.is_none())?;
-        let hex = hex(&entry.id);
         match id {
-            None => self.write("store-id", &hex)?,
-            Some(id) if id.trim_end() == hex => {}
-            Some(id) => {
-                return Err(self.damaged(
-                    "store-id",
-                    &format!("it says {}, the database {hex}", id.trim_end()),
-                ));
-            }
+            None => self.identify(&hex(&entry.id))?,
+            Some(id) => self.check_id(&id, &entry)?,
         }
-        self.remove("clean-stop")?;
+        self.remove_marker()?;
         Ok((database, entry))
+    }
+
+    /// Opens the database for reading only: nothing in the folder changes.
+    pub(crate) fn open_to_read(
+        &self,
+        options: &Options,
+    ) -> Result<(Database, StoreEntry), OpenError> {
+        let id = self.read("store-id")?.ok_or_else(|| OpenError::NoStore {
+            dir: self.dir.clone(),
+        })?;
+        let last = self.last_stop()?;
+        let database = Database::open_to_read(&self.dir.join("rocksdb"), last, options)
+            .map_err(|error| self.refused(&error))?;
+        self.check_last_write(&database, last)?;
+        let entry = self.entry(&database, false)?;
+        self.check_id(&id, &entry)?;
+        Ok((database, entry))
+    }
+
+    fn last_stop(&self) -> Result<LastStop, OpenError> {
+        if self.dir.join(RESTORING).exists() {
+            return Err(OpenError::Restoring {
+                dir: self.dir.clone(),
+            });
+        }
+        let Some(marker) = self.read("clean-stop")? else {
+            return Ok(LastStop::Unclean);
+        };
+        marker
+            .strip_prefix("flushed ")
+            .and_then(|number| number.strip_suffix('\n')?.parse().ok())
+            .map(|last_write| LastStop::Clean { last_write })
+            .ok_or_else(|| self.damaged("clean-stop", "it is not what a stop leaves there"))
+    }
+
+    /// After a clean stop the database ends where the marker says: RocksDB takes a manifest that is cut short for whole.
+    fn check_last_write(&self, database: &Database, last: LastStop) -> Result<(), OpenError> {
+        match last {
+            LastStop::Clean { last_write } if database.last_write() != last_write => {
+                let found = database.last_write();
+                Err(self.damaged(
+                    "rocksdb",
+                    &format!(
+                        "its last write is number {found}, and at the last stop it was {last_write}"
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_id(&self, id: &str, entry: &StoreEntry) -> Result<(), OpenError> {
+        let hex = hex(&entry.id);
+        if id.strip_suffix('\n') == Some(&hex) {
+            return Ok(());
+        }
+        let reason = format!("it says {}, the database {hex}", id.trim_end());
+        Err(self.damaged("store-id", &reason))
+    }
+
+    /// Says which store this is.
+    pub(crate) fn identify(&self, id: &str) -> Result<(), OpenError> {
+        self.write("store-id", id)
     }
 
     fn entry(&self, database: &Database, create: bool) -> Result<StoreEntry, OpenError> {
@@ -200,15 +197,15 @@ impl Folder {
     }
 
     /// Says that everything is flushed. To be called after the database is closed.
-    pub(crate) fn mark_clean_stop(&self) -> Result<(), StoreError> {
-        self.write("clean-stop", "flushed")
+    pub(crate) fn mark_clean_stop(&self, last_write: u64) -> Result<(), StoreError> {
+        self.write("clean-stop", &format!("flushed {last_write}"))
             .map_err(|error| StoreError::Io {
                 reason: error.to_string(),
             })
     }
 
-    fn remove(&self, name: &str) -> Result<(), OpenError> {
-        match fs::remove_file(self.dir.join(name)) {
+    fn remove_marker(&self) -> Result<(), OpenError> {
+        match fs::remove_file(self.dir.join("clean-stop")) {
             Ok(()) => sync_dir(&self.dir).map_err(|error| io_error(&self.dir, &error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(io_error(&self.dir, &error)),
@@ -228,15 +225,8 @@ impl Folder {
 
     /// Writes a small file so that it is there whole or not at all.
     fn write(&self, name: &str, line: &str) -> Result<(), OpenError> {
-        let write = || {
-            let new = self.dir.join(format!("{name}.new"));
-            let mut file = File::create(&new)?;
-            writeln!(file, "{line}")?;
-            file.sync_all()?;
-            fs::rename(&new, self.dir.join(name))?;
-            sync_dir(&self.dir)
-        };
-        write().map_err(|error: io::Error| io_error(&self.dir, &error))
+        write_whole(&self.dir, name, format!("{line}\n").as_bytes())
+            .map_err(|error| io_error(&self.dir, &error))
     }
 
     fn damaged(&self, place: &str, reason: &str) -> OpenError {
@@ -278,15 +268,37 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Tries to lock a file, for a moment: a process that is just being started holds the locks of the one that starts it,
+/// until it has become itself.
+pub(crate) fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            tried => return tried,
+        }
+    }
+    file.try_lock()
+}
+
+/// Writes a small file so that it is there whole or not at all, and synced.
+pub(crate) fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let new = dir.join(format!("{name}.new"));
+    let mut file = File::create(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&new, dir.join(name))?;
+    sync_dir(dir)
+}
+
 /// Makes a folder that only its owner can enter: the store's secret is in it.
-fn make_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(dir)
 }
 
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 

@@ -27,7 +27,29 @@ pub(crate) struct KnownLog {
     pub(crate) relays: HashMap<RelayName, RelayState>,
 }
 
+/// A log as it was when a verification began.
+pub(crate) struct LiveLog {
+    pub(crate) id: LogId,
+    pub(crate) head: Position,
+    pub(crate) public: Vec<(PublicStreamName, Sequence)>,
+    /// Private and public events together, more or less.
+    pub(crate) records: u64,
+}
+
 impl KnownLog {
+    pub(crate) fn live(&self) -> LiveLog {
+        let public = self.public_heads.iter();
+        let crossed: u64 = self.public_heads.values().map(|head| head.crossed).sum();
+        LiveLog {
+            id: self.id,
+            head: self.head.last,
+            public: public
+                .map(|(stream, head)| (stream.clone(), head.last))
+                .collect(),
+            records: self.head.events.saturating_add(crossed),
+        }
+    }
+
     /// Whether a position is one of the log's, and not beyond its head or between two epochs.
     pub(crate) fn has(&self, position: Position) -> bool {
         let mut ends = self.ends.iter().chain([&self.head.last]);
@@ -57,6 +79,12 @@ impl Heads {
     pub(crate) fn known<T>(&self, log: &LogName, look: impl FnOnce(&KnownLog) -> T) -> Option<T> {
         let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
         logs.get(log).map(look)
+    }
+
+    /// Looks at all logs.
+    pub(crate) fn all<T>(&self, look: impl Fn(&KnownLog) -> T) -> Vec<T> {
+        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        logs.values().map(look).collect()
     }
 
     pub(crate) fn log_id(&self, log: &LogName) -> Option<LogId> {

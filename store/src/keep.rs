@@ -1,6 +1,7 @@
 //! Keeping and mending: what the work on stopped stores and on backups has in common.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::error::{OpenError, StoreError};
 
@@ -45,6 +46,13 @@ impl KeepError {
         Self::Refused {
             what: what.into(),
             reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            reason: error.to_string(),
         }
     }
 

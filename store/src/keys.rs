@@ -9,6 +9,8 @@ use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName}
 use crate::parked::ParkScope;
 use crate::place::{Position, Revision, Sequence};
 
+pub(crate) use parts::{all_of, origin_parts, parked_parts, parked_place_parts};
+
 /// A log's number in keys, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LogId(pub(crate) u32);
@@ -274,11 +276,6 @@ pub(crate) fn parked_entries(log: LogId, scope: &ParkScope) -> Key {
     Key::new(Family::Parked, log).scope(scope)
 }
 
-/// The parked entries of all scopes.
-pub(crate) fn all_parked(log: LogId) -> Key {
-    Key::new(Family::Parked, log)
-}
-
 pub(crate) fn parked_place(log: LogId, scope: &ParkScope, at: u64, key: &KeyDigest) -> Key {
     parked_at(log, scope, at).raw(key)
 }
@@ -332,18 +329,6 @@ pub(crate) fn name_after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<(&'a str, &
     ))
 }
 
-/// The scope that begins after a prefix, and what follows it.
-pub(crate) fn scope_after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<(ParkScope, &'a [u8])> {
-    let (kind, _) = key.strip_prefix(prefix)?.split_first()?;
-    let (name, rest) = name_after(key, key.get(..prefix.len() + 1)?)?;
-    let scope = match kind {
-        1 => ParkScope::Crossing(PublicStreamName::new(name).ok()?),
-        2 => ParkScope::Relay(RelayName::new(name).ok()?),
-        _ => return None,
-    };
-    Some((scope, rest))
-}
-
 /// The first key after all that begin with a prefix.
 pub(crate) fn end_of(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
@@ -381,5 +366,6 @@ pub(crate) fn describe(key: &[u8]) -> String {
     }
 }
 
+mod parts;
 #[cfg(test)]
 mod tests;

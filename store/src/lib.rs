@@ -37,6 +37,7 @@
 //! # }
 //! ```
 
+mod backup;
 mod clock;
 mod codec;
 mod commit;
@@ -66,10 +67,13 @@ mod public_calls;
 mod reading;
 mod record;
 mod relay;
+mod restore;
 mod state;
 mod store;
+mod verify;
 mod writer;
 
+pub use backup::{BackedUpLog, Backup, FoundBackup, list_backups};
 pub use commit::{
     AppendError, Commit, Committed, CommittedWrite, EventState, Expected, StreamWrite,
 };
@@ -92,4 +96,6 @@ pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
 };
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
+pub use restore::{Restored, restore};
 pub use store::Store;
+pub use verify::{Finding, Verified, verify, verify_backup};

@@ -67,6 +67,13 @@ pub(crate) fn logs(database: &Database) -> Result<Vec<(LogName, LogId)>, StoreEr
     })
 }
 
+/// A log's head as it is stored, whatever its records are.
+pub(crate) fn stored_head(database: &Database, log: LogId) -> Result<LogHead, StoreError> {
+    let key = keys::log_head(log);
+    let head = database.get(&key, LogHead::decode)?;
+    head.ok_or_else(|| damaged(&key.bytes, "it is missing"))
+}
+
 /// Where a log ends, by its head and by its last record.
 pub(crate) fn head(database: &Database, log: LogId) -> Result<LogHead, StoreError> {
     let key = keys::log_head(log);

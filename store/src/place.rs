@@ -91,14 +91,6 @@ place!(
 epochs!(Position);
 epochs!(Sequence);
 
-impl Position {
-    /// What is before the first place of the epoch after this one's; none if that was the last.
-    pub(crate) fn start_of_next_epoch(self) -> Option<Self> {
-        let start = (self.epoch() + 1) << EPOCH_SHIFT;
-        (start < END).then_some(Self(start))
-    }
-}
-
 impl Revision {
     /// The revision after this one; none at the end of all numbers.
     pub(crate) fn next(self) -> Option<Self> {
@@ -132,11 +124,7 @@ mod tests {
         assert_eq!(Position::ZERO.next(), Some(Position::new(1)));
         assert_eq!(Position::new(OFFSET_MASK).next(), None);
         assert_eq!(Position::new(u64::MAX).next(), None);
-        assert_eq!(
-            Position::new(7).start_of_next_epoch(),
-            Some(Position::start_of(1))
-        );
-        assert_eq!(Position::new(END - 1).start_of_next_epoch(), None);
+        assert_eq!(Position::start_of(u64::MAX).next(), None);
         assert_eq!(Position::new((3 << 40) + 7).epoch(), 3);
         assert_eq!(Position::new((3 << 40) + 7).offset(), 7);
     }

@@ -2,7 +2,9 @@
 //! `FORMAT.md` has them as tables.
 
 use crate::codec::{Decoder, Encoder, Flaw};
-use crate::keys::LogId;
+use crate::database::{Database, damaged};
+use crate::error::StoreError;
+use crate::keys::{self, LogId};
 use crate::names::PublicStreamName;
 use crate::parked::ParkedEntry;
 use crate::place::{Position, Sequence};
@@ -232,6 +234,16 @@ impl StoreEntry {
             .number(self.created_ms)
             .number(self.epoch)
             .finish()
+    }
+
+    /// The entry of an open database that was checked to be of this format.
+    pub(crate) fn read(database: &Database) -> Result<Self, StoreError> {
+        let key = keys::store();
+        match database.get(&key, Self::decode)? {
+            Some(Ok(entry)) => Ok(entry),
+            Some(Err(newer)) => Err(damaged(&key.bytes, &format!("it has format {newer}"))),
+            None => Err(damaged(&key.bytes, "it is missing")),
+        }
     }
 
     /// Reads the entry; of a newer format only the version, so that it can be named.

@@ -134,6 +134,14 @@ impl Store {
         &self,
         read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.work(read).await
+    }
+
+    /// Runs work on the database where it may block; closing waits for it.
+    pub(crate) async fn work<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner, &Database) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         let inner = Arc::clone(&self.inner);
         let interrupted = |_| StoreError::Io {
             reason: "the read was interrupted".into(),
@@ -258,8 +266,9 @@ impl Inner {
             });
         }
         database.flush()?;
+        let last_write = database.last_write();
         drop(database);
-        folder.mark_clean_stop()
+        folder.mark_clean_stop(last_write)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::database::{Database, Moment, damaged};
 use crate::error::StoreError;
 use crate::event::Record;
 use crate::folder::hex;
-use crate::keys::{self, Key, LogId};
+use crate::keys::{self, Family, Key, LogId};
 use crate::names::{CursorName, LogName, NameError, PublicStreamName, RelayName};
 use crate::page::ReadLimit;
 use crate::place::{Position, Sequence};
@@ -198,13 +198,12 @@ impl<W: Write> Walk<W> {
     }
 
     fn parked(&mut self, moment: &Moment<'_>, log: &LogName, id: LogId) -> Result<(), ExportError> {
-        let family = keys::all_parked(id);
+        let family = keys::all_of(Family::Parked, id);
         let lines = &mut self.lines;
         let mut failed = None;
         moment.scan(&family, &family.bytes, |key, body| {
-            let (scope, rest) = keys::scope_after(key, &family.bytes)
-                .ok_or(Flaw::Content("the key has no scope"))?;
-            let at = keys::last_number(rest).ok_or(Flaw::Content("the key has no place"))?;
+            let (scope, _, at) =
+                keys::parked_parts(key).ok_or(Flaw::Content("the key is none of this family"))?;
             let entry = state::decode_parked(at, body)?;
             let written = lines.line(&Line::Parked(ParkedLine {
                 log: log.as_str().into(),

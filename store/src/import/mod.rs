@@ -1,6 +1,6 @@
 //! Import: a store made of an export.
 //!
-//! - All or nothing: until the last line is read and holds, the folder is marked as no store yet, and no version opens it.
+//! - All or nothing: until the last line is read and holds, the folder has the marker `restoring`, and no store is opened there.
 //! - Each line is checked as it is read: against its check, against the lines before it, and against what the store
 //!   promises (no gap in positions, revisions, sequences; whole commits; no event twice).
 //! - What the export leaves out is rebuilt by the same code that wrote it the first time.
@@ -16,15 +16,16 @@ use std::path::{Path, PathBuf};
 use lru::LruCache;
 use tokio::task::spawn_blocking;
 
-use crate::database::Database;
-use crate::epoch;
+use crate::database::{Database, LastStop};
+use crate::epoch::{self, Epoch};
 use crate::error::{OpenError, StoreError};
 use crate::export::lines::{LineError, LineReader};
 use crate::export::{ExportCounts, Progress};
-use crate::folder::{Folder, hex};
+use crate::folder::{Folder, hex, make_dir};
 use crate::heads::Heads;
 use crate::keep::KeepError;
 use crate::options::Options;
+use crate::restore;
 use crate::writer::{Draft, StreamHeads, finish};
 use take::Taker;
 
@@ -32,7 +33,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// How many lines are taken between two reports of progress.
 const REPORT_LINES: u64 = 1_024;
 /// Why the new epoch is opened.
-const REASON: &str = "import of an export";
+const REASON: &str = "restored from an export";
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,8 @@ pub struct Imported {
     pub counts: ExportCounts,
     /// BLAKE3 of all lines but the last, as it was computed and as the last line says.
     pub blake3: String,
-    /// The epoch that was opened in all logs.
-    pub epoch: u64,
+    /// The new epoch, as it begins in each log.
+    pub epochs: Vec<Epoch>,
 }
 
 /// Why an export was not imported. There is no store then.
@@ -86,8 +87,8 @@ impl From<StoreError> for ImportError {
 
 /// Makes a store of an export, in a folder that is empty or not there yet, and opens a new epoch in all its logs.
 ///
-/// It has the exported store's id and secret. An import that fails leaves the folder empty; one that is killed leaves it
-/// marked, so that [`Store::open`](crate::Store::open) refuses it. Names, ids and payloads are taken as they are, whatever
+/// It has the exported store's id and secret, and must not be written to beside it: a copy of an export gives the same new epoch. An import that fails leaves the folder empty; one that is killed leaves it
+/// marked, so that [`Store::open`](crate::Store::open) refuses it and the next import begins anew. Names, ids and payloads are taken as they are, whatever
 /// the limits in `options` say. `progress` is told after each thousand lines.
 ///
 /// # Errors
@@ -112,39 +113,48 @@ fn into_folder(
     options: Options,
     progress: impl FnMut(Progress),
 ) -> Result<Imported, ImportError> {
-    let folder = Folder::lock_empty(&to, "an import")?;
-    let outcome = fill(&folder, from, &options, progress);
-    let outcome = outcome.and_then(|imported| {
-        folder.publish(&imported.store)?;
+    restore::check_empty(&to)?;
+    let folder = Folder::lock(&to)?;
+    let failed = |error: std::io::Error| KeepError::io(&to, &error);
+    restore::begin(&to, "export").map_err(failed)?;
+    let outcome = fill(&folder, &to, from, &options, progress).and_then(|imported| {
+        restore::end(&to).map_err(failed)?;
         Ok(imported)
     });
     if outcome.is_err() {
         // What cannot be removed stays marked; why the import failed is the better answer.
-        let _ = folder.give_up();
+        let _ = restore::give_up(&to);
     }
     outcome
 }
 
-/// Writes all lines and opens the new epoch. The database is flushed and closed at the end.
+/// Writes all lines, opens the new epoch, and makes a store of the folder but for the marker in it.
 fn fill(
     folder: &Folder,
+    to: &Path,
     from: impl Read,
     options: &Options,
     mut progress: impl FnMut(Progress),
 ) -> Result<Imported, ImportError> {
     let mut lines = LineReader::new(BufReader::with_capacity(BUFFER_BYTES, from));
-    let database = folder.fill(options)?;
-    let taker = take_all(&mut lines, &database, options, &mut progress)?;
-    let entry = taker.entry()?;
+    let rocksdb = to.join("rocksdb");
+    make_dir(&rocksdb).map_err(|error| KeepError::io(&rocksdb, &error))?;
+    let database = Database::open(&rocksdb, true, LastStop::Unclean, options)
+        .map_err(|error| KeepError::io(&rocksdb, &std::io::Error::other(error.into_string())))?;
+    let entry = take_all(&mut lines, &database, options, &mut progress)?.entry()?;
     let store = hex(&entry.id);
     let next = entry.epoch.saturating_add(1);
-    epoch::open(&database, entry, REASON)?;
+    let epochs = epoch::open(&database, entry, next, REASON)?;
     database.flush()?;
+    let last_write = database.last_write();
+    drop(database);
+    folder.identify(&store)?;
+    folder.mark_clean_stop(last_write)?;
     Ok(Imported {
         store,
         counts: lines.counts,
         blake3: lines.blake3().unwrap_or_default().to_owned(),
-        epoch: next,
+        epochs,
     })
 }
 

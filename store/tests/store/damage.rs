@@ -20,14 +20,16 @@ async fn closed() -> TempDir {
     dir
 }
 
-/// Changes the closed database behind the store's back.
-fn behind_its_back(dir: &Path, change: impl FnOnce(&rocksdb::DB)) {
+/// Changes the closed database behind the store's back. The marker of the stop would tell.
+pub(crate) fn behind_its_back(dir: &Path, change: impl FnOnce(&rocksdb::DB)) {
     let db =
         rocksdb::DB::open_cf(&rocksdb::Options::default(), dir.join("rocksdb"), COLUMNS).unwrap();
     change(&db);
     for column in COLUMNS {
         db.flush_cf(db.cf_handle(column).unwrap()).unwrap();
     }
+    drop(db);
+    fs::remove_file(dir.join("clean-stop")).unwrap();
 }
 
 /// The key of the log's record at a position.
@@ -196,7 +198,7 @@ async fn an_incomplete_last_record_is_dropped_after_an_unclean_stop_only() {
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
     // Cut at the end, with a marker of a clean stop: refused as well.
     fs::write(&wal, &bytes[..bytes.len() - 3]).unwrap();
-    fs::write(dir.path().join("clean-stop"), "flushed\n").unwrap();
+    fs::write(dir.path().join("clean-stop"), "flushed 2\n").unwrap();
     let error = Store::open(dir.path(), Options::default())
         .await
         .err()

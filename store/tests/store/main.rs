@@ -7,6 +7,7 @@
 )]
 
 mod append;
+mod backup;
 mod build;
 mod crash;
 mod crash_child;
@@ -18,8 +19,11 @@ mod export;
 mod generated;
 mod idempotency;
 mod import_refused;
+mod keep_killed;
 mod model;
 mod opening;
 mod race;
 mod reading;
 mod relay;
+mod verify;
+mod wal;
