@@ -442,7 +442,7 @@ async fn an_export_under_way_is_the_store_of_one_moment() {
     let mut heads = Vec::new();
     while heads.len() < 4 {
         let head = store.head(&main_log()).await.unwrap();
-        if head.get() < 3_000 * (heads.len() as u64 + 1) {
+        if head.get() < 500 * (heads.len() as u64 + 1) {
             tokio::task::yield_now().await;
             continue;
         }
