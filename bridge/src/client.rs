@@ -55,14 +55,15 @@ impl Client {
         Client::new(Place::DataFolder { data, which })
     }
 
+    /// This client, with no bound on how long an answer may take: what is asked for takes as long as there is data.
+    pub(crate) fn patient(mut self) -> Client {
+        self.agent = agent(None);
+        self
+    }
+
     fn new(place: Place) -> Client {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(Duration::from_secs(CONNECT_TIMEOUT_SECONDS)))
-            .timeout_global(Some(Duration::from_secs(ANSWER_TIMEOUT_SECONDS)))
-            .build();
         Client {
-            agent: config.into(),
+            agent: agent(Some(Duration::from_secs(ANSWER_TIMEOUT_SECONDS))),
             place,
         }
     }
@@ -96,6 +97,15 @@ impl Client {
             .send(body);
         read(response.map_err(|error| ClientError::Unreachable(error.to_string()))?)
     }
+}
+
+fn agent(answer_timeout: Option<Duration>) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(CONNECT_TIMEOUT_SECONDS)))
+        .timeout_global(answer_timeout)
+        .build();
+    config.into()
 }
 
 fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Value, ClientError> {

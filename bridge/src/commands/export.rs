@@ -129,8 +129,7 @@ fn told(file: &str, events: u64, public: u64, bytes: u64, blake3: &str) -> Strin
 
 /// A bar over private and public events together.
 pub(super) fn progress_bar() -> ProgressBar {
-    let template =
-        "{bar:40} {percent:>3} %  {human_pos} events  {elapsed} passed, {eta} to go";
+    let template = "{bar:40} {percent:>3} %  {human_pos} events  {elapsed} passed, {eta} to go";
     let bar = ProgressBar::new(0);
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),

@@ -1,7 +1,9 @@
 //! The command line. Each command is a file; exit status 0 is success, 1 a failure, 2 something to mend in what was given.
 
 mod check;
+mod export;
 mod import;
+mod restore;
 mod serve;
 mod status;
 mod why;
@@ -29,6 +31,10 @@ pub(crate) enum Command {
     Why(why::Why),
     /// Show positions, contracts and relays of the running daemon
     Status(status::Status),
+    /// Export everything in the store as JSON lines, through the running daemon or from a stopped store
+    Export(export::Export),
+    /// Restore an export into an empty folder, in a new epoch
+    Restore(restore::Restore),
 }
 
 impl Command {
@@ -39,6 +45,8 @@ impl Command {
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
+            Command::Export(command) => command.run(),
+            Command::Restore(command) => command.run(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -117,6 +125,15 @@ pub(crate) enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// Runs work on a store to its end.
+pub(crate) fn run_to_end<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?;
+    Ok(runtime.block_on(work))
 }
 
 /// Prints to standard output; a reader that went away (`| head`) ends the command quietly.

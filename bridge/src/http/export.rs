@@ -68,7 +68,9 @@ fn problem(error: ExportError) -> Problem {
                 "the export could not be written",
             )
             .detail(error.to_string())
-            .mend("mend what it names, or give another file; the daemon must be able to write there")
+            .mend(
+                "mend what it names, or give another file; the daemon must be able to write there",
+            )
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why).
+//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why, exports).
 //!
 //! Handlers translate; what is done is done by the store, the schemas and [`crate::intake`].
 
 mod append;
 mod body;
 mod etag;
+mod export;
 mod operator;
 mod problem;
 pub(crate) mod read;
@@ -56,11 +57,12 @@ pub(crate) fn private_router(state: Private) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /health`.
+/// The operator's listener: `GET /status`, `GET /why/{id}`, `POST /exports`, `GET /health`.
 pub(crate) fn operator_router(state: Operator) -> Router {
     Router::new()
         .route("/status", get(operator::status))
         .route("/why/{id}", get(operator::why))
+        .route("/exports", post(export::export))
         .route("/health", get(operator_health))
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
@@ -96,7 +98,7 @@ async fn no_such_place() -> Problem {
         "no-such-place",
         "nothing is at this address",
     )
-    .mend("the private listener has /streams and /commits, the operator's has /status and /why")
+    .mend("the private listener has /streams and /commits, the operator's has /status, /why and /exports")
 }
 
 async fn wrong_method() -> Problem {

@@ -47,7 +47,7 @@ pub(crate) async fn why(
     Ok(json_answer(&Value::from(told)))
 }
 
-fn json_answer(body: &Value) -> impl IntoResponse + use<> {
+pub(super) fn json_answer(body: &Value) -> impl IntoResponse + use<> {
     (
         [(header::CONTENT_TYPE, "application/json")],
         body.to_string(),

@@ -2,22 +2,51 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use horizon_store::{ImportError, Imported, KeepError, Options, import};
+use horizon_store::{Epoch, ImportError, Imported, KeepError, Options, import};
 use indicatif::HumanCount;
 
 use super::export::{progress_bar, show};
 use super::{Failure, print, run_to_end};
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    /// The export; compressed by gzip if its name ends in .gz; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    export: PathBuf,
+    /// The folder to restore into: empty or absent
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+impl Restore {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let imported = restore_export(&self.export, &self.folder)?;
+        tell_epochs(&imported.epochs);
+        Ok(())
+    }
+}
+
+fn tell_epochs(epochs: &[Epoch]) {
+    for epoch in epochs {
+        print(&format!(
+            "log {}: it ended at position {} and goes on after {}, in epoch {}",
+            epoch.log,
+            epoch.after,
+            epoch.first,
+            epoch.first.epoch()
+        ));
+    }
+}
+
 /// Makes a store of an export; compressed by gzip if the name ends in .gz, `-` is standard input. Tells what arrived.
-pub(super) fn restore_export(file: &Path, folder: &Path) -> Result<Imported, Failure> {
+fn restore_export(file: &Path, folder: &Path) -> Result<Imported, Failure> {
     let from: Box<dyn Read + Send> = if file.as_os_str() == "-" {
         Box::new(std::io::stdin())
     } else {
-        let opened = File::open(file).map_err(|error| {
-            Failure::Mend(format!("cannot open {}: {error}", file.display()))
-        })?;
+        let opened = File::open(file)
+            .map_err(|error| Failure::Mend(format!("cannot open {}: {error}", file.display())))?;
         match file.extension() {
             Some(extension) if extension == "gz" => {
                 Box::new(flate2::read::MultiGzDecoder::new(opened))
