@@ -1,11 +1,14 @@
 //! The command line. Each command is a file; exit status 0 is success, 1 a failure, 2 something to mend in what was given.
 
+mod backup;
 mod check;
 mod export;
 mod import;
 mod restore;
+mod restore_export;
 mod serve;
 mod status;
+mod verify;
 mod why;
 
 use std::path::PathBuf;
@@ -31,10 +34,18 @@ pub(crate) enum Command {
     Why(why::Why),
     /// Show positions, contracts and relays of the running daemon
     Status(status::Status),
+    /// Back the running daemon's store up into a folder of backups
+    Backup(backup::Backup),
+    /// List the backups in a folder
+    Backups(backup::Backups),
+    /// Restore a backup or an export into an empty folder, in a new epoch
+    Restore(restore::Restore),
+    /// Verify a stopped store, a backup, or (less of it) the running daemon's store
+    Verify(verify::Verify),
+    /// Open a new epoch in a stopped store, after its volume was rolled back
+    NewEpoch(restore::NewEpoch),
     /// Export everything in the store as JSON lines, through the running daemon or from a stopped store
     Export(export::Export),
-    /// Restore an export into an empty folder, in a new epoch
-    Restore(restore::Restore),
 }
 
 impl Command {
@@ -45,8 +56,12 @@ impl Command {
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
-            Command::Export(command) => command.run(),
+            Command::Backup(command) => command.run(),
+            Command::Backups(command) => command.run(),
             Command::Restore(command) => command.run(),
+            Command::Verify(command) => command.run(),
+            Command::NewEpoch(command) => command.run(),
+            Command::Export(command) => command.run(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,29 +1,77 @@
-//! `horizon restore --export`: a store made of an export, in an empty folder.
+//! `horizon restore` and `horizon new-epoch`: work on a stopped store, without the daemon.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use horizon_store::{Epoch, ImportError, Imported, KeepError, Options, import};
-use indicatif::HumanCount;
+use horizon_store::{Epoch, KeepError, Options, open_new_epoch, restore};
 
-use super::export::{progress_bar, show};
+use super::backup::told;
+use super::restore_export::restore_export;
 use super::{Failure, print, run_to_end};
 
 #[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct Restore {
-    /// The export; compressed by gzip if its name ends in .gz; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    export: PathBuf,
+    /// The folder of backups
+    #[arg(
+        value_name = "BACKUPS",
+        required_unless_present = "export",
+        conflicts_with = "export"
+    )]
+    backups: Option<PathBuf>,
     /// The folder to restore into: empty or absent
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
+    /// The number of the backup; the newest if none is given
+    #[arg(long, value_name = "NUMBER", conflicts_with = "export")]
+    which: Option<u32>,
+    /// Restore this export instead of a backup; compressed by gzip if its name ends in .gz; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
 }
 
 impl Restore {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let imported = restore_export(&self.export, &self.folder)?;
-        tell_epochs(&imported.epochs);
+        let epochs = match (&self.backups, &self.export) {
+            (Some(backups), _) => self.restore_backup(backups)?,
+            (None, Some(export)) => restore_export(export, &self.folder)?.epochs,
+            (None, None) => {
+                return Err(Failure::Mend(
+                    "give a folder of backups, or --export".to_owned(),
+                ));
+            }
+        };
+        tell_epochs(&epochs);
+        Ok(())
+    }
+
+    fn restore_backup(&self, backups: &Path) -> Result<Vec<Epoch>, Failure> {
+        let restored = restore(backups, self.which, &self.folder, Options::default());
+        let restored = run_to_end(restored)?.map_err(failure)?;
+        print(&format!(
+            "{} is restored into {}",
+            told(&restored.backup),
+            self.folder.display()
+        ));
+        Ok(restored.epochs)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewEpoch {
+    /// The data folder of a daemon that is stopped
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Why, for those who come after: it is kept in the logs for good
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl NewEpoch {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let opened = open_new_epoch(&self.folder, &self.reason, Options::default());
+        let opened = run_to_end(opened)?.map_err(failure)?;
+        print("a new epoch is open");
+        tell_epochs(&opened);
         Ok(())
     }
 }
@@ -40,45 +88,10 @@ fn tell_epochs(epochs: &[Epoch]) {
     }
 }
 
-/// Makes a store of an export; compressed by gzip if the name ends in .gz, `-` is standard input. Tells what arrived.
-fn restore_export(file: &Path, folder: &Path) -> Result<Imported, Failure> {
-    let from: Box<dyn Read + Send> = if file.as_os_str() == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        let opened = File::open(file)
-            .map_err(|error| Failure::Mend(format!("cannot open {}: {error}", file.display())))?;
-        match file.extension() {
-            Some(extension) if extension == "gz" => {
-                Box::new(flate2::read::MultiGzDecoder::new(opened))
-            }
-            _ => Box::new(opened),
-        }
-    };
-    let bar = progress_bar();
-    let shown = bar.clone();
-    let imported = run_to_end(import(from, folder, Options::default(), move |progress| {
-        show(&shown, progress);
-    }))?;
-    bar.finish_and_clear();
-    let imported = imported.map_err(|error| failure(file, &error))?;
-    print(&format!(
-        "{} private events and {} public events of store {} are restored into {} (BLAKE3 {})",
-        HumanCount(imported.counts.events),
-        HumanCount(imported.counts.public_events),
-        imported.store,
-        folder.display(),
-        imported.blake3,
-    ));
-    Ok(imported)
-}
-
-fn failure(file: &Path, error: &ImportError) -> Failure {
+/// What was given has to be mended, or it could not be done.
+pub(super) fn failure(error: KeepError) -> Failure {
     match error {
-        ImportError::Line { .. } => Failure::Mend(format!(
-            "{}: {error}\n  = mend: export again; nothing was restored",
-            file.display()
-        )),
-        ImportError::Keep(KeepError::Refused { .. }) => Failure::Mend(error.to_string()),
+        KeepError::Refused { .. } => Failure::Mend(error.to_string()),
         error => Failure::Failed(error.to_string()),
     }
 }

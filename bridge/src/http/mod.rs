@@ -1,4 +1,5 @@
-//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why, exports).
+//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why, backups, verifications,
+//! exports).
 //!
 //! Handlers translate; what is done is done by the store, the schemas and [`crate::intake`].
 
@@ -6,6 +7,7 @@ mod append;
 mod body;
 mod etag;
 mod export;
+pub(crate) mod keep;
 mod operator;
 mod problem;
 pub(crate) mod read;
@@ -57,11 +59,14 @@ pub(crate) fn private_router(state: Private) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// The operator's listener: `GET /status`, `GET /why/{id}`, `POST /exports`, `GET /health`.
+/// The operator's listener: `GET /status`, `GET /why/{id}`, `POST /backups`, `POST /verifications`,
+/// `POST /exports`, `GET /health`.
 pub(crate) fn operator_router(state: Operator) -> Router {
     Router::new()
         .route("/status", get(operator::status))
         .route("/why/{id}", get(operator::why))
+        .route("/backups", post(keep::backup))
+        .route("/verifications", post(keep::verification))
         .route("/exports", post(export::export))
         .route("/health", get(operator_health))
         .fallback(no_such_place)
@@ -98,7 +103,9 @@ async fn no_such_place() -> Problem {
         "no-such-place",
         "nothing is at this address",
     )
-    .mend("the private listener has /streams and /commits, the operator's has /status, /why and /exports")
+    .mend(
+        "the private listener has /streams and /commits, the operator's has /status, /why, /backups, /verifications and /exports",
+    )
 }
 
 async fn wrong_method() -> Problem {

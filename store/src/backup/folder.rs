@@ -190,20 +190,16 @@ impl BackupFolder {
     /// All finished backups.
     pub(crate) fn list(&self) -> Result<Vec<FoundBackup>, KeepError> {
         let engine = self.engine()?;
-        let there: Vec<_> = engine.get_backup_info();
         let found = |id: u32| {
-            let backup = if there.iter().all(|info| info.backup_id != id) {
-                let meta = self.dir.join("rocksdb").join("meta").join(id.to_string());
-                Err(damaged(
-                    &meta,
-                    "it, or a file that it names, is missing or of another size",
-                ))
-            } else {
-                self.read(id)
-            };
+            let meta = self.dir.join("rocksdb").join("meta").join(id.to_string());
+            let sizes = engine
+                .verify_backup(id)
+                .map_err(|error| damaged(&meta, error.as_ref()));
             FoundBackup {
                 id,
-                backup: backup.map_err(|error| error.to_string()),
+                backup: sizes
+                    .and_then(|()| self.read(id))
+                    .map_err(|error| error.to_string()),
             }
         };
         Ok(self.recorded()?.into_iter().map(found).collect())
