@@ -8,8 +8,6 @@ use bytes::Bytes;
 
 /// The version of values that is written.
 const VERSION: u8 = 1;
-/// Bytes around a body.
-pub(crate) const ENVELOPE_BYTES: usize = 5;
 
 /// What is wrong with a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,14 +24,14 @@ pub(crate) enum Flaw {
     Content(&'static str),
 }
 
-/// Puts a body into its envelope.
-pub(crate) fn seal(key: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(body.len() + ENVELOPE_BYTES);
-    value.push(VERSION);
-    value.extend_from_slice(body);
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(key), &value);
-    value.extend_from_slice(&checksum.to_be_bytes());
-    value
+/// Puts a body into its envelope, at the end of a buffer.
+pub(crate) fn seal(key: &[u8], body: &[u8], into: &mut Vec<u8>) {
+    let start = into.len();
+    into.push(VERSION);
+    into.extend_from_slice(body);
+    let sealed = into.get(start..).unwrap_or_default();
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(key), sealed);
+    into.extend_from_slice(&checksum.to_be_bytes());
 }
 
 /// Takes a body out of its envelope.
@@ -56,6 +54,11 @@ pub(crate) struct Encoder(Vec<u8>);
 impl Encoder {
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
+    }
+
+    /// Goes on after what was written before.
+    pub(crate) fn resume(body: Vec<u8>) -> Self {
+        Self(body)
     }
 
     pub(crate) fn byte(mut self, byte: u8) -> Self {
@@ -179,6 +182,10 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn finish(self) -> Result<(), Flaw> {
         if self.0.is_empty() {
             Ok(())
@@ -195,7 +202,8 @@ mod tests {
     #[test]
     fn any_flipped_bit_of_key_or_value_is_told() {
         let key = b"key";
-        let value = seal(key, b"body");
+        let mut value = Vec::new();
+        seal(key, b"body", &mut value);
         assert_eq!(unseal(key, &value), Ok(&b"body"[..]));
         for bit in 0..value.len() * 8 {
             let mut flipped = value.clone();

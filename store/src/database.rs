@@ -5,16 +5,16 @@
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
 mod moment;
+mod scan;
 mod settings;
 mod verifying;
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use rocksdb::backup::BackupEngine;
 use rocksdb::{
     Cache, ColumnFamily, ColumnFamilyDescriptor, DB, ErrorKind, FlushOptions, ReadOptions,
-    WriteBatch, WriteOptions,
+    ReadTier, WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, Flaw};
@@ -37,6 +37,18 @@ pub(crate) enum LastStop {
     Unclean,
 }
 
+/// Where a read may look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// In memory only; what is not there is [`StoreError::Io`], and the read never waits.
+    Memory,
+    /// On the disk as well.
+    Disk,
+    /// On the disk as well, through long history: what is read does not stay in the block cache, where it would push out
+    /// what others read all the time.
+    History,
+}
+
 /// An open database.
 pub(crate) struct Database {
     db: DB,
@@ -48,26 +60,66 @@ pub(crate) struct Database {
     pub(crate) counters: rocksdb::Options,
 }
 
-/// Writes that become visible and durable together.
+impl Reach {
+    fn options(self) -> ReadOptions {
+        let mut options = ReadOptions::default();
+        match self {
+            Self::Memory => options.set_read_tier(ReadTier::BlockCache),
+            Self::Disk => {}
+            Self::History => options.fill_cache(false),
+        }
+        options
+    }
+}
+
+/// Writes that become visible and durable together. Keys and values lie one after the other in one buffer.
 #[derive(Default)]
 pub(crate) struct Batch {
-    entries: Vec<(Column, Vec<u8>, Vec<u8>)>,
-    bytes: usize,
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+}
+
+/// A write of a batch: where its key and value begin in the buffer; the value ends where the next key begins.
+struct Entry {
+    column: Column,
+    key: usize,
+    value: usize,
+    end: usize,
 }
 
 impl Batch {
     pub(crate) fn put(&mut self, key: Key, body: &[u8]) {
-        let value = codec::seal(&key.bytes, body);
-        self.bytes += key.bytes.len() + value.len();
-        self.entries.push((key.column, key.bytes, value));
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&key.bytes);
+        let value = self.bytes.len();
+        codec::seal(&key.bytes, body, &mut self.bytes);
+        self.entries.push(Entry {
+            column: key.column,
+            key: start,
+            value,
+            end: self.bytes.len(),
+        });
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Puts entries in the order of their keys, which memtables take best; of the same key, the last one still wins.
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        let key = |entry: &Entry| bytes.get(entry.key..entry.value).unwrap_or_default();
+        self.entries
+            .sort_by(|one, other| (one.column, key(one)).cmp(&(other.column, key(other))));
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
     }
 }
 
@@ -80,9 +132,11 @@ impl Database {
         options: &Options,
     ) -> Result<Self, rocksdb::Error> {
         let cache = Cache::new_lru_cache(options.block_cache_bytes);
-        let columns = Column::ALL.map(|column| {
-            ColumnFamilyDescriptor::new(column.name(), column_options(column, options, &cache))
-        });
+        let mut columns = Vec::new();
+        for column in Column::ALL {
+            let family = column_options(column, options, &cache)?;
+            columns.push(ColumnFamilyDescriptor::new(column.name(), family));
+        }
         #[cfg_attr(not(test), expect(unused_mut, reason = "tests count"))]
         let mut database = database_options(create, last, options);
         #[cfg(test)]
@@ -116,22 +170,28 @@ impl Database {
             })
     }
 
-    /// Writes a batch, and syncs it if asked. After an error its outcome is unknown, and nothing may be written again.
-    pub(crate) fn write(&self, batch: Batch, sync: bool) -> Result<(), StoreError> {
+    /// Writes a batch, and syncs it if asked; gives it back empty, for the next one. After an error the outcome is
+    /// unknown, and nothing may be written again.
+    pub(crate) fn write(&self, mut batch: Batch, sync: bool) -> Result<Batch, StoreError> {
         let stopped = |reason: String| StoreError::Stopped { reason };
         #[cfg(test)]
         if self.fail_writes.load(std::sync::atomic::Ordering::SeqCst) {
             return Err(stopped("a failure was asked for".into()));
         }
-        let mut writes = WriteBatch::with_capacity_bytes(batch.bytes + 16 * batch.entries.len());
-        for (column, key, value) in &batch.entries {
-            writes.put_cf(self.column(*column)?, key, value);
+        batch.sort();
+        let mut writes = WriteBatch::with_capacity_bytes(batch.bytes() + 16 * batch.entries.len());
+        for entry in &batch.entries {
+            let key = batch.bytes.get(entry.key..entry.value).unwrap_or_default();
+            let value = batch.bytes.get(entry.value..entry.end).unwrap_or_default();
+            writes.put_cf(self.column(entry.column)?, key, value);
         }
         let mut options = WriteOptions::default();
         options.set_sync(sync);
         self.db
             .write_opt(writes, &options)
-            .map_err(|error| stopped(error.into_string()))
+            .map_err(|error| stopped(error.into_string()))?;
+        batch.clear();
+        Ok(batch)
     }
 
     /// Reads one value.
@@ -140,9 +200,19 @@ impl Database {
         key: &Key,
         decode: impl FnOnce(&[u8]) -> Result<T, Flaw>,
     ) -> Result<Option<T>, StoreError> {
+        self.get_in(Reach::Disk, key, decode)
+    }
+
+    /// Reads one value, where the read may look.
+    pub(crate) fn get_in<T>(
+        &self,
+        reach: Reach,
+        key: &Key,
+        decode: impl FnOnce(&[u8]) -> Result<T, Flaw>,
+    ) -> Result<Option<T>, StoreError> {
         let found = self
             .db
-            .get_pinned_cf(self.column(key.column)?, &key.bytes)
+            .get_pinned_cf_opt(self.column(key.column)?, &key.bytes, &reach.options())
             .map_err(|error| failed(key, &error))?;
         match found {
             None => Ok(None),
@@ -153,6 +223,7 @@ impl Database {
     /// Reads several values of one column family; each comes with its size in bytes.
     pub(crate) fn get_all<T>(
         &self,
+        reach: Reach,
         sought: &[Key],
         mut decode: impl FnMut(usize, &[u8]) -> Result<T, Flaw>,
     ) -> Result<Vec<Option<(T, usize)>>, StoreError> {
@@ -163,13 +234,14 @@ impl Database {
             sought.iter().all(|key| key.column == first.column),
             "one column family"
         );
-        let found = self.db.batched_multi_get_cf(
+        let found = self.db.batched_multi_get_cf_opt(
             self.column(first.column)?,
             sought
                 .iter()
                 .map(|key| key.bytes.as_slice())
                 .collect::<Vec<_>>(),
             false,
+            &reach.options(),
         );
         let read = sought
             .iter()
@@ -185,68 +257,6 @@ impl Database {
                 },
             );
         read.collect()
-    }
-
-    /// Visits the entries that begin with `prefix`, from the key `from` on, in order, until told to stop.
-    pub(crate) fn scan(
-        &self,
-        prefix: &Key,
-        from: &[u8],
-        visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Flaw>,
-    ) -> Result<(), StoreError> {
-        self.scan_with(ReadOptions::default(), prefix, from, visit)
-    }
-
-    fn scan_with(
-        &self,
-        mut options: ReadOptions,
-        prefix: &Key,
-        from: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Flaw>,
-    ) -> Result<(), StoreError> {
-        options.set_iterate_lower_bound(prefix.bytes.clone());
-        options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
-        let mut entries = self
-            .db
-            .raw_iterator_cf_opt(self.column(prefix.column)?, options);
-        entries.seek(from);
-        while let Some((key, value)) = entries.item() {
-            if unseal(key, value, |body| visit(key, body))?.is_break() {
-                break;
-            }
-            entries.next();
-        }
-        entries.status().map_err(|error| failed(prefix, &error))
-    }
-
-    /// The last entry that begins with a prefix.
-    pub(crate) fn last<T>(
-        &self,
-        prefix: &Key,
-        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Flaw>,
-    ) -> Result<Option<T>, StoreError> {
-        self.last_before(prefix, keys::end_of(&prefix.bytes), decode)
-    }
-
-    /// The last entry that begins with a prefix and whose key is before `end`.
-    pub(crate) fn last_before<T>(
-        &self,
-        prefix: &Key,
-        end: Vec<u8>,
-        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Flaw>,
-    ) -> Result<Option<T>, StoreError> {
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(prefix.bytes.clone());
-        options.set_iterate_upper_bound(end);
-        let mut entries = self
-            .db
-            .raw_iterator_cf_opt(self.column(prefix.column)?, options);
-        entries.seek_to_last();
-        entries.status().map_err(|error| failed(prefix, &error))?;
-        match entries.item() {
-            None => Ok(None),
-            Some((key, value)) => unseal(key, value, |body| decode(key, body)).map(Some),
-        }
     }
 
     /// Whether nothing at all is stored.

@@ -15,8 +15,9 @@ use crate::codec::{Decoder, Encoder, Flaw};
 use crate::database::{Batch, Database};
 use crate::error::StoreError;
 use crate::folder::Folder;
+use crate::index::block::{Block, block_of};
 use crate::keep::KeepError;
-use crate::keys;
+use crate::keys::{self, Indexed};
 use crate::load;
 use crate::names::LogName;
 use crate::options::Options;
@@ -157,7 +158,10 @@ pub(crate) fn open(
             keys::log_record(id, first),
             &record::system(clock::now_ms(), KIND, &body.encode()),
         );
-        batch.put(keys::system_index(id, KIND, first), &[]);
+        let mut block = Block::default();
+        block.insert(first);
+        let of = Indexed::System(KIND);
+        batch.put(keys::block(id, of, block_of(first)), &block.encode());
         let head = LogHead {
             last: first,
             events,
@@ -175,6 +179,6 @@ pub(crate) fn open(
         ..entry
     };
     batch.put(keys::store(), &entry.encode());
-    database.write(batch, true)?;
+    database.write(batch, true).map(drop)?;
     Ok(epochs)
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -62,6 +63,8 @@ pub(crate) struct Heads {
     /// The store's epoch; it does not change while the store is open.
     epoch: u64,
     logs: RwLock<HashMap<LogName, KnownLog>>,
+    /// The number of the last batch that was written.
+    batch: AtomicU64,
     log_watchers: Watchers<LogName, Position>,
     public_watchers: Watchers<(LogName, PublicStreamName), Sequence>,
 }
@@ -111,6 +114,15 @@ impl Heads {
     pub(crate) fn last_log_id(&self) -> LogId {
         let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
         logs.values().map(|log| log.id).max().unwrap_or(LogId(0))
+    }
+
+    /// The number of the last batch that was written: whoever reads it first finds that batch in what is read after.
+    pub(crate) fn batch(&self) -> u64 {
+        self.batch.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn written(&self, batch: u64) {
+        self.batch.store(batch, Ordering::Release);
     }
 
     /// Takes in what is now stored of a log, on top of what was known of it, and wakes who waits.

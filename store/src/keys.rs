@@ -5,6 +5,9 @@
 //! - A name in a key is ended by a zero byte, which no name holds; so one name's keys never mix with another's.
 //! - Digests are keyed (see `digest.rs`): they tell nothing to who lacks the store's secret.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
 use crate::parked::ParkScope;
 use crate::place::{Position, Revision, Sequence};
@@ -19,7 +22,7 @@ pub(crate) struct LogId(pub(crate) u32);
 const NO_LOG: LogId = LogId(0);
 
 /// Column families: apart by life and by how they are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Column {
     /// Records by position: written once, read in order.
     Log,
@@ -119,6 +122,28 @@ impl Family {
 
 /// Keyed digests of an event's id and source, eight bytes each, in this order.
 pub(crate) type IdDigest = [u8; 16];
+/// Things by digest.
+pub(crate) type ByDigest<T> = HashMap<IdDigest, T, BuildHasherDefault<DigestHasher>>;
+
+/// Hashes digests by what they are: they are keyed, so nobody can choose them to collide.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks_exact(8) {
+            let part = part
+                .first_chunk()
+                .map_or(0, |part| u64::from_le_bytes(*part));
+            self.0 = self.0.rotate_left(29) ^ part;
+        }
+    }
+}
+
 /// Keyed digest of a key, or of a key and a type.
 pub(crate) type KeyDigest = [u8; 16];
 
@@ -175,12 +200,18 @@ pub(crate) fn log_records(log: LogId) -> Key {
     Key::new(Family::LogRecord, log)
 }
 
-pub(crate) fn stream_index(log: LogId, stream: &StreamName, revision: Revision) -> Key {
-    stream_revisions(log, stream).number(revision.get())
+/// The entry of the run that begins at a revision.
+pub(crate) fn stream_index(log: LogId, stream: &StreamName, first: Revision) -> Key {
+    stream_revisions(log, stream).number(first.get())
 }
 
 pub(crate) fn stream_revisions(log: LogId, stream: &StreamName) -> Key {
     Key::new(Family::StreamIndex, log).name(stream.as_str())
+}
+
+/// All entries of the stream index under names that begin with a text.
+pub(crate) fn streams_from(log: LogId, beginning: &str) -> Key {
+    Key::new(Family::StreamIndex, log).raw(beginning.as_bytes())
 }
 
 pub(crate) fn id_index(log: LogId, identity: &IdDigest) -> Key {
@@ -192,27 +223,26 @@ pub(crate) fn ids(log: LogId, id: &[u8; 8]) -> Key {
     Key::new(Family::IdIndex, log).raw(id)
 }
 
-pub(crate) fn category_index(log: LogId, category: &str, position: Position) -> Key {
-    category_positions(log, category).number(position.get())
+/// What the log's records are indexed by, besides their streams and ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Indexed<'a> {
+    Category(&'a str),
+    Type(&'a str),
+    /// System records by their kind; among the types, under names that no event type can have.
+    System(&'a str),
 }
 
-pub(crate) fn category_positions(log: LogId, category: &str) -> Key {
-    Key::new(Family::CategoryIndex, log).name(category)
+/// The entry of the block that begins at a position.
+pub(crate) fn block(log: LogId, of: Indexed<'_>, first: Position) -> Key {
+    blocks(log, of).number(first.get())
 }
 
-pub(crate) fn type_index(log: LogId, event_type: &str, position: Position) -> Key {
-    Key::new(Family::TypeIndex, log)
-        .name(event_type)
-        .number(position.get())
-}
-
-/// System records stand in the type index under a name that no event type can have.
-pub(crate) fn system_index(log: LogId, kind: &str, position: Position) -> Key {
-    system_positions(log, kind).number(position.get())
-}
-
-pub(crate) fn system_positions(log: LogId, kind: &str) -> Key {
-    Key::new(Family::TypeIndex, log).raw(b"\x01").name(kind)
+pub(crate) fn blocks(log: LogId, of: Indexed<'_>) -> Key {
+    match of {
+        Indexed::Category(name) => Key::new(Family::CategoryIndex, log).name(name),
+        Indexed::Type(name) => Key::new(Family::TypeIndex, log).name(name),
+        Indexed::System(kind) => Key::new(Family::TypeIndex, log).raw(b"\x01").name(kind),
+    }
 }
 
 pub(crate) fn public_record(log: LogId, stream: &PublicStreamName, sequence: Sequence) -> Key {
@@ -284,8 +314,9 @@ pub(crate) fn parked_at(log: LogId, scope: &ParkScope, at: u64) -> Key {
     Key::new(Family::ParkedPlace, log).scope(scope).number(at)
 }
 
-pub(crate) fn settlement(log: LogId, relay: &RelayName, to: Sequence) -> Key {
-    settlements(log, relay).number(to.get())
+/// The settlement of the sequences after one.
+pub(crate) fn settlement(log: LogId, relay: &RelayName, from: Sequence) -> Key {
+    settlements(log, relay).number(from.get())
 }
 
 pub(crate) fn settlements(log: LogId, relay: &RelayName) -> Key {

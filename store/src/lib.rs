@@ -46,10 +46,12 @@ mod digest;
 mod epoch;
 mod error;
 mod event;
+mod event_store;
 mod export;
 mod folder;
 mod heads;
 mod import;
+mod index;
 mod keep;
 mod keys;
 mod limits;
@@ -68,8 +70,10 @@ mod reading;
 mod record;
 mod relay;
 mod restore;
+mod selection;
 mod state;
 mod store;
+mod subscription;
 mod verify;
 mod writer;
 
@@ -80,6 +84,7 @@ pub use commit::{
 pub use epoch::{Epoch, open_new_epoch};
 pub use error::{Advice, OpenError, StoreError};
 pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use event_store::EventStore;
 pub use export::{ExportCounts, ExportError, Exported, Progress};
 pub use import::{ImportError, Imported, import};
 pub use keep::KeepError;
@@ -89,7 +94,7 @@ pub use names::{
     RelayName, StreamName,
 };
 pub use options::Options;
-pub use page::{LogPage, PublicPage, ReadLimit, StreamPage};
+pub use page::{LogPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage};
 pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
 pub use place::{Position, Revision, Sequence};
 pub use public::{
@@ -97,5 +102,7 @@ pub use public::{
 };
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
 pub use restore::{Restored, restore};
+pub use selection::Selection;
 pub use store::Store;
+pub use subscription::{PublicSubscription, Subscription};
 pub use verify::{Finding, Verified, verify, verify_backup};

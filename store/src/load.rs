@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use crate::codec::Flaw;
-use crate::database::{Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::epoch::{self, EpochBody};
 use crate::error::StoreError;
 use crate::heads::{Heads, KnownLog};
@@ -78,7 +78,7 @@ pub(crate) fn stored_head(database: &Database, log: LogId) -> Result<LogHead, St
 pub(crate) fn head(database: &Database, log: LogId) -> Result<LogHead, StoreError> {
     let key = keys::log_head(log);
     let head = database.get(&key, LogHead::decode)?;
-    let last = database.last(&keys::log_records(log), |key, _| {
+    let last = database.last(Reach::Disk, &keys::log_records(log), |key, _| {
         keys::last_number(key).ok_or(Flaw::Content("the key has no position"))
     })?;
     match (head, last) {

@@ -6,16 +6,19 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::commit::{AppendError, Commit, Committed};
+use crate::database::{Database, Reach};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::limits::LimitError;
 use crate::lookup;
 use crate::names::{LogName, StreamName};
-use crate::page::{LogPage, ReadLimit, StreamPage};
+use crate::page::{LogPage, ReadLimit, StreamPage, StreamsPage};
 use crate::place::{Position, Revision};
-use crate::prepare;
+use crate::prepare::{self, PreparedCommit};
 use crate::reading;
-use crate::store::Store;
+use crate::selection::Selection;
+use crate::store::{Inner, Store};
+use crate::subscription::Subscription;
 use crate::writer::Request;
 
 /// Data over this size, in bytes, is digested where it may block.
@@ -44,11 +47,39 @@ impl Store {
         } else {
             prepare::commit(commit, &limits, &secrets)
         }?;
+        let commit = self.look_up(log, commit).await?;
         let log = log.clone();
         self.ask(commit.bytes, |answer| Request::Append {
             log,
             commit,
             answer,
+        })
+        .await
+    }
+
+    /// Looks up what the commit rests on, so that the writer need not: it checks again only what was written since.
+    async fn look_up(
+        &self,
+        log: &LogName,
+        mut commit: PreparedCommit,
+    ) -> Result<PreparedCommit, StoreError> {
+        let look = |inner: &Inner, database: &Database, reach, log, commit: &PreparedCommit| {
+            // The batch first: all up to it is in what is read after.
+            let when = inner.heads.batch();
+            lookup::commit(database, reach, log, when, commit)
+        };
+        let Some(id) = self.heads()?.log_id(log) else {
+            return Ok(commit);
+        };
+        let found = self
+            .read_in_memory(|inner, database| look(inner, database, Reach::Memory, id, &commit));
+        if found.is_some() {
+            commit.looked_up = found;
+            return Ok(commit);
+        }
+        self.read(move |inner, database| {
+            commit.looked_up = Some(look(inner, database, Reach::Disk, id, &commit)?);
+            Ok(commit)
         })
         .await
     }
@@ -97,23 +128,83 @@ impl Store {
         .await
     }
 
-    /// Reads a log forwards, after a position.
+    /// Reads a stream backwards, from a revision on; from its last if it has not come so far.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_stream_back(
+        &self,
+        log: &LogName,
+        stream: &StreamName,
+        from: Revision,
+        limit: ReadLimit,
+    ) -> Result<StreamPage, StoreError> {
+        let (log, stream) = (log.clone(), stream.clone());
+        self.read(move |inner, database| match inner.heads.log_id(&log) {
+            Some(log) => reading::stream_back(database, log, &stream, from, limit),
+            None => Ok(StreamPage {
+                revision: Revision::ZERO,
+                events: Vec::new(),
+            }),
+        })
+        .await
+    }
+
+    /// The last event of a stream; none if the stream does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn last_event(
+        &self,
+        log: &LogName,
+        stream: &StreamName,
+    ) -> Result<Option<Event>, StoreError> {
+        let stream = stream.clone();
+        self.read_of(log, move |_, database, log| {
+            reading::last_event(database, log, &stream)
+        })
+        .await
+    }
+
+    /// The streams of a category with their revisions, after a name, in the order of their names' bytes. It costs one seek for
+    /// each stream, however many events it has.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn streams(
+        &self,
+        log: &LogName,
+        category: &str,
+        after: Option<&StreamName>,
+        limit: ReadLimit,
+    ) -> Result<StreamsPage, StoreError> {
+        let (category, after) = (category.to_owned(), after.cloned());
+        self.read_of(log, move |_, database, log| {
+            reading::streams(database, log, &category, after.as_ref(), limit)
+        })
+        .await
+    }
+
+    /// Reads a log, or what is selected of it, forwards, after a position.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
     pub async fn read_log(
         &self,
         log: &LogName,
+        selection: &Selection,
         after: Position,
         limit: ReadLimit,
     ) -> Result<LogPage, StoreError> {
-        let log = log.clone();
+        let (log, selection) = (log.clone(), selection.clone());
         self.read(move |inner, database| {
             // The head first: all up to it is in what is read after.
             let head = inner.heads.head(&log).last;
             match inner.heads.log_id(&log) {
-                Some(log) => reading::log(database, log, after, head, limit),
-                None => Ok(LogPage {
+                Some(log) if !selection.is_impossible() => {
+                    reading::selected(database, log, &selection, after, head, limit)
+                }
+                _ => Ok(LogPage {
                     records: Vec::new(),
                     through: after.max(head),
                     head,
@@ -123,31 +214,27 @@ impl Store {
         .await
     }
 
-    /// Reads the events of a category forwards, after a position of the log.
+    /// Reads a log, or what is selected of it, backwards, before a position; from the head on before [`Position::END`].
     ///
     /// # Errors
     /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
-    pub async fn read_category(
+    pub async fn read_log_back(
         &self,
         log: &LogName,
-        category: &str,
-        after: Position,
+        selection: &Selection,
+        before: Position,
         limit: ReadLimit,
     ) -> Result<LogPage, StoreError> {
-        let (log, category) = (log.clone(), category.to_owned());
+        let (log, selection) = (log.clone(), selection.clone());
         self.read(move |inner, database| {
             let head = inner.heads.head(&log).last;
             match inner.heads.log_id(&log) {
-                // No stream has such a category, and no key could name it.
-                _ if category.contains(char::is_control) => Ok(LogPage {
+                Some(log) if !selection.is_impossible() => {
+                    reading::selected_back(database, log, &selection, before, head, limit)
+                }
+                _ => Ok(LogPage {
                     records: Vec::new(),
-                    through: after.max(head),
-                    head,
-                }),
-                Some(log) => reading::category(database, log, &category, after, head, limit),
-                None => Ok(LogPage {
-                    records: Vec::new(),
-                    through: after.max(head),
+                    through: Position::ZERO,
                     head,
                 }),
             }
@@ -211,6 +298,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::Closed`].
     pub async fn watch_log(&self, log: &LogName) -> Result<watch::Receiver<Position>, StoreError> {
-        Ok(self.heads()?.watch_log(log))
+        let watch = self.heads()?.watch_log(log);
+        // Closed meanwhile, it might never end.
+        self.heads()?;
+        Ok(watch)
+    }
+
+    /// Follows a log, or what is selected of it, from a position on: through history, then as commits come.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn subscribe(
+        &self,
+        log: &LogName,
+        selection: Selection,
+        after: Position,
+    ) -> Result<Subscription, StoreError> {
+        Subscription::new(self.clone(), log.clone(), selection, after).await
     }
 }

@@ -1,19 +1,23 @@
 //! Look-ups of single things: events by id, heads, cursors, settlements, parked entries.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
 use crate::codec::Flaw;
-use crate::database::{Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::digest::Secrets;
 use crate::error::StoreError;
 use crate::event::{Event, Record};
-use crate::keys::{self, KeyDigest, LogId};
+use crate::index;
+use crate::index::block::block_of;
+use crate::keys::{self, Indexed, KeyDigest, LogId};
 use crate::names::{PublicStreamName, RelayName};
 use crate::page::ReadLimit;
 use crate::parked::{ParkScope, ParkedEntry, ParkedKey};
 use crate::place::{Position, Sequence};
+use crate::prepare::{LookedUp, PreparedCommit};
 use crate::reading::{Room, fetch};
 use crate::relay::Settled;
 use crate::state::{self, IdEntry, SettlementRecord};
@@ -22,6 +26,41 @@ use crate::state::{self, IdEntry, SettlementRecord};
 const FOUND_MAX: usize = 1_000;
 /// How many keys are looked up at a time.
 const LAST_OF_KEYS_AT_A_TIME: usize = 256;
+
+/// What is stored of a commit's ids and streams, as far as the read may look.
+pub(crate) fn commit(
+    database: &Database,
+    reach: Reach,
+    log: LogId,
+    when: u64,
+    commit: &PreparedCommit,
+) -> Result<LookedUp, StoreError> {
+    let sought: Vec<_> = commit
+        .events()
+        .map(|event| keys::id_index(log, &event.identity))
+        .collect();
+    let found = match &*sought {
+        [one] => vec![database.get_in(reach, one, IdEntry::decode)?],
+        sought => database
+            .get_all(reach, sought, |_, body| IdEntry::decode(body))?
+            .into_iter()
+            .map(|found| found.map(|(entry, _)| entry))
+            .collect(),
+    };
+    let mut tails = HashMap::new();
+    for write in &commit.writes {
+        if !tails.contains_key(&write.stream)
+            && let Some(tail) = index::tail(database, reach, log, &write.stream)?
+        {
+            tails.insert(write.stream.clone(), tail);
+        }
+    }
+    Ok(LookedUp {
+        when,
+        ids: found,
+        tails,
+    })
+}
 
 pub(crate) fn find(
     database: &Database,
@@ -48,7 +87,7 @@ pub(crate) fn find(
         records: FOUND_MAX,
         bytes: ReadLimit::BYTES_MAX,
     });
-    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let (records, _) = fetch(database, Reach::Disk, log, &positions, &mut room)?;
     let events = records.into_iter().filter_map(|record| match record {
         Record::Event(event) => Some(event),
         Record::System { .. } | Record::Marker { .. } => None,
@@ -65,16 +104,11 @@ pub(crate) fn system(
     log: LogId,
     kind: &str,
 ) -> Result<Vec<(Position, Bytes)>, StoreError> {
-    let prefix = keys::system_positions(log, kind);
-    let mut positions = Vec::new();
-    database.scan(&prefix, &prefix.bytes, |key, body| {
-        state::decode_empty(body)?;
-        let position = keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?;
-        positions.push(Position::new(position));
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let of = Indexed::System(kind);
+    let all = Position::new(u64::MAX);
+    let positions = index::after(database, log, of, Position::ZERO, all, usize::MAX)?.positions;
     let mut room = Room::unlimited();
-    let (records, _) = fetch(database, log, &positions, &mut room)?;
+    let (records, _) = fetch(database, Reach::Disk, log, &positions, &mut room)?;
     let body = |record| match record {
         Record::System {
             position,
@@ -83,7 +117,7 @@ pub(crate) fn system(
             ..
         } if found == kind => Ok((position, body)),
         other => {
-            let key = keys::system_index(log, kind, other.position());
+            let key = keys::block(log, of, block_of(other.position()));
             Err(damaged(&key.bytes, "the record is not of this kind"))
         }
     };
@@ -103,7 +137,7 @@ pub(crate) fn last_of_keys(
             .iter()
             .map(|digest| keys::last_of_key(log, stream, digest))
             .collect();
-        let found = database.get_all(&sought, |_, body| state::decode_number(body))?;
+        let found = database.get_all(Reach::Disk, &sought, |_, body| state::decode_number(body))?;
         last.extend(
             found
                 .into_iter()
@@ -150,10 +184,12 @@ pub(crate) fn public_between(
     // Epochs that have ended are on the disk, whole.
     for epoch in after.epoch()..to.epoch() {
         let end = keys::public_record(log, stream, Sequence::start_of(epoch + 1)).bytes;
-        let last = database.last_before(&keys::public_records(log, stream), end, |key, _| {
-            keys::last_number(key).ok_or(Flaw::Content("the key has no sequence"))
+        let mut last = Sequence::ZERO;
+        database.scan_back(&keys::public_records(log, stream), &end, |key, _| {
+            let number = keys::last_number(key).ok_or(Flaw::Content("the key has no sequence"))?;
+            last = Sequence::new(number);
+            Ok(ControlFlow::Break(()))
         })?;
-        let last = Sequence::new(last.unwrap_or_default());
         if last.epoch() == epoch {
             count = count.saturating_add(in_epoch(last));
         }
@@ -179,8 +215,11 @@ pub(crate) fn settled(
     sequence: Sequence,
 ) -> Result<Option<Settled>, StoreError> {
     let mut settled = None;
-    let from = keys::settlement(log, relay, sequence).bytes;
-    database.scan(&keys::settlements(log, relay), &from, |_, body| {
+    let Some(before) = sequence.get().checked_sub(1) else {
+        return Ok(None);
+    };
+    let from = keys::settlement(log, relay, Sequence::new(before)).bytes;
+    database.scan_back(&keys::settlements(log, relay), &from, |_, body| {
         settled = SettlementRecord::decode(body)?.settled(sequence);
         Ok(ControlFlow::Break(()))
     })?;

@@ -21,8 +21,6 @@ pub struct Options {
     pub batch_max_requests: usize,
     /// Bytes after which a batch takes no further call. Default: 4 MiB.
     pub batch_max_bytes: usize,
-    /// How many stream revisions are kept in memory. Default: 100,000, about 20 MB.
-    pub stream_heads_cached: usize,
     /// Cache of uncompressed blocks, with their indexes and filters, in bytes. Default: 128 MiB.
     pub block_cache_bytes: usize,
     /// Memtables of all column families together, in bytes. Default: 64 MiB.
@@ -44,7 +42,6 @@ impl Default for Options {
             queue_wait_ms: 10_000,
             batch_max_requests: 1_024,
             batch_max_bytes: 4 * MIB,
-            stream_heads_cached: 100_000,
             block_cache_bytes: 128 * MIB,
             memtables_bytes: 64 * MIB,
             wal_max_bytes: 256 * MIB,
@@ -62,7 +59,7 @@ impl Options {
             .commit_max_bytes
             .max(self.limits.crossing_max_bytes)
             .max(self.limits.system_max_bytes);
-        let rules: [(&'static str, bool, String); 7] = [
+        let rules: [(&'static str, bool, String); 6] = [
             (
                 "queue_max_requests",
                 self.queue_max_requests >= 1,
@@ -76,11 +73,6 @@ impl Options {
             (
                 "batch_max_requests",
                 self.batch_max_requests >= 1,
-                "must be at least 1".into(),
-            ),
-            (
-                "stream_heads_cached",
-                self.stream_heads_cached >= 1,
                 "must be at least 1".into(),
             ),
             (

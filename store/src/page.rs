@@ -1,6 +1,7 @@
 //! Pages: what a bounded read returns, and how to resume it.
 
 use crate::event::{Event, Record};
+use crate::names::StreamName;
 use crate::place::{Position, Revision, Sequence};
 use crate::public::PublicEvent;
 
@@ -35,19 +36,39 @@ impl Default for ReadLimit {
 pub struct StreamPage {
     /// The stream's revision; 0 if it does not exist.
     pub revision: Revision,
-    /// Its events from the revision that was asked, in order. Go on after the last one, until it is at `revision`.
+    /// Its events from the revision that was asked, in the order that was asked. Forwards, go on after the last one, until
+    /// it is at `revision`; backwards, go on before the last one, until it is at 1.
     pub events: Vec<Event>,
 }
 
-/// A part of a log, or of a category of it.
+/// A part of a log, or of what is selected of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogPage {
-    /// The records, in order.
+    /// The records, in the order that was asked.
     pub records: Vec<Record>,
-    /// Everything up to here was looked at: go on after it. The head if there was no more.
+    /// How far everything was looked at. Forwards, go on after it: it is the head if there was no more. Backwards, go on
+    /// before it: it is 0 if there was no more.
     pub through: Position,
     /// The log's durable head when the read began.
     pub head: Position,
+}
+
+/// A stream and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamHead {
+    /// The stream.
+    pub stream: StreamName,
+    /// Its revision.
+    pub revision: Revision,
+}
+
+/// A part of the streams of a category.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamsPage {
+    /// The streams, in the order of their names' bytes. Go on after the last one.
+    pub streams: Vec<StreamHead>,
+    /// Whether there are more.
+    pub more: bool,
 }
 
 /// A part of a public stream.

@@ -21,6 +21,9 @@ macro_rules! place {
             /// Before the first.
             pub const ZERO: Self = Self(0);
 
+            /// After the last: every place is below it.
+            pub const END: Self = Self(END);
+
             /// Wraps the number.
             #[must_use]
             pub const fn new(value: u64) -> Self {

@@ -5,18 +5,21 @@
 mod commit;
 mod crossing;
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use crate::commit::Expected;
 use crate::digest::Secrets;
 use crate::epoch;
+use crate::index::run::Tail;
 use crate::keys::{IdDigest, KeyDigest};
 use crate::limits::{LimitError, Limits};
 use crate::names::StreamName;
 use crate::parked::NewParked;
 use crate::public::Crossing;
 use crate::relay::Settlement;
-use crate::state::ContentDigest;
+use crate::state::{ContentDigest, IdEntry};
 
 pub(crate) use commit::commit;
 pub(crate) use crossing::{crossing, settlement};
@@ -31,6 +34,24 @@ pub(crate) struct PreparedCommit {
     pub(crate) writes: Vec<PreparedWrite>,
     pub(crate) events: u32,
     pub(crate) bytes: usize,
+    /// None if nothing was looked up: the writer does it.
+    pub(crate) looked_up: Option<LookedUp>,
+}
+
+impl PreparedCommit {
+    pub(crate) fn events(&self) -> impl Iterator<Item = &PreparedEvent> {
+        self.writes.iter().flat_map(|write| &write.events)
+    }
+}
+
+/// What a caller found of a commit's ids and streams before the writer had it.
+pub(crate) struct LookedUp {
+    /// The last batch that it has seen for sure.
+    pub(crate) when: u64,
+    /// One for each event, in order.
+    pub(crate) ids: Vec<Option<IdEntry>>,
+    /// The streams that exist.
+    pub(crate) tails: HashMap<StreamName, Tail>,
 }
 
 pub(crate) struct PreparedWrite {
@@ -67,15 +88,21 @@ pub(crate) struct PreparedSettlement {
 }
 
 /// A text that is not empty, not too long and has no control characters.
-fn identifier(what: &str, text: &str, limit_bytes: usize) -> Result<(), LimitError> {
+fn identifier(
+    what: impl FnOnce() -> String,
+    text: &str,
+    limit_bytes: usize,
+) -> Result<(), LimitError> {
     if text.is_empty() {
-        return Err(LimitError::malformed(what, "it must not be empty"));
+        return Err(LimitError::malformed(what(), "it must not be empty"));
     }
-    LimitError::check_bytes(|| what.into(), text.len(), limit_bytes)?;
+    if text.len() > limit_bytes {
+        return LimitError::check_bytes(what, text.len(), limit_bytes);
+    }
     match text.chars().find(|c| c.is_control()) {
         None => Ok(()),
         Some(c) => Err(LimitError::malformed(
-            what,
+            what(),
             format!(
                 "it has the control character U+{:04X}; none is allowed",
                 u32::from(c)
@@ -86,7 +113,7 @@ fn identifier(what: &str, text: &str, limit_bytes: usize) -> Result<(), LimitErr
 
 /// A system record's kind and body.
 pub(crate) fn system(kind: &str, body: &Bytes, limits: &Limits) -> Result<(), LimitError> {
-    identifier("the kind of a system record", kind, 255)?;
+    identifier(|| "the kind of a system record".into(), kind, 255)?;
     if kind == epoch::KIND {
         return Err(LimitError::malformed(
             "the kind of a system record",

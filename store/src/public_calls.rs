@@ -13,6 +13,7 @@ use crate::prepare;
 use crate::public::{CrossError, Crossing, PublicHead};
 use crate::relay::{RelayTotals, SettleError, Settled, Settlement};
 use crate::store::Store;
+use crate::subscription::PublicSubscription;
 use crate::writer::Request;
 use crate::{lookup, reading};
 
@@ -144,7 +145,23 @@ impl Store {
         log: &LogName,
         stream: &PublicStreamName,
     ) -> Result<watch::Receiver<Sequence>, StoreError> {
-        Ok(self.heads()?.watch_public(log, stream))
+        let watch = self.heads()?.watch_public(log, stream);
+        // Closed meanwhile, it might never end.
+        self.heads()?;
+        Ok(watch)
+    }
+
+    /// Follows a public stream from a sequence on: through history, then as crossings come.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn subscribe_public(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+        after: Sequence,
+    ) -> Result<PublicSubscription, StoreError> {
+        PublicSubscription::new(self.clone(), log.clone(), stream.clone(), after).await
     }
 
     /// The public events that were made of a private event.

@@ -90,6 +90,8 @@ pub(crate) fn decode_public_head(body: &[u8]) -> Result<PublicHead, Flaw> {
 pub(crate) struct RelayState {
     pub(crate) stream: PublicStreamName,
     pub(crate) cursor: Sequence,
+    /// Where its last settlement record begins.
+    pub(crate) record: Sequence,
     pub(crate) totals: RelayTotals,
 }
 
@@ -98,6 +100,7 @@ impl RelayState {
         Encoder::default()
             .text(self.stream.as_str())
             .number(self.cursor.get())
+            .number(self.record.get())
             .number(self.totals.confirmed)
             .number(self.totals.unheard)
             .number(self.totals.parked)
@@ -111,6 +114,7 @@ impl RelayState {
         let state = Self {
             stream,
             cursor: Sequence::new(decoder.number()?),
+            record: Sequence::new(decoder.number()?),
             totals: RelayTotals {
                 confirmed: decoder.number()?,
                 unheard: decoder.number()?,
@@ -138,10 +142,22 @@ pub(crate) fn decode_parked(at: u64, body: &[u8]) -> Result<ParkedEntry, Flaw> {
     Ok(entry)
 }
 
-/// What became of the public events after `from`, up to the sequence in the key.
+/// How long a settlement record takes in what is settled, in milliseconds.
+const SETTLEMENT_OPEN_MS: u64 = 60_000;
+/// How many sequences a settlement record covers before the next one begins, and how many of them by name.
+const SETTLEMENT_COVERS: u64 = 100_000;
+const SETTLEMENT_LISTS: usize = 1_000;
+
+/// What became of the public events after the sequence in the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettlementRecord {
+    /// The sequence in the key.
     pub(crate) from: Sequence,
+    /// The last that it speaks of.
+    pub(crate) to: Sequence,
+    /// When the first was settled.
+    pub(crate) begun_ms: u64,
+    /// When the last was settled.
     pub(crate) at_ms: u64,
     /// Ascending, all after `from`.
     pub(crate) unheard: Vec<u64>,
@@ -153,6 +169,8 @@ impl SettlementRecord {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let encoder = Encoder::default()
             .number(self.from.get())
+            .number(self.to.get())
+            .number(self.begun_ms)
             .number(self.at_ms);
         ascending(
             ascending(encoder, self.from, &self.unheard),
@@ -165,22 +183,40 @@ impl SettlementRecord {
     pub(crate) fn decode(body: &[u8]) -> Result<Self, Flaw> {
         let mut decoder = Decoder::new(body);
         let from = Sequence::new(decoder.number()?);
-        let at_ms = decoder.number()?;
-        let unheard = decode_ascending(&mut decoder, from)?;
-        let parked = decode_ascending(&mut decoder, from)?;
-        decoder.finish()?;
-        Ok(Self {
+        let record = Self {
             from,
-            at_ms,
-            unheard,
-            parked,
-        })
+            to: Sequence::new(decoder.number()?),
+            begun_ms: decoder.number()?,
+            at_ms: decoder.number()?,
+            unheard: decode_ascending(&mut decoder, from)?,
+            parked: decode_ascending(&mut decoder, from)?,
+        };
+        decoder.finish()?;
+        Ok(record)
     }
 
-    /// What it says of a sequence; none if that is not after `from`.
+    /// Takes in the settlement that follows, if this one is neither old nor large: a record a minute is kept, and not
+    /// one for each move of a cursor.
+    pub(crate) fn merge(&mut self, next: &Self) -> bool {
+        let fits = self.to == next.from
+            && self.from.epoch() == next.to.epoch()
+            && next.at_ms.saturating_sub(self.begun_ms) < SETTLEMENT_OPEN_MS
+            && next.to.get().saturating_sub(self.from.get()) <= SETTLEMENT_COVERS
+            && self.unheard.len() + next.unheard.len() <= SETTLEMENT_LISTS
+            && self.parked.len() + next.parked.len() <= SETTLEMENT_LISTS;
+        if fits {
+            self.to = next.to;
+            self.at_ms = self.at_ms.max(next.at_ms);
+            self.unheard.extend(&next.unheard);
+            self.parked.extend(&next.parked);
+        }
+        fits
+    }
+
+    /// What it says of a sequence; none if it does not speak of it.
     pub(crate) fn settled(&self, sequence: Sequence) -> Option<Settled> {
         let among = |list: &[u64]| list.binary_search(&sequence.get()).is_ok();
-        (sequence > self.from).then(|| Settled {
+        (sequence > self.from && sequence <= self.to).then(|| Settled {
             at_ms: self.at_ms,
             unheard: among(&self.unheard),
             parked: among(&self.parked),
@@ -318,6 +354,8 @@ mod tests {
     fn a_settlement_tells_what_became_of_each_sequence() {
         let record = SettlementRecord {
             from: Sequence::new(10),
+            to: Sequence::new(20),
+            begun_ms: 4,
             at_ms: 5,
             unheard: vec![11, 20],
             parked: vec![12, 13],
@@ -325,6 +363,7 @@ mod tests {
         let read = SettlementRecord::decode(&record.encode()).unwrap();
         assert_eq!(read, record);
         assert_eq!(read.settled(Sequence::new(10)), None);
+        assert_eq!(read.settled(Sequence::new(21)), None);
         assert_eq!(
             read.settled(Sequence::new(11)),
             Some(Settled {
@@ -349,6 +388,30 @@ mod tests {
                 parked: false
             })
         );
+    }
+
+    #[test]
+    fn settlements_of_a_minute_are_one_record() {
+        let record = |from, to, at_ms| SettlementRecord {
+            from: Sequence::new(from),
+            to: Sequence::new(to),
+            begun_ms: at_ms,
+            at_ms,
+            unheard: vec![to],
+            parked: Vec::new(),
+        };
+        let mut merged = record(0, 3, 1_000);
+        assert!(merged.merge(&record(3, 5, 60_999)));
+        assert!(!merged.merge(&record(5, 6, 61_000)), "a minute later");
+        assert!(!merged.merge(&record(6, 7, 2_000)), "a gap");
+        assert!(!merged.merge(&record(5, 1 << 40, 2_000)), "another epoch");
+        assert!(!merged.merge(&record(5, 100_001, 2_000)), "too large");
+        let expected = SettlementRecord {
+            begun_ms: 1_000,
+            unheard: vec![3, 5],
+            ..record(0, 5, 60_999)
+        };
+        assert_eq!(merged, expected);
     }
 
     #[test]

@@ -155,6 +155,15 @@ impl Store {
         .map_err(interrupted)?
     }
 
+    /// Runs a read that looks only in memory, at once; none if what it needs is not there, or the store is closing.
+    pub(crate) fn read_in_memory<T>(
+        &self,
+        read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError>,
+    ) -> Option<T> {
+        let open = self.inner.open.try_read().ok()?;
+        read(&self.inner, &open.as_ref()?.database).ok()
+    }
+
     /// What is known in memory; an error once the store is closed.
     pub(crate) fn heads(&self) -> Result<&Heads, StoreError> {
         if self.inner.closing.load(Ordering::SeqCst) {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use horizon_schemas::{Contract, IdSecret, Start};
 use horizon_store::{
     CrossError, Crossing, CursorMove, CursorName, LogName, NewPublicEvent, ParkScope, Position,
-    PublicStreamName, ReadLimit, Sequence, Store, StoreError,
+    PublicStreamName, ReadLimit, Selection, Sequence, Store, StoreError,
 };
 use tokio::sync::watch;
 
@@ -175,7 +175,8 @@ impl Crosser {
             bytes: PASS_LIMIT_BYTES,
         };
         let page = patiently("reading the log", || {
-            self.store.read_log(&self.log, cursor, limit)
+            self.store
+                .read_log(&self.log, &Selection::All, cursor, limit)
         })
         .await?;
         // A cursor that others stand on further ahead is a place to meet, so that passes become shared.

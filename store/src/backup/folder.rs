@@ -153,7 +153,12 @@ impl BackupFolder {
     /// Says that a backup is finished.
     pub(super) fn record(&self, backup: &Backup) -> Result<(), KeepError> {
         let meta = self.meta(backup.id)?;
-        let value = codec::seal(&self.record_key(backup.id), &encode(backup, meta));
+        let mut value = Vec::new();
+        codec::seal(
+            &self.record_key(backup.id),
+            &encode(backup, meta),
+            &mut value,
+        );
         write_whole(&self.dir.join("records"), &backup.id.to_string(), &value)
             .map_err(|error| KeepError::io(&self.record_path(backup.id), &error))
     }

@@ -20,9 +20,11 @@ impl Database {
         options: &Options,
     ) -> Result<Self, rocksdb::Error> {
         let cache = Cache::new_lru_cache(options.block_cache_bytes);
-        let columns = Column::ALL.map(|column| {
-            ColumnFamilyDescriptor::new(column.name(), column_options(column, options, &cache))
-        });
+        let mut columns = Vec::new();
+        for column in Column::ALL {
+            let family = column_options(column, options, &cache)?;
+            columns.push(ColumnFamilyDescriptor::new(column.name(), family));
+        }
         let database = database_options(false, last, options);
         let db = DB::open_cf_descriptors_read_only(&database, dir, columns, false)?;
         Ok(Self {

@@ -88,6 +88,7 @@ pub(crate) struct RelayLine<'a> {
     #[serde(borrow)]
     pub(crate) stream: Text<'a>,
     pub(crate) cursor: u64,
+    pub(crate) record: u64,
     pub(crate) confirmed: u64,
     pub(crate) unheard: u64,
     pub(crate) parked: u64,
@@ -202,6 +203,7 @@ pub(crate) struct SettlementLine<'a> {
     pub(crate) relay: Text<'a>,
     pub(crate) from: u64,
     pub(crate) to: u64,
+    pub(crate) begun_ms: u64,
     pub(crate) settled_ms: u64,
     pub(crate) unheard: Vec<u64>,
     pub(crate) parked: Vec<u64>,

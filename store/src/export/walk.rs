@@ -54,8 +54,9 @@ enum Part {
     },
     Settlements {
         relay: RelayName,
-        after: Sequence,
-        cursor: Sequence,
+        from: Sequence,
+        /// The relay's last record, as it was: it takes in what is settled after.
+        last: SettlementRecord,
     },
 }
 
@@ -184,14 +185,17 @@ impl<W: Write> Walk<W> {
                 relay: relay.as_str().into(),
                 stream: state.stream.as_str().into(),
                 cursor: state.cursor.get(),
+                record: state.record.get(),
                 confirmed: state.totals.confirmed,
                 unheard: state.totals.unheard,
                 parked: state.totals.parked,
             }))?;
+            let key = keys::settlement(id, &relay, state.record);
+            let last = moment.get(&key, SettlementRecord::decode)?;
             parts.push(Part::Settlements {
                 relay,
-                after: Sequence::ZERO,
-                cursor: state.cursor,
+                from: Sequence::ZERO,
+                last: last.ok_or_else(|| damaged(&key.bytes, "it is missing"))?,
             });
         }
         Ok(parts)
@@ -233,11 +237,9 @@ impl<W: Write> Walk<W> {
                 after,
                 head,
             } => self.public(database, &log, id, stream, after, head)?,
-            Part::Settlements {
-                relay,
-                after,
-                cursor,
-            } => self.settlements(database, &log, id, relay, after, cursor)?,
+            Part::Settlements { relay, from, last } => {
+                self.settlements(database, &log, id, relay, from, last)?
+            }
         };
         if let Some(part) = rest {
             self.left.push_front((log, id, part));
@@ -314,18 +316,18 @@ impl<W: Write> Walk<W> {
         log: &LogName,
         id: LogId,
         relay: RelayName,
-        after: Sequence,
-        cursor: Sequence,
+        from: Sequence,
+        last: SettlementRecord,
     ) -> Result<Option<Part>, ExportError> {
         let mut page = Vec::new();
         let mut bytes = 0_usize;
-        let from = keys::settlement(id, &relay, Sequence::new(after.get().saturating_add(1))).bytes;
-        database.scan(&keys::settlements(id, &relay), &from, |key, body| {
-            let to = keys::last_number(key).ok_or(Flaw::Content("the key has no sequence"))?;
-            if to > cursor.get() {
+        let start = keys::settlement(id, &relay, from).bytes;
+        database.scan(&keys::settlements(id, &relay), &start, |key, body| {
+            let record = SettlementRecord::decode(body)?;
+            if record.from >= last.from {
                 return Ok(ControlFlow::Break(()));
             }
-            page.push((to, SettlementRecord::decode(body)?));
+            page.push(record);
             bytes = bytes.saturating_add(key.len() + body.len());
             Ok(if page.len() < PAGE.records && bytes < PAGE.bytes {
                 ControlFlow::Continue(())
@@ -333,23 +335,37 @@ impl<W: Write> Walk<W> {
                 ControlFlow::Break(())
             })
         })?;
-        let after = page.last().map_or(cursor, |(to, _)| Sequence::new(*to));
-        for (to, record) in page {
-            self.lines.line(&Line::Settlement(SettlementLine {
-                log: log.as_str().into(),
-                relay: relay.as_str().into(),
-                from: record.from.get(),
-                to,
-                settled_ms: record.at_ms,
-                unheard: record.unheard,
-                parked: record.parked,
-            }))?;
+        let full = page.len() >= PAGE.records || bytes >= PAGE.bytes;
+        let next = page.last().map(|record| record.to);
+        for record in page {
+            self.settlement(log, &relay, record)?;
         }
-        Ok((after < cursor).then_some(Part::Settlements {
-            relay,
-            after,
-            cursor,
-        }))
+        match next.filter(|_| full) {
+            Some(from) => Ok(Some(Part::Settlements { relay, from, last })),
+            None => {
+                self.settlement(log, &relay, last)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn settlement(
+        &mut self,
+        log: &LogName,
+        relay: &RelayName,
+        record: SettlementRecord,
+    ) -> Result<(), ExportError> {
+        self.lines.line(&Line::Settlement(SettlementLine {
+            log: log.as_str().into(),
+            relay: relay.as_str().into(),
+            from: record.from.get(),
+            to: record.to.get(),
+            begun_ms: record.begun_ms,
+            settled_ms: record.at_ms,
+            unheard: record.unheard,
+            parked: record.parked,
+        }))?;
+        Ok(())
     }
 
     pub(super) fn progress(&self) -> Progress {

@@ -36,6 +36,9 @@ pub(super) struct TakenPublic {
 pub(super) struct TakenRelay {
     pub(super) name: RelayName,
     pub(super) cursor: u64,
+    /// Where its last settlement record begins, as was told, and as it was.
+    record: u64,
+    last_from: u64,
     settled: u64,
 }
 
@@ -160,6 +163,8 @@ impl TakenLog {
         let taken = TakenRelay {
             name: RelayName::new(&line.relay).map_err(|error| error.to_string())?,
             cursor: line.cursor,
+            record: line.record,
+            last_from: 0,
             settled: 0,
         };
         match self.relays.insert(line.relay.to_string(), taken) {
@@ -179,11 +184,19 @@ impl TakenLog {
         }
         let stops =
             |public: &&TakenPublic| (public.last, public.seen) != (public.head, public.crossed);
-        match self.public.values().find(stops) {
-            None => Ok(()),
-            Some(public) => Err(format!(
+        if let Some(public) = self.public.values().find(stops) {
+            return Err(format!(
                 "public stream {} ends at {} with {} events, and should end at {} with {}",
                 public.name, public.last, public.seen, public.head, public.crossed
+            ));
+        }
+        let unsettled =
+            |relay: &&TakenRelay| (relay.last_from, relay.settled) != (relay.record, relay.cursor);
+        match self.relays.values().find(unsettled) {
+            None => Ok(()),
+            Some(relay) => Err(format!(
+                "the last settlement of relay {} is from {} to {}, and should be from {} to {}",
+                relay.name, relay.last_from, relay.settled, relay.record, relay.cursor
             )),
         }
     }
@@ -230,7 +243,7 @@ impl TakenRelay {
                 return Err("its unheard or parked sequences do not ascend, or are not among those that it settles".into());
             }
         }
-        self.settled = to;
+        (self.last_from, self.settled) = (from, to);
         Ok(())
     }
 }

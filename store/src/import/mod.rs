@@ -10,13 +10,11 @@ mod check;
 mod take;
 
 use std::io::{BufReader, Read};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use lru::LruCache;
 use tokio::task::spawn_blocking;
 
-use crate::database::{Database, LastStop};
+use crate::database::{Batch, Database, LastStop};
 use crate::epoch::{self, Epoch};
 use crate::error::{OpenError, StoreError};
 use crate::export::lines::{LineError, LineReader};
@@ -26,7 +24,7 @@ use crate::heads::Heads;
 use crate::keep::KeepError;
 use crate::options::Options;
 use crate::restore;
-use crate::writer::{Draft, StreamHeads, finish};
+use crate::writer::{Draft, Recent, finish};
 use take::Taker;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -165,20 +163,19 @@ fn take_all(
     options: &Options,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Taker, ImportError> {
-    let cached = NonZeroUsize::new(options.stream_heads_cached).unwrap_or(NonZeroUsize::MIN);
-    let mut stream_heads: StreamHeads = LruCache::new(cached);
-    let heads = Heads::default();
+    let (heads, recent) = (Heads::default(), Recent::default());
+    let mut batch = Batch::default();
     let mut taker = Taker::default();
     let mut more = true;
     while more {
-        let mut draft = Draft::new(database, &heads, &mut stream_heads, 0);
+        let mut draft = Draft::new(database, &heads, &recent, batch, 0);
         while more && draft.batch.bytes() < options.batch_max_bytes {
             more = take_next(lines, &mut taker, &mut draft)?;
             if lines.number.is_multiple_of(REPORT_LINES) {
                 progress(taker.progress());
             }
         }
-        finish(draft, &heads)?;
+        (_, batch) = finish(draft, &heads)?;
     }
     progress(taker.progress());
     Ok(taker)

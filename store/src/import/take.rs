@@ -195,6 +195,7 @@ fn relay(log: &mut TakenLog, line: &RelayLine<'_>, draft: &mut Draft<'_>) -> Res
     let state = RelayState {
         stream: name(PublicStreamName::new(&line.stream))?,
         cursor: Sequence::new(line.cursor),
+        record: Sequence::new(line.record),
         totals: RelayTotals {
             confirmed: line.confirmed,
             unheard: line.unheard,
@@ -259,8 +260,8 @@ fn event(
         media_type: line.media_type.map(Into::into),
         data: join(line.data, line.data_base64)?,
     };
-    let prepared = match draft.fits(&log.name, secrets, &stream, revision, &event)? {
-        Fits::Yes(prepared) => prepared,
+    let (prepared, tail) = match draft.fits(&log.name, secrets, &stream, revision, &event)? {
+        Fits::Yes(prepared, tail) => (prepared, tail),
         Fits::Revision(stored) => {
             return Err(Refused::Line(format!(
                 "revision {revision} does not follow {stored}, the one before it in stream {stream}"
@@ -279,17 +280,18 @@ fn event(
         commit_index: line.commit_index,
         commit_len: line.commit_len,
     };
-    let recorded_ms = number("recordedMs", line.recorded_ms)?;
-    draft.rebuild_event(&log.name, &prepared, position, place, recorded_ms);
+    draft.recorded(number("recordedMs", line.recorded_ms)?);
+    draft.rebuild_event(&log.name, &prepared, tail, position, place)?;
     Ok(())
 }
 
-fn system(log: &mut TakenLog, line: SystemLine<'_>, draft: &mut Draft<'_>) -> Result<(), String> {
+fn system(log: &mut TakenLog, line: SystemLine<'_>, draft: &mut Draft<'_>) -> Result<(), Refused> {
     let position = log.other(line.position)?;
     in_key("record", &line.record)?;
-    let body = join(line.body, line.body_base64)?.ok_or("it has no body")?;
-    let recorded_ms = number("recordedMs", line.recorded_ms)?;
-    draft.rebuild_system(&log.name, position, recorded_ms, &line.record, &body);
+    let body = join(line.body, line.body_base64)?;
+    let body = body.ok_or_else(|| "it has no body".to_owned())?;
+    draft.recorded(number("recordedMs", line.recorded_ms)?);
+    draft.rebuild_system(&log.name, position, &line.record, &body)?;
     Ok(())
 }
 
@@ -322,8 +324,8 @@ fn public(
         key: line.key.into_owned(),
         event: join(line.event, line.event_base64)?.ok_or("it has no event")?,
     };
-    let crossed_ms = number("crossedMs", line.crossed_ms)?;
-    draft.rebuild_public(&log.name, secrets, &event, crossed_ms);
+    draft.recorded(number("crossedMs", line.crossed_ms)?);
+    draft.rebuild_public(&log.name, secrets, &event);
     Ok(())
 }
 
@@ -336,10 +338,12 @@ fn settlement(
     relay.settlement(&line)?;
     let record = SettlementRecord {
         from: Sequence::new(line.from),
+        to: Sequence::new(line.to),
+        begun_ms: line.begun_ms,
         at_ms: line.settled_ms,
         unheard: line.unheard,
         parked: line.parked,
     };
-    draft.rebuild_settlement(&log.name, &relay.name, Sequence::new(line.to), &record);
+    draft.rebuild_settlement(&log.name, &relay.name, &record);
     Ok(())
 }

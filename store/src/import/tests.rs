@@ -114,7 +114,7 @@ async fn fill(store: &Store, log: &LogName) {
             stream: p.clone(),
             expected: Sequence::new(from),
             to: Sequence::new(to),
-            at_ms: to,
+            at_ms: to * 10_000,
             unheard: vec![Sequence::new(from + 1)],
             parked: (from + 2..=to)
                 .step_by(3)

@@ -16,8 +16,17 @@ fn keys_are_these_bytes_for_ever() {
         b"\x10\0\0\0\x01a-1\0\0\0\0\0\0\0\0\x03"
     );
     assert_eq!(
-        category_index(log, stream.category(), Position::new(258)).bytes,
-        b"\x12\0\0\0\x01a\0\0\0\0\0\0\0\x01\x02"
+        block(
+            log,
+            Indexed::Category(stream.category()),
+            Position::new(256)
+        )
+        .bytes,
+        b"\x12\0\0\0\x01a\0\0\0\0\0\0\0\x01\x00"
+    );
+    assert_eq!(
+        block(log, Indexed::System("k"), Position::new(256)).bytes,
+        b"\x13\0\0\0\x01\x01k\0\0\0\0\0\0\0\x01\x00"
     );
     let relay = ParkScope::Relay(RelayName::new("r").unwrap());
     assert_eq!(

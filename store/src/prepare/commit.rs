@@ -75,6 +75,7 @@ pub(crate) fn commit(
         writes,
         events,
         bytes: bytes + RECORD_OVERHEAD_BYTES,
+        looked_up: None,
     })
 }
 
@@ -85,14 +86,18 @@ fn event(
     secrets: &Secrets,
 ) -> Result<PreparedEvent, LimitError> {
     let source = event.source.as_deref().unwrap_or(stream.as_str());
-    identifier("the id of an event", &event.id, limits.id_max_bytes)?;
+    identifier(
+        || "the id of an event".into(),
+        &event.id,
+        limits.id_max_bytes,
+    )?;
     let of = |what: &str| format!("the {what} of event {:?}", event.id);
     identifier(
-        &of("source"),
+        || of("source"),
         source,
         limits.source_max_bytes.max(stream.as_str().len()),
     )?;
-    identifier(&of("type"), &event.event_type, limits.type_max_bytes)?;
+    identifier(|| of("type"), &event.event_type, limits.type_max_bytes)?;
     LimitError::check_count(
         || of("attributes"),
         event.attributes.len(),
@@ -102,7 +107,7 @@ fn event(
     let mut size = event.data.as_ref().map_or(0, Bytes::len)
         + event.media_type.as_ref().map_or(0, String::len);
     for (name, value) in &event.attributes {
-        identifier(&of("attribute name"), name, ATTRIBUTE_NAME_MAX_BYTES)?;
+        identifier(|| of("attribute name"), name, ATTRIBUTE_NAME_MAX_BYTES)?;
         if !names.insert(name.as_str()) {
             return Err(LimitError::malformed(
                 of("attributes"),

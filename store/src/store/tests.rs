@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::*;
 use crate::{
     AppendError, Commit, Crossing, CursorMove, CursorName, Expected, NewEvent, NewPublicEvent,
-    Position, PublicStreamName, ReadLimit, RelayName, Sequence, Settlement, StreamName,
+    Position, PublicStreamName, ReadLimit, RelayName, Selection, Sequence, Settlement, StreamName,
     StreamWrite,
 };
 use crate::{keys, state};
@@ -58,7 +58,7 @@ async fn after_a_failed_write_nothing_is_written_until_the_store_is_opened_anew(
     assert!(stopped(store.append(&log, commit("3")).await));
     assert!(stopped(store.append(&log, commit("1")).await));
     let page = store
-        .read_log(&log, Position::ZERO, ReadLimit::default())
+        .read_log(&log, &Selection::All, Position::ZERO, ReadLimit::default())
         .await
         .unwrap();
     assert_eq!((page.records.len(), page.head.get()), (1, 1));
@@ -180,4 +180,49 @@ async fn each_append_system_record_and_crossing_is_synced_and_settlements_ride_a
     };
     store.settle(&log, settlement).await.unwrap();
     assert_eq!(syncs(&store), before + 3);
+}
+
+#[tokio::test]
+async fn reading_long_history_leaves_the_block_cache_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    for n in 0..70 {
+        let mut many = commit("");
+        let like = many.writes[0].events[0].clone();
+        let event = |of| NewEvent {
+            id: format!("{n}-{of}"),
+            ..like.clone()
+        };
+        many.writes[0].events = (0..1_000).map(event).collect();
+        store.append(&log, many).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    let cached = || {
+        let open = store.inner.open.read().unwrap();
+        let counters = &open.as_ref().unwrap().database.counters;
+        counters.get_ticker_count(rocksdb::statistics::Ticker::BlockCacheDataAdd)
+    };
+    let before = cached();
+    for limit in [1, 1_000] {
+        let limit = ReadLimit {
+            records: limit,
+            ..ReadLimit::default()
+        };
+        let all = Selection::All;
+        store
+            .read_log(&log, &all, Position::ZERO, limit)
+            .await
+            .unwrap();
+        store
+            .read_log_back(&log, &all, Position::new(2_000), limit)
+            .await
+            .unwrap();
+    }
+    assert_eq!(cached(), before);
+    let all = Selection::All;
+    let recent = store.read_log_back(&log, &all, Position::END, ReadLimit::default());
+    assert_eq!(recent.await.unwrap().records.len(), 1_000);
+    assert!(cached() > before);
 }

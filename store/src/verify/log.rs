@@ -1,15 +1,16 @@
 //! The log of private events: its records, and whether each has its entries in the indexes.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::index::{Expected, Index};
+use super::index::{Expected, Index, Said};
 use super::{Checker, Mend};
 use crate::codec::Flaw;
 use crate::database::damaged;
 use crate::epoch::{self, EpochBody};
 use crate::error::StoreError;
 use crate::event::Record;
-use crate::keys::{self, LogId};
+use crate::keys::{self, Key, LogId};
 use crate::place::Position;
 use crate::reading::follows;
 use crate::record;
@@ -166,39 +167,31 @@ impl LogCheck {
         checker: &mut Checker<'_>,
         records: Vec<Record>,
     ) -> Result<(), StoreError> {
-        let mut entries: Vec<_> = Index::ALL
-            .iter()
-            .map(|index| (*index, Vec::new()))
-            .collect();
+        let mut entries: [BTreeMap<Vec<u8>, Entry>; 4] = Default::default();
         for record in records {
             let position = record.position();
-            for (index, key, body) in Index::entries(record, self.log, checker.secrets) {
+            for (index, key, said) in Index::entries(record, self.log, checker.secrets) {
                 self.expected.add(index);
-                if let Some((_, entries)) = entries.iter_mut().find(|(of, _)| *of == index) {
-                    entries.push((position, key, body));
+                if let Some(entries) = entries.get_mut(index as usize) {
+                    let entry = entries.entry(key.bytes.clone()).or_insert_with(|| Entry {
+                        key,
+                        said: Vec::new(),
+                    });
+                    entry.said.push((position, said));
                 }
             }
         }
-        for (index, entries) in entries {
-            let sought: Vec<_> = entries.iter().map(|(_, key, _)| key.clone()).collect();
+        for (index, entries) in Index::ALL.into_iter().zip(entries) {
+            let entries: Vec<_> = entries.into_values().collect();
+            let sought: Vec<_> = entries.iter().map(|entry| entry.key.clone()).collect();
             let found = checker
                 .database
                 .get_each(&sought, |body| Ok(body.to_vec()))?;
-            for ((position, key, body), found) in entries.into_iter().zip(found) {
-                let problem = match found {
-                    Ok(Some(found)) if found == body => continue,
-                    Ok(Some(_)) => "says something else",
-                    Ok(None) => "is missing",
-                    Err(error) => {
-                        checker.take(error, Mend::Derived)?;
-                        continue;
-                    }
-                };
-                let problem = format!(
-                    "the entry for position {position} {problem} in the {} index",
-                    index.name()
-                );
-                checker.found_at(&key.bytes, problem, Mend::Derived);
+            for (entry, found) in entries.iter().zip(found) {
+                match found {
+                    Ok(body) => entry.check(checker, index, body.as_deref()),
+                    Err(error) => checker.take(error, Mend::Derived)?,
+                }
             }
         }
         Ok(())
@@ -228,5 +221,29 @@ impl LogCheck {
             Some(_) => return Ok(()),
         };
         checker.take(damaged(&key.bytes, &problem), Mend::Record)
+    }
+}
+
+/// An entry of an index, and what it must say.
+struct Entry {
+    key: Key,
+    said: Vec<(Position, Said)>,
+}
+
+impl Entry {
+    fn check(&self, checker: &mut Checker<'_>, index: Index, body: Option<&[u8]>) {
+        for (position, said) in &self.said {
+            let problem = match body.map(|body| said.by(body)) {
+                Some(Ok(true)) => continue,
+                Some(Ok(false)) => "does not tell of it".to_owned(),
+                Some(Err(flaw)) => flaw.to_string(),
+                None => "is missing".to_owned(),
+            };
+            let problem = format!(
+                "the entry for position {position} in the {} index: {problem}",
+                index.name()
+            );
+            checker.found_at(&self.key.bytes, problem, Mend::Derived);
+        }
     }
 }

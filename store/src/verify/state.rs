@@ -29,12 +29,13 @@ impl Span {
     fn of(key: &[u8], all: &[u8], body: &[u8]) -> Result<Self, Flaw> {
         let (name, _) = keys::name_after(key, all).ok_or(Flaw::Content("the key has no name"))?;
         let record = SettlementRecord::decode(body)?;
+        if keys::last_number(key) != Some(record.from.get()) {
+            return Err(Flaw::Content("its key has another sequence than it says"));
+        }
         Ok(Self {
             relay: RelayName::new(name).map_err(|_| Flaw::Content("the relay's name is none"))?,
             from: record.from,
-            to: Sequence::new(
-                keys::last_number(key).ok_or(Flaw::Content("the key has no sequence"))?,
-            ),
+            to: record.to,
             unheard: record.unheard.len() as u64,
             parked: record.parked.len() as u64,
         })
@@ -44,6 +45,8 @@ impl Span {
 /// What the settlements of a relay say together.
 #[derive(Default)]
 struct Settlements {
+    /// Where the last of them begins.
+    from: Sequence,
     to: Sequence,
     unheard: u64,
     parked: u64,
@@ -116,6 +119,7 @@ impl Checker<'_> {
                 );
                 checker.found_at(key, problem, Mend::Progress);
             }
+            relay.from = span.from;
             relay.to = span.to;
             relay.unheard += span.unheard;
             relay.parked += span.parked;
@@ -159,9 +163,9 @@ impl Checker<'_> {
                     "its cursor stands at sequence {}, which {} has not",
                     relay.cursor, relay.stream
                 ),
-                Ok(Some(_)) if settled.to != relay.cursor => format!(
-                    "its cursor stands at {}, and its settlements end at {}",
-                    relay.cursor, settled.to
+                Ok(Some(_)) if (settled.from, settled.to) != (relay.record, relay.cursor) => format!(
+                    "its cursor stands at {} after {}, and its last settlement is of {} after {}",
+                    relay.cursor, relay.record, settled.to, settled.from
                 ),
                 Ok(Some(passed)) if passed != sum => {
                     format!(

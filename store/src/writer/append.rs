@@ -4,17 +4,19 @@
 //! answer is that of the first time; any other overlap is a conflict.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::draft::Draft;
 use crate::commit::{AppendError, Committed, CommittedWrite, EventState, Expected};
 use crate::error::StoreError;
-use crate::keys;
+use crate::index::run::Tail;
+use crate::keys::{self, Indexed};
 use crate::limits::LimitError;
 use crate::names::{LogName, StreamName};
 use crate::place::{Position, Revision};
 use crate::prepare::{PreparedCommit, PreparedEvent, PreparedWrite};
 use crate::record::{self, EventPlace};
-use crate::state::{self, IdEntry};
+use crate::state::IdEntry;
 
 impl Draft<'_> {
     pub(super) fn append(
@@ -25,12 +27,10 @@ impl Draft<'_> {
         if let Some(repeat) = self.repeat(log, commit)? {
             return Ok(repeat);
         }
-        let befores = self.check_expectations(log, commit)?;
         let first = self.log(log).head.last.next().ok_or_else(|| full(log))?;
-        let last = first
-            .plus(u64::from(commit.events) - 1)
-            .ok_or_else(|| full(log))?;
-        Ok(self.apply(log, commit, &befores, first, last))
+        let checked = self.check(log, commit, first)?;
+        self.take_up_blocks(log, commit, first)?;
+        Ok(self.apply(log, commit, checked, first))
     }
 
     /// Looks for the commit's events in the log. None if all are new.
@@ -39,19 +39,18 @@ impl Draft<'_> {
         log: &LogName,
         commit: &PreparedCommit,
     ) -> Result<Option<Committed>, AppendError> {
-        let mut known = Vec::with_capacity(commit.events as usize);
-        for event in commit.writes.iter().flat_map(|write| &write.events) {
-            known.push(self.known(log, &event.identity)?);
+        let mut places = Vec::new();
+        let mut any = false;
+        let looked_up = commit.looked_up.as_ref();
+        for (index, event) in commit.events().enumerate() {
+            let found =
+                looked_up.map(|found| (found.when, found.ids.get(index).copied().flatten()));
+            let known = self.known(log, &event.identity, found)?;
+            any |= known.is_some();
+            places.push(known);
         }
-        if known.iter().all(Option::is_none) {
+        if !any {
             return Ok(None);
-        }
-        let mut places = Vec::with_capacity(known.len());
-        for entry in &known {
-            places.push(match entry {
-                Some(entry) => Some((*entry, self.place(log, entry.position)?)),
-                None => None,
-            });
         }
         match same_commit(commit, &places) {
             Some(committed) => Ok(Some(committed)),
@@ -61,24 +60,29 @@ impl Draft<'_> {
         }
     }
 
-    /// Checks each write against the streams as the writes before it leave them. Gives each write's revision before.
-    fn check_expectations(
+    /// Checks each write against the streams as the writes before it leave them, up to the last position.
+    fn check(
         &mut self,
         log: &LogName,
         commit: &PreparedCommit,
-    ) -> Result<Vec<Revision>, AppendError> {
-        let mut streams: HashMap<&StreamName, Revision> = HashMap::new();
+        first: Position,
+    ) -> Result<Checked, AppendError> {
+        let mut streams: HashMap<StreamName, Tail> = HashMap::new();
         let mut befores = Vec::with_capacity(commit.writes.len());
+        let mut next = Some(first);
         for PreparedWrite {
             stream,
             expected,
             events,
         } in &commit.writes
         {
-            let actual = match streams.get(stream) {
-                Some(revision) => *revision,
-                None => self.revision(log, stream)?,
+            let tail = match streams.entry(stream.clone()) {
+                Entry::Occupied(tail) => tail.into_mut(),
+                Entry::Vacant(none) => {
+                    none.insert(self.tail(log, stream, commit.looked_up.as_ref())?)
+                }
             };
+            let actual = tail.revision;
             let holds = match expected {
                 Expected::Exact(revision) => actual == *revision,
                 Expected::None => actual == Revision::ZERO,
@@ -92,23 +96,48 @@ impl Draft<'_> {
                     actual,
                 });
             }
-            let after = actual.plus(events.len() as u64).ok_or_else(|| full(log))?;
-            streams.insert(stream, after);
             befores.push(actual);
+            for _ in events {
+                let position = next.ok_or_else(|| full(log))?;
+                tail.push(position).ok_or_else(|| full(log))?;
+                next = position.next();
+            }
         }
-        Ok(befores)
+        // Those that were only checked stay as they are.
+        streams.retain(|_, tail| tail.grown().next().is_some());
+        Ok(Checked { streams, befores })
+    }
+
+    /// Reads what of the indexes will grow. It may fail, so that what comes after it may not.
+    fn take_up_blocks(
+        &mut self,
+        log: &LogName,
+        commit: &PreparedCommit,
+        first: Position,
+    ) -> Result<(), StoreError> {
+        let database = self.database;
+        let log = self.log(log);
+        let mut position = first;
+        for write in &commit.writes {
+            for event in &write.events {
+                for of in indexed(&write.stream, event) {
+                    log.blocks.take_up(database, log.id, of, position)?;
+                }
+                position = Position::new(position.get() + 1);
+            }
+        }
+        Ok(())
     }
 
     fn apply(
         &mut self,
         log: &LogName,
         commit: &PreparedCommit,
-        befores: &[Revision],
+        Checked { streams, befores }: Checked,
         first: Position,
-        last: Position,
     ) -> Committed {
         let mut commit_index = 0;
-        let mut streams = Vec::with_capacity(commit.writes.len());
+        let mut writes = Vec::with_capacity(commit.writes.len());
         for (write, before) in commit.writes.iter().zip(befores) {
             let mut revision = before.get();
             for event in &write.events {
@@ -123,23 +152,23 @@ impl Draft<'_> {
                 self.put_event(log, event, position, place);
                 commit_index += 1;
             }
-            streams.push(committed_write(&write.stream, *before, revision));
-            self.log(log)
-                .streams
-                .insert(write.stream.clone(), Revision::new(revision));
+            writes.push(committed_write(&write.stream, before, revision));
         }
-        let head = &mut self.log(log).head;
-        head.last = last;
-        head.events = head.events.saturating_add(u64::from(commit.events));
+        let last = Position::new(first.get() + u64::from(commit.events) - 1);
+        let log = self.log(log);
+        log.streams.extend(streams);
+        log.head.last = last;
+        log.head.events = log.head.events.saturating_add(u64::from(commit.events));
         self.sync = true;
         Committed {
             first_position: first,
             last_position: last,
-            streams,
+            streams: writes,
             repeat: false,
         }
     }
 
+    /// Adds an event's record to the batch; its entries of the indexes follow at the batch's end.
     pub(super) fn put_event(
         &mut self,
         log: &LogName,
@@ -152,22 +181,13 @@ impl Draft<'_> {
             position,
             content: event.content_digest,
         };
-        let stream = &place.stream;
         let body = record::event(&place, self.now_ms, &event.content);
         self.batch.put(keys::log_record(id, position), &body);
-        self.batch.put(
-            keys::stream_index(id, stream, place.revision),
-            &state::encode_number(position.get()),
-        );
-        self.batch
-            .put(keys::id_index(id, &event.identity), &entry.encode());
-        self.batch
-            .put(keys::category_index(id, stream.category(), position), &[]);
-        self.batch
-            .put(keys::type_index(id, &event.event_type, position), &[]);
         let log = self.log(log);
-        log.ids.insert(event.identity, entry);
-        log.places.insert(position, place);
+        for of in indexed(&place.stream, event) {
+            log.blocks.insert(of, position);
+        }
+        log.ids.insert(event.identity, (entry, place));
     }
 
     pub(super) fn append_system(
@@ -182,7 +202,7 @@ impl Draft<'_> {
             .last
             .next()
             .ok_or_else(|| StoreError::Refused(full(log)))?;
-        self.put_system(log, position, kind, body);
+        self.put_system(log, position, kind, body)?;
         self.sync = true;
         Ok(position)
     }
@@ -193,15 +213,35 @@ impl Draft<'_> {
         position: Position,
         kind: &str,
         body: &[u8],
-    ) {
+    ) -> Result<(), StoreError> {
+        let (database, of) = (self.database, Indexed::System(kind));
+        let draft = self.log(log);
+        draft.blocks.take_up(database, draft.id, of, position)?;
+        draft.blocks.insert(of, position);
+        draft.head.last = position;
         let id = self.registered(log);
         self.batch.put(
             keys::log_record(id, position),
             &record::system(self.now_ms, kind, body),
         );
-        self.batch.put(keys::system_index(id, kind, position), &[]);
-        self.log(log).head.last = position;
+        Ok(())
     }
+}
+
+/// A commit that may be applied.
+struct Checked {
+    /// The streams that grow, as the commit leaves them.
+    streams: HashMap<StreamName, Tail>,
+    /// Each write's revision before it.
+    befores: Vec<Revision>,
+}
+
+/// What an event is indexed by, besides its stream and id.
+pub(super) fn indexed<'a>(stream: &'a StreamName, event: &'a PreparedEvent) -> [Indexed<'a>; 2] {
+    [
+        Indexed::Category(stream.category()),
+        Indexed::Type(&event.event_type),
+    ]
 }
 
 /// The answer of the first time, if the events are those of one whole commit, in order and in the same streams.
@@ -245,7 +285,7 @@ fn same_commit(
 }
 
 fn states(commit: &PreparedCommit, places: Vec<Option<(IdEntry, EventPlace)>>) -> Vec<EventState> {
-    let events = commit.writes.iter().flat_map(|write| &write.events);
+    let events = commit.events();
     let state = |(event, place): (&PreparedEvent, Option<(IdEntry, EventPlace)>)| match place {
         None => EventState::New,
         Some((

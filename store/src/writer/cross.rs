@@ -212,17 +212,19 @@ impl Draft<'_> {
                     "{passed} events are passed; more are unheard or parked"
                 ))
             })?;
+        let record = self.settlement_record(log, prepared, before.as_ref())?;
         let totals = before.map_or_else(RelayTotals::default, |state| state.totals);
         let state = RelayState {
             stream: settlement.stream.clone(),
             cursor: settlement.to,
+            record: record.from,
             totals: RelayTotals {
                 confirmed: totals.confirmed.saturating_add(confirmed),
                 unheard: totals.unheard.saturating_add(unheard),
                 parked: totals.parked.saturating_add(parked),
             },
         };
-        self.apply_settlement(log, prepared, state);
+        self.apply_settlement(log, prepared, state, record);
         Ok(())
     }
 
@@ -255,35 +257,57 @@ impl Draft<'_> {
         }
     }
 
+    /// The relay's last settlement record with this settlement in it, or a new one.
+    fn settlement_record(
+        &mut self,
+        log: &LogName,
+        prepared: &PreparedSettlement,
+        before: Option<&RelayState>,
+    ) -> Result<SettlementRecord, StoreError> {
+        let settlement = &prepared.settlement;
+        let unheard = settlement.unheard.iter().map(|sequence| sequence.get());
+        let parked = prepared.parked.iter().map(|parked| parked.entry.at);
+        let next = SettlementRecord {
+            from: settlement.expected,
+            to: settlement.to,
+            begun_ms: settlement.at_ms,
+            at_ms: settlement.at_ms,
+            unheard: unheard.collect(),
+            parked: parked.collect(),
+        };
+        let database = self.database;
+        let log = self.log(log);
+        let last = match (log.settlements.get(&settlement.relay), before, log.id) {
+            (Some(drafted), _, _) => Some(drafted.clone()),
+            (None, Some(state), Some(id)) => database.get(
+                &keys::settlement(id, &settlement.relay, state.record),
+                SettlementRecord::decode,
+            )?,
+            (None, _, _) => None,
+        };
+        if let Some(mut last) = last
+            && last.merge(&next)
+        {
+            return Ok(last);
+        }
+        Ok(next)
+    }
+
     fn apply_settlement(
         &mut self,
         log: &LogName,
         prepared: &PreparedSettlement,
         state: RelayState,
+        record: SettlementRecord,
     ) {
         let id = self.registered(log);
-        let settlement = &prepared.settlement;
-        let record = SettlementRecord {
-            from: settlement.expected,
-            at_ms: settlement.at_ms,
-            unheard: settlement
-                .unheard
-                .iter()
-                .map(|sequence| sequence.get())
-                .collect(),
-            parked: prepared
-                .parked
-                .iter()
-                .map(|parked| parked.entry.at)
-                .collect(),
-        };
-        self.batch.put(
-            keys::settlement(id, &settlement.relay, settlement.to),
-            &record.encode(),
-        );
+        let relay = &prepared.settlement.relay;
         self.batch
-            .put(keys::relay(id, &settlement.relay), &state.encode());
+            .put(keys::settlement(id, relay, record.from), &record.encode());
+        self.batch.put(keys::relay(id, relay), &state.encode());
         self.put_parked(id, &prepared.parked);
-        self.log(log).relays.insert(settlement.relay.clone(), state);
+        let log = self.log(log);
+        log.settlements.insert(relay.clone(), record);
+        log.relays.insert(relay.clone(), state);
     }
 }

@@ -2,22 +2,25 @@
 
 use std::collections::HashMap;
 
-use super::StreamHeads;
-use crate::codec::Flaw;
-use crate::database::{Batch, Database, damaged};
+use super::index::{self, Blocks};
+use super::recent::Recent;
+use crate::database::{Batch, Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::heads::Heads;
-use crate::keys::{self, IdDigest, LogId};
+use crate::index::run::Tail;
+use crate::keys::{self, ByDigest, IdDigest, LogId};
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
-use crate::place::{Position, Revision};
+use crate::place::Position;
+use crate::prepare::LookedUp;
 use crate::public::PublicHead;
 use crate::record::{self, EventPlace};
-use crate::state::{self, IdEntry, LogHead, RelayState};
+use crate::state::{self, IdEntry, LogHead, RelayState, SettlementRecord};
 
 pub(crate) struct Draft<'a> {
     pub(super) database: &'a Database,
     pub(super) heads: &'a Heads,
-    pub(super) stream_heads: &'a mut StreamHeads,
+    /// What was written lately: later than what a caller has looked up, perhaps.
+    recent: &'a Recent,
     pub(crate) batch: Batch,
     /// Whether the batch holds anything that must be durable before it is answered.
     pub(super) sync: bool,
@@ -31,26 +34,30 @@ pub(crate) struct LogDraft {
     /// None until something is written to the log for the first time.
     pub(super) id: Option<LogId>,
     pub(super) head: LogHead,
-    pub(super) ids: HashMap<IdDigest, IdEntry>,
-    pub(super) places: HashMap<Position, EventPlace>,
-    pub(super) streams: HashMap<StreamName, Revision>,
+    pub(super) ids: ByDigest<(IdEntry, EventPlace)>,
+    /// Streams that have grown.
+    pub(super) streams: HashMap<StreamName, Tail>,
+    pub(super) blocks: Blocks,
     pub(super) cursors: HashMap<CursorName, Position>,
     pub(super) public_heads: HashMap<PublicStreamName, PublicHead>,
     pub(super) relays: HashMap<RelayName, RelayState>,
+    /// The last settlement record of each relay.
+    pub(super) settlements: HashMap<RelayName, SettlementRecord>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(
         database: &'a Database,
         heads: &'a Heads,
-        stream_heads: &'a mut StreamHeads,
+        recent: &'a Recent,
+        batch: Batch,
         now_ms: u64,
     ) -> Self {
         Self {
             database,
             heads,
-            stream_heads,
-            batch: Batch::default(),
+            recent,
+            batch,
             sync: false,
             now_ms,
             logs: HashMap::new(),
@@ -63,12 +70,13 @@ impl<'a> Draft<'a> {
         self.logs.entry(name.clone()).or_insert_with(|| LogDraft {
             id: heads.log_id(name),
             head: heads.head(name),
-            ids: HashMap::new(),
-            places: HashMap::new(),
+            ids: ByDigest::default(),
             streams: HashMap::new(),
+            blocks: Blocks::default(),
             cursors: HashMap::new(),
             public_heads: HashMap::new(),
             relays: HashMap::new(),
+            settlements: HashMap::new(),
         })
     }
 
@@ -88,33 +96,41 @@ impl<'a> Draft<'a> {
         id
     }
 
-    /// What the id index says of an event.
+    /// What the log has under an event's identity. `looked_up` is what the caller found, and when.
     pub(super) fn known(
         &mut self,
         name: &LogName,
         identity: &IdDigest,
-    ) -> Result<Option<IdEntry>, StoreError> {
+        looked_up: Option<(u64, Option<IdEntry>)>,
+    ) -> Result<Option<(IdEntry, EventPlace)>, StoreError> {
+        let recent = self.recent;
         let log = self.log(name);
-        match (log.ids.get(identity), log.id) {
-            (Some(entry), _) => Ok(Some(*entry)),
-            (None, None) => Ok(None),
-            (None, Some(id)) => self
+        if let Some(known) = log.ids.get(identity) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(id) = log.id else {
+            return Ok(None);
+        };
+        let found = match looked_up {
+            Some((when, found)) if recent.reaches(when) => {
+                if let Some(known) = recent.find(when, name, |log| log.ids.get(identity)) {
+                    return Ok(Some(known.clone()));
+                }
+                found
+            }
+            _ => self
                 .database
-                .get(&keys::id_index(id, identity), IdEntry::decode),
+                .get(&keys::id_index(id, identity), IdEntry::decode)?,
+        };
+        match found {
+            None => Ok(None),
+            Some(entry) => Ok(Some((entry, self.place(id, entry.position)?))),
         }
     }
 
     /// The place of an event that the id index speaks of.
-    pub(super) fn place(
-        &mut self,
-        name: &LogName,
-        position: Position,
-    ) -> Result<EventPlace, StoreError> {
-        let log = self.log(name);
-        if let Some(place) = log.places.get(&position) {
-            return Ok(place.clone());
-        }
-        let key = keys::log_record(log.id.unwrap_or(LogId(0)), position);
+    fn place(&self, log: LogId, position: Position) -> Result<EventPlace, StoreError> {
+        let key = keys::log_record(log, position);
         let place = self.database.get(&key, record::decode_place)?;
         place.flatten().ok_or_else(|| {
             damaged(
@@ -124,25 +140,30 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// The stream's revision, 0 if it does not exist.
-    pub(super) fn revision(
+    /// A stream as it stands; all zero if it does not exist.
+    pub(super) fn tail(
         &mut self,
         name: &LogName,
         stream: &StreamName,
-    ) -> Result<Revision, StoreError> {
+        looked_up: Option<&LookedUp>,
+    ) -> Result<Tail, StoreError> {
+        let recent = self.recent;
         let log = self.log(name);
-        if let Some(revision) = log.streams.get(stream) {
-            return Ok(*revision);
+        if let Some(tail) = log.streams.get(stream) {
+            return Ok(tail.clone());
         }
         let Some(id) = log.id else {
-            return Ok(Revision::ZERO);
+            return Ok(Tail::default());
         };
-        if let Some(revision) = self.stream_heads.get(&(id, stream.clone())) {
-            return Ok(*revision);
-        }
-        let revision = stored_revision(self.database, id, stream)?;
-        self.stream_heads.put((id, stream.clone()), revision);
-        Ok(revision)
+        let Some(looked_up) = looked_up.filter(|looked_up| recent.reaches(looked_up.when)) else {
+            let tail = crate::index::tail(self.database, Reach::Disk, id, stream)?;
+            return Ok(tail.unwrap_or_default());
+        };
+        let tail = recent
+            .find(looked_up.when, name, |log| log.streams.get(stream))
+            .map(Tail::resumed);
+        let tail = tail.or_else(|| looked_up.tails.get(stream).cloned());
+        Ok(tail.unwrap_or_default())
     }
 
     /// Whether a position is one of the log's, with the batch on top of what is stored.
@@ -186,37 +207,14 @@ impl<'a> Draft<'a> {
         drafted.or_else(stored)
     }
 
-    /// Adds where each log now ends; to be called once, before the batch is written.
-    pub(super) fn put_heads(&mut self) {
+    /// Adds the entries of indexes, and where each log now ends; to be called once, before the batch is written.
+    pub(super) fn put_ends(&mut self) {
         for (name, log) in &self.logs {
-            if let Some(id) = log.id
-                && log.head != self.heads.head(name)
-            {
+            let Some(id) = log.id else { continue };
+            index::put(log, id, &mut self.batch);
+            if log.head != self.heads.head(name) {
                 self.batch.put(keys::log_head(id), &log.head.encode());
             }
         }
     }
-}
-
-/// The stream's revision as it is stored, 0 if it does not exist.
-pub(crate) fn stored_revision(
-    database: &Database,
-    log: LogId,
-    stream: &StreamName,
-) -> Result<Revision, StoreError> {
-    // A stream that exists has a first event: the filters tell most new streams without a look at the disk.
-    if database
-        .get(
-            &keys::stream_index(log, stream, Revision::new(1)),
-            state::decode_number,
-        )?
-        .is_none()
-    {
-        return Ok(Revision::ZERO);
-    }
-    let last = database.last(&keys::stream_revisions(log, stream), |key, body| {
-        state::decode_number(body)?;
-        keys::last_number(key).ok_or(Flaw::Content("the key has no revision"))
-    })?;
-    Ok(Revision::new(last.unwrap_or_default()))
 }

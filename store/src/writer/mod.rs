@@ -9,29 +9,32 @@
 mod append;
 mod cross;
 mod draft;
+mod index;
 mod rebuild;
+mod recent;
 
-use std::num::NonZeroUsize;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use lru::LruCache;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::clock;
 use crate::commit::{AppendError, Committed};
-use crate::database::Database;
+use crate::database::{Batch, Database};
 use crate::error::StoreError;
 use crate::heads::{Heads, KnownLog};
-use crate::keys::LogId;
-use crate::names::{LogName, StreamName};
+use crate::names::LogName;
 use crate::options::Options;
-use crate::place::{Position, Revision};
+use crate::place::Position;
 use crate::prepare::{PreparedCommit, PreparedCrossing, PreparedSettlement};
 use crate::public::CrossError;
 use crate::relay::SettleError;
-pub(crate) use draft::{Draft, stored_revision};
+use draft::LogDraft;
+
+pub(crate) use draft::Draft;
 pub(crate) use rebuild::Fits;
+pub(crate) use recent::Recent;
 
 type Answer<T, E> = oneshot::Sender<Result<T, E>>;
 
@@ -68,14 +71,13 @@ pub(crate) struct Queued {
     pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Revisions of streams that were written or looked up lately, as they are stored.
-pub(crate) type StreamHeads = LruCache<(LogId, StreamName), Revision>;
-
 pub(crate) struct Writer {
     database: Arc<Database>,
     heads: Arc<Heads>,
     queue: mpsc::Receiver<Queued>,
-    stream_heads: StreamHeads,
+    recent: Recent,
+    /// Empty: the room of the batches before.
+    batch: Batch,
     options: Options,
     /// Set once: why nothing is written any more.
     poison: Arc<OnceLock<String>>,
@@ -92,12 +94,12 @@ impl Writer {
         options: Options,
         poison: Arc<OnceLock<String>>,
     ) -> Self {
-        let cached = NonZeroUsize::new(options.stream_heads_cached).unwrap_or(NonZeroUsize::MIN);
         Self {
             database,
             heads,
             queue,
-            stream_heads: LruCache::new(cached),
+            recent: Recent::default(),
+            batch: Batch::default(),
             options,
             poison,
         }
@@ -112,12 +114,9 @@ impl Writer {
 
     /// Gathers what waits behind the first request, writes it, and answers.
     fn write_together(&mut self, first: Queued) {
-        let mut draft = Draft::new(
-            &self.database,
-            &self.heads,
-            &mut self.stream_heads,
-            clock::now_ms(),
-        );
+        let batch = std::mem::take(&mut self.batch);
+        let now_ms = clock::now_ms();
+        let mut draft = Draft::new(&self.database, &self.heads, &self.recent, batch, now_ms);
         let mut pending: Vec<(Pending, Option<OwnedSemaphorePermit>)> = Vec::new();
         let mut next = Some(first);
         while let Some(Queued {
@@ -144,6 +143,17 @@ impl Writer {
             };
         }
         let written = finish(draft, &self.heads);
+        let written = match written {
+            Ok((logs, batch)) => {
+                self.batch = batch;
+                if !logs.is_empty() {
+                    // Before the answers: who has one finds all that it rests on.
+                    self.heads.written(self.recent.push(logs));
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
         if let Err(StoreError::Stopped { reason }) = &written {
             tracing::error!(%reason, "the store has stopped writing: a write failed; restart it");
             // Only this thread sets it.
@@ -209,36 +219,35 @@ pub(crate) fn refuse(request: Request, error: &StoreError) {
     }
 }
 
-/// Writes a draft, then shows it in memory.
-pub(crate) fn finish(mut draft: Draft<'_>, heads: &Heads) -> Result<(), StoreError> {
-    draft.put_heads();
+/// Writes a draft, then shows it in memory. Gives what was written.
+pub(crate) fn finish(
+    mut draft: Draft<'_>,
+    heads: &Heads,
+) -> Result<(HashMap<LogName, LogDraft>, Batch), StoreError> {
+    draft.put_ends();
     let Draft {
         database,
         batch,
         sync,
-        logs,
-        stream_heads,
+        mut logs,
         ..
     } = draft;
     if batch.is_empty() {
-        return Ok(());
+        return Ok((HashMap::new(), batch));
     }
-    database.write(batch, sync)?;
-    for (name, log) in logs {
+    let batch = database.write(batch, sync)?;
+    for (name, log) in &mut logs {
         let Some(id) = log.id else { continue };
-        for (stream, revision) in log.streams {
-            stream_heads.put((id, stream), revision);
-        }
         let news = KnownLog {
             id,
             head: log.head,
             // Known since the store was opened.
             ends: Vec::new(),
-            cursors: log.cursors,
-            public_heads: log.public_heads,
-            relays: log.relays,
+            cursors: std::mem::take(&mut log.cursors),
+            public_heads: std::mem::take(&mut log.public_heads),
+            relays: std::mem::take(&mut log.relays),
         };
-        heads.advance(name, news);
+        heads.advance(name.clone(), news);
     }
-    Ok(())
+    Ok((logs, batch))
 }

@@ -4,16 +4,17 @@
 
 use bytes::Bytes;
 
+use super::append::indexed;
 use super::draft::Draft;
-use crate::clock;
 use crate::codec::Encoder;
 use crate::digest::Secrets;
 use crate::error::StoreError;
 use crate::event::NewEvent;
+use crate::index::run::Tail;
 use crate::keys;
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
 use crate::parked::NewParked;
-use crate::place::{Position, Revision, Sequence};
+use crate::place::{Position, Revision};
 use crate::prepare::{PreparedEvent, PreparedParked};
 use crate::public::{NewPublicEvent, PublicHead};
 use crate::record::{self, EventPlace};
@@ -21,7 +22,7 @@ use crate::state::{self, RelayState, SettlementRecord};
 
 /// Whether an event is the next one of its stream, and new to its log.
 pub(crate) enum Fits {
-    Yes(Box<PreparedEvent>),
+    Yes(Box<PreparedEvent>, Tail),
     /// The stream's revision, which the event's does not follow.
     Revision(Revision),
     /// Where the log has an event with the same id and source.
@@ -32,7 +33,6 @@ impl Draft<'_> {
     pub(crate) fn rebuild_log(&mut self, log: &LogName, made_ms: u64) {
         self.now_ms = made_ms;
         self.registered(log);
-        self.now_ms = clock::now_ms();
     }
 
     /// Looks at an event that is to stand at a revision of its stream.
@@ -44,50 +44,61 @@ impl Draft<'_> {
         revision: Revision,
         event: &NewEvent,
     ) -> Result<Fits, StoreError> {
-        let stored = self.revision(log, stream)?;
-        if stored.next() != Some(revision) {
-            return Ok(Fits::Revision(stored));
+        let tail = self.tail(log, stream, None)?;
+        if tail.revision.next() != Some(revision) {
+            return Ok(Fits::Revision(tail.revision));
         }
         let source = event.source.as_deref().unwrap_or(stream.as_str());
         let identity = secrets.identity(&event.id, source);
-        Ok(match self.known(log, &identity)? {
-            Some(entry) => Fits::Known(entry.position),
-            None => Fits::Yes(Box::new(PreparedEvent {
-                identity,
-                content_digest: secrets.content(event),
-                event_type: event.event_type.clone(),
-                content: record::event_content(stream, event),
-            })),
-        })
+        if let Some((entry, _)) = self.known(log, &identity, None)? {
+            return Ok(Fits::Known(entry.position));
+        }
+        let prepared = PreparedEvent {
+            identity,
+            content_digest: secrets.content(event),
+            event_type: event.event_type.clone(),
+            content: record::event_content(stream, event),
+        };
+        Ok(Fits::Yes(Box::new(prepared), tail))
     }
 
+    /// Puts an event that fits; `tail` is its stream as it stands.
     pub(crate) fn rebuild_event(
         &mut self,
         log: &LogName,
         event: &PreparedEvent,
+        mut tail: Tail,
         position: Position,
         place: EventPlace,
-        recorded_ms: u64,
-    ) {
-        let (stream, revision) = (place.stream.clone(), place.revision);
-        self.now_ms = recorded_ms;
+    ) -> Result<(), StoreError> {
+        let database = self.database;
+        let stream = place.stream.clone();
+        let draft = self.log(log);
+        for of in indexed(&stream, event) {
+            draft.blocks.take_up(database, draft.id, of, position)?;
+        }
         self.put_event(log, event, position, place);
+        tail.push(position);
         let log = self.log(log);
-        log.streams.insert(stream, revision);
+        log.streams.insert(stream, tail);
         log.head.last = position;
         log.head.events = log.head.events.saturating_add(1);
+        Ok(())
+    }
+
+    /// What is put next was written then: milliseconds since 1970.
+    pub(crate) fn recorded(&mut self, at_ms: u64) {
+        self.now_ms = at_ms;
     }
 
     pub(crate) fn rebuild_system(
         &mut self,
         log: &LogName,
         position: Position,
-        recorded_ms: u64,
         kind: &str,
         body: &[u8],
-    ) {
-        self.now_ms = recorded_ms;
-        self.put_system(log, position, kind, body);
+    ) -> Result<(), StoreError> {
+        self.put_system(log, position, kind, body)
     }
 
     /// What a marker says is for the version that writes it: its record only is put back.
@@ -104,10 +115,8 @@ impl Draft<'_> {
         log: &LogName,
         secrets: &Secrets,
         event: &NewPublicEvent,
-        crossed_ms: u64,
     ) {
         let id = self.registered(log);
-        self.now_ms = crossed_ms;
         let key = secrets.key_and_type(&event.key, &event.event_type);
         self.put_public(id, event, &key);
     }
@@ -138,12 +147,11 @@ impl Draft<'_> {
         &mut self,
         log: &LogName,
         relay: &RelayName,
-        to: Sequence,
         record: &SettlementRecord,
     ) {
         let id = self.registered(log);
         self.batch
-            .put(keys::settlement(id, relay, to), &record.encode());
+            .put(keys::settlement(id, relay, record.from), &record.encode());
     }
 
     pub(crate) fn rebuild_parked(&mut self, log: &LogName, secrets: &Secrets, entry: NewParked) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use horizon_store::{
     Backup, Crossing, CursorMove, CursorName, Expected, KeepError, OpenError, Options, Position,
-    PublicEvent, ReadLimit, Record, Sequence, Store, list_backups, restore,
+    PublicEvent, ReadLimit, Record, Selection, Sequence, Store, list_backups, restore,
 };
 use tempfile::TempDir;
 
@@ -28,7 +28,7 @@ pub(crate) async fn log_of(store: &Store, through: u64) -> Vec<Record> {
     let (mut after, mut records) = (Position::ZERO, Vec::new());
     loop {
         let page = store
-            .read_log(&main_log(), after, ReadLimit::default())
+            .read_log(&main_log(), &Selection::All, after, ReadLimit::default())
             .await
             .unwrap();
         records.extend(page.records);

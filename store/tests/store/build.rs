@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use horizon_store::{
-    AttributeValue, Commit, Committed, Expected, LogName, NewEvent, NewParked, NewPublicEvent,
-    Options, ParkScope, Position, PublicStreamName, RelayName, Revision, Sequence, Store,
-    StreamName, StreamWrite,
+    AttributeValue, Commit, Committed, EventStore, Expected, LogName, NewEvent, NewParked,
+    NewPublicEvent, Options, ParkScope, Position, PublicStreamName, RelayName, Revision, Selection,
+    Sequence, Store, StreamName, StreamWrite,
 };
 use tempfile::TempDir;
 
@@ -85,7 +85,7 @@ pub(crate) fn parked(scope: ParkScope, key: &str, at: u64, reason: Option<&str>)
     }
 }
 
-pub(crate) async fn append(store: &Store, commit: Commit) -> Committed {
+pub(crate) async fn append(store: &impl EventStore, commit: Commit) -> Committed {
     store.append(&main_log(), commit).await.unwrap()
 }
 
@@ -98,4 +98,8 @@ pub(crate) async fn fresh() -> (Store, TempDir) {
 
 pub(crate) async fn open(dir: &TempDir) -> Store {
     Store::open(dir.path(), Options::default()).await.unwrap()
+}
+
+pub(crate) fn category(name: &str) -> Selection {
+    Selection::Category(name.into())
 }

@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use horizon_store::{
-    CursorName, Event, LogPage, Options, Position, PublicEvent, ReadLimit, Record, Sequence, Store,
+    CursorName, Event, LogPage, Options, Position, PublicEvent, ReadLimit, Record, Selection,
+    Sequence, Store,
 };
 
 use crate::build::{main_log, public_stream, relay};
@@ -84,7 +85,7 @@ async fn whole_log(store: &Store) -> Vec<Event> {
             through,
             head,
         } = store
-            .read_log(&main_log(), after, ReadLimit::default())
+            .read_log(&main_log(), &Selection::All, after, ReadLimit::default())
             .await
             .unwrap();
         events.extend(records.into_iter().map(|record| match record {

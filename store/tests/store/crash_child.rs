@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use horizon_store::{
-    Commit, Crossing, CursorMove, CursorName, Expected, Options, Position, ReadLimit, Sequence,
-    Settlement, Store,
+    Commit, Crossing, CursorMove, CursorName, Expected, Options, Position, ReadLimit, Selection,
+    Sequence, Settlement, Store,
 };
 
 use crate::build::{main_log, public, public_stream, relay, write};
@@ -125,6 +125,7 @@ async fn cross_some(store: &Store) -> Position {
     let page = store
         .read_log(
             &log,
+            &Selection::All,
             cursor,
             ReadLimit {
                 records: 50,

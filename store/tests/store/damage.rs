@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use horizon_store::{
-    Expected, OpenError, Options, Position, ReadLimit, Revision, Store, StoreError,
+    Expected, OpenError, Options, Position, ReadLimit, Revision, Selection, Store, StoreError,
 };
 use tempfile::TempDir;
 
@@ -62,11 +62,24 @@ async fn a_flipped_bit_in_a_record_is_refused_with_its_place() {
         let store = open(&dir).await;
         let (log, limit) = (main_log(), ReadLimit::default());
         assert_eq!(
-            place(store.read_log(&log, Position::ZERO, limit).await),
+            place(
+                store
+                    .read_log(&log, &Selection::All, Position::ZERO, limit)
+                    .await
+            ),
             "log 1, position 2"
         );
         assert_eq!(
-            place(store.read_category(&log, "a", Position::ZERO, limit).await),
+            place(
+                store
+                    .read_log(
+                        &log,
+                        &Selection::Category("a".into()),
+                        Position::ZERO,
+                        limit
+                    )
+                    .await
+            ),
             "log 1, position 2"
         );
         assert_eq!(
@@ -84,6 +97,7 @@ async fn a_flipped_bit_in_a_record_is_refused_with_its_place() {
         let page = store
             .read_log(
                 &log,
+                &Selection::All,
                 Position::ZERO,
                 ReadLimit {
                     records: 1,
@@ -106,7 +120,12 @@ async fn a_record_under_a_wrong_key_is_refused() {
     });
     let store = open(&dir).await;
     let read = store
-        .read_log(&main_log(), Position::ZERO, ReadLimit::default())
+        .read_log(
+            &main_log(),
+            &Selection::All,
+            Position::ZERO,
+            ReadLimit::default(),
+        )
         .await;
     assert_eq!(place(read), "log 1, position 2");
 }
@@ -121,13 +140,96 @@ async fn a_missing_record_is_damage_and_no_gap() {
     let store = open(&dir).await;
     let limit = ReadLimit::default();
     assert_eq!(
-        place(store.read_log(&main_log(), Position::ZERO, limit).await),
+        place(
+            store
+                .read_log(&main_log(), &Selection::All, Position::ZERO, limit)
+                .await
+        ),
         "log 1, position 3"
     );
     let read = store
         .read_stream(&main_log(), &stream("a-1"), Revision::ZERO, limit)
         .await;
     assert_eq!(place(read), "log 1, position 2");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_damage_backwards_too() {
+    let (log, limit) = (main_log(), ReadLimit::default());
+    for (deleted, before, at) in [
+        (2, u64::MAX, "log 1, position 1"),
+        (2, 3, "log 1, position 1"),
+        (1, u64::MAX, "log 1, position 1"),
+        (1, 2, "log 1, position 1"),
+    ] {
+        let dir = closed().await;
+        behind_its_back(dir.path(), |db| {
+            db.delete_cf(db.cf_handle("log").unwrap(), log_key(deleted))
+                .unwrap()
+        });
+        let store = open(&dir).await;
+        let before = Position::new(before);
+        let read = store.read_log_back(&log, &Selection::All, before, limit);
+        assert_eq!(
+            place(read.await),
+            at,
+            "{deleted} is missing before {before}"
+        );
+        for selection in [
+            Selection::Category("a".into()),
+            Selection::EventType("Tested".into()),
+        ] {
+            let read = store.read_log_back(&log, &selection, before, limit);
+            assert_eq!(place(read.await), format!("log 1, position {deleted}"));
+        }
+    }
+}
+
+/// The key of the run of stream `a-1` that begins at a revision.
+fn run_key(first: u64) -> Vec<u8> {
+    [&b"\x10\0\0\0\x01a-1\0"[..], &first.to_be_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_missing_run_of_a_stream_is_damage_in_every_read_that_needs_it() {
+    let (store, dir) = fresh().await;
+    let ids: Vec<_> = (0..100).map(|n| n.to_string()).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    append(&store, one("a-1", Expected::None, &ids)).await;
+    store.close().await.unwrap();
+    behind_its_back(dir.path(), |db| {
+        db.delete_cf(db.cf_handle("index").unwrap(), run_key(33))
+            .unwrap()
+    });
+    let store = open(&dir).await;
+    let (log, a_1) = (main_log(), stream("a-1"));
+    for (from, records, whole) in [
+        (100, 1_000, false),
+        (100, 40, false),
+        (64, 1, false),
+        (33, 1, false),
+        (33, 1_000, false),
+        (100, 36, true),
+        (32, 1_000, true),
+    ] {
+        let limit = ReadLimit {
+            records,
+            ..ReadLimit::default()
+        };
+        let from = Revision::new(from);
+        let read = store.read_stream_back(&log, &a_1, from, limit).await;
+        assert_eq!(read.is_ok(), whole, "{records} from {from}");
+    }
+    let limit = ReadLimit::default();
+    assert!(store.streams(&log, "a", None, limit).await.is_ok());
+    store.close().await.unwrap();
+    behind_its_back(dir.path(), |db| {
+        db.delete_cf(db.cf_handle("index").unwrap(), run_key(1))
+            .unwrap()
+    });
+    let store = open(&dir).await;
+    let listed = store.streams(&log, "a", None, limit).await;
+    assert!(place(listed).starts_with("log 1, StreamIndex"));
 }
 
 fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
@@ -145,7 +247,12 @@ async fn flipped_bits_in_tables_are_never_returned_as_data() {
     let expected = {
         let store = open(&whole).await;
         let page = store
-            .read_log(&main_log(), Position::ZERO, ReadLimit::default())
+            .read_log(
+                &main_log(),
+                &Selection::All,
+                Position::ZERO,
+                ReadLimit::default(),
+            )
             .await
             .unwrap();
         store.close().await.unwrap();
@@ -163,7 +270,12 @@ async fn flipped_bits_in_tables_are_never_returned_as_data() {
                 Err(other) => panic!("{other:?}"),
                 Ok(store) => {
                     match store
-                        .read_log(&main_log(), Position::ZERO, ReadLimit::default())
+                        .read_log(
+                            &main_log(),
+                            &Selection::All,
+                            Position::ZERO,
+                            ReadLimit::default(),
+                        )
                         .await
                     {
                         Err(StoreError::Damaged { .. }) => refused += 1,

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use horizon_store::{
     AppendError, CrossError, Crossing, CursorMove, CursorName, Epoch, Expected, KeepError, LogName,
-    OpenError, Options, ParkScope, Position, ReadLimit, Record, RelayTotals, Revision, Sequence,
-    SettleError, Settlement, Store, open_new_epoch,
+    OpenError, Options, ParkScope, Position, ReadLimit, Record, RelayTotals, Revision, Selection,
+    Sequence, SettleError, Settlement, Store, open_new_epoch,
 };
 
 use crate::build::{
-    append, exact, fresh, main_log, one, open, parked, public, public_stream, relay, stream,
+    append, category, exact, fresh, main_log, one, open, parked, public, public_stream, relay,
+    stream,
 };
 
 /// The first position and sequence of epoch 1 is one after this.
@@ -74,7 +75,10 @@ async fn positions(store: &Store, records: usize) -> Vec<u64> {
             records,
             ..ReadLimit::default()
         };
-        let page = store.read_log(&main_log(), after, limit).await.unwrap();
+        let page = store
+            .read_log(&main_log(), &Selection::All, after, limit)
+            .await
+            .unwrap();
         positions.extend(page.records.iter().map(|record| record.position().get()));
         if page.through == page.head {
             return positions;
@@ -115,7 +119,12 @@ async fn a_log_goes_on_in_a_new_epoch_and_its_record_tells_why() {
         assert_eq!(positions(&store, records).await, all);
     }
     let page = store
-        .read_category(&main_log(), "a", Position::new(2), ReadLimit::default())
+        .read_log(
+            &main_log(),
+            &category("a"),
+            Position::new(2),
+            ReadLimit::default(),
+        )
         .await
         .unwrap();
     let found: Vec<_> = page
@@ -138,7 +147,12 @@ async fn a_log_goes_on_in_a_new_epoch_and_its_record_tells_why() {
     assert_eq!(page.events[1].position.get(), EPOCH + 2);
     // From a place between two epochs as from the end of the first.
     let page = store
-        .read_log(&main_log(), Position::new(77), ReadLimit::default())
+        .read_log(
+            &main_log(),
+            &Selection::All,
+            Position::new(77),
+            ReadLimit::default(),
+        )
         .await
         .unwrap();
     assert_eq!(page.records[0].position().get(), EPOCH + 1);
@@ -266,7 +280,12 @@ async fn a_log_that_is_first_written_in_a_later_epoch_begins_there() {
     let other = LogName::new("other").unwrap();
     assert_eq!(store.head(&other).await.unwrap().get(), EPOCH);
     let page = store
-        .read_log(&other, Position::ZERO, ReadLimit::default())
+        .read_log(
+            &other,
+            &Selection::All,
+            Position::ZERO,
+            ReadLimit::default(),
+        )
         .await
         .unwrap();
     assert_eq!(page.through, page.head);
@@ -278,10 +297,28 @@ async fn a_log_that_is_first_written_in_a_later_epoch_begins_there() {
     drop(store);
     let store = open(&dir).await;
     let page = store
-        .read_log(&other, Position::ZERO, ReadLimit::default())
+        .read_log(
+            &other,
+            &Selection::All,
+            Position::ZERO,
+            ReadLimit::default(),
+        )
         .await
         .unwrap();
     assert_eq!(page.records.len(), 1);
+    // Backwards to its first record, and not a step further.
+    let (mut before, mut found) = (Position::END, 0);
+    while before > Position::ZERO {
+        let limit = ReadLimit {
+            records: 1,
+            ..ReadLimit::default()
+        };
+        let back = store.read_log_back(&other, &Selection::All, before, limit);
+        let page = back.await.unwrap();
+        found += page.records.len();
+        before = page.through;
+    }
+    assert_eq!(found, 1);
     assert_eq!(store.epochs(&other).await.unwrap(), []);
 }
 

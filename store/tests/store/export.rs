@@ -7,8 +7,8 @@ use bytes::Bytes;
 use horizon_store::{
     AttributeValue, Commit, Counts, Crossing, CursorMove, CursorName, Expected, ExportCounts,
     Imported, LogName, NewEvent, Options, ParkScope, ParkedEntry, ParkedKey, Position, Progress,
-    PublicEvent, PublicHead, ReadLimit, Record, RelayTotals, Revision, Sequence, Settled,
-    Settlement, Store, StoreError, StreamName, StreamWrite, import, verify,
+    PublicEvent, PublicHead, ReadLimit, Record, RelayTotals, Revision, Selection, Sequence,
+    Settled, Settlement, Store, StoreError, StreamName, StreamWrite, import, verify,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -68,7 +68,10 @@ async fn contents(store: &Store, log: &LogName) -> Contents {
     let mut records = Vec::new();
     let mut after = Position::ZERO;
     while after < store.head(log).await.unwrap() {
-        let page = store.read_log(log, after, limit).await.unwrap();
+        let page = store
+            .read_log(log, &Selection::All, after, limit)
+            .await
+            .unwrap();
         records.extend(page.records.into_iter().filter(|one| !is_epoch(one)));
         after = page.through;
     }
@@ -100,11 +103,15 @@ async fn contents(store: &Store, log: &LogName) -> Contents {
     let mut categories: Vec<_> = names.iter().map(StreamName::category).collect();
     categories.dedup();
     let mut by_category = Vec::new();
-    for category in categories {
+    let types = ["Tested", "TypeUnknown"].map(|one| Selection::EventType(one.into()));
+    let categories = categories
+        .into_iter()
+        .map(|one| Selection::Category(one.into()));
+    for by in categories.chain(types) {
         let mut seen = Vec::new();
         let mut after = Position::ZERO;
         while after < store.head(log).await.unwrap() {
-            let page = store.read_category(log, category, after, limit).await;
+            let page = store.read_log(log, &by, after, limit).await;
             let page = page.unwrap();
             seen.extend(page.records.iter().map(Record::position));
             after = page.through;
@@ -372,7 +379,8 @@ async fn settle(store: &Store, log: &LogName, from: u64, to: u64, unheard: &[u64
         stream: public_stream("p"),
         expected: Sequence::new(from),
         to: Sequence::new(to),
-        at_ms: 1_700_000_000_000 + to,
+        // Minutes apart, so that each is a record of its own.
+        at_ms: 1_700_000_000_000 + to * 100_000,
         unheard: unheard.iter().map(|at| Sequence::new(*at)).collect(),
         parked: held
             .iter()

@@ -140,6 +140,7 @@ async fn a_line_that_does_not_fit_to_the_others_is_named_though_its_check_holds(
         ("\"events\":13", "\"events\":14", "should end at"),
         ("\"head\":15", "\"head\":14", "beyond the head"),
         ("\"stream\":\"a-1\"", "\"stream\":\"\"", "must not be empty"),
+        ("\"record\":2", "\"record\":1", "should be from 1"),
         ("\"kind\":\"cursor\"", "\"kind\":\"other\"", "unknown"),
         ("\"recordedMs\"", "\"recorded\"", "unknown field"),
         ("[\"most\",2147483647]", "[\"most\",2147483648]", "32 bits"),

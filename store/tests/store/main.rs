@@ -6,24 +6,19 @@
     reason = "a test fails by panicking, and tells its seed"
 )]
 
-mod append;
 mod backup;
 mod build;
+mod conformance;
 mod crash;
 mod crash_child;
-mod crossing;
-mod crossing_refused;
 mod damage;
 mod epoch;
 mod export;
 mod generated;
-mod idempotency;
 mod import_refused;
 mod keep_killed;
 mod model;
 mod opening;
 mod race;
-mod reading;
-mod relay;
 mod verify;
 mod wal;

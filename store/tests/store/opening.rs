@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use horizon_store::{Advice, Expected, Limits, OpenError, Options, Store, StoreError};
+use horizon_store::{Advice, Expected, Limits, OpenError, Options, Selection, Store, StoreError};
 
 use crate::build::{append, exact, fresh, main_log, one, open};
 
@@ -52,7 +52,12 @@ async fn a_closed_store_says_so_and_lets_go_at_once() {
         .unwrap_err();
     assert_eq!(error, StoreError::Closed.into());
     let error = clone
-        .read_log(&main_log(), Default::default(), Default::default())
+        .read_log(
+            &main_log(),
+            &Selection::All,
+            Default::default(),
+            Default::default(),
+        )
         .await
         .unwrap_err();
     assert_eq!(

@@ -1,26 +1,26 @@
 //! Reading in bounded pages, and waiting for what comes.
 
-use horizon_store::{Expected, LogPage, Position, ReadLimit, Record, Revision};
+use horizon_store::{EventStore, Expected, LogPage, Position, ReadLimit, Record, Revision, Selection};
 
-use crate::build::{append, fresh, main_log, one, stream};
+use super::Home;
+use crate::build::{append, category, main_log, one, stream};
 
-fn records(count: usize) -> ReadLimit {
+pub(super) fn records(count: usize) -> ReadLimit {
     ReadLimit {
         records: count,
         ..ReadLimit::default()
     }
 }
 
-fn positions(page: &LogPage) -> Vec<u64> {
+pub(super) fn positions(page: &LogPage) -> Vec<u64> {
     page.records
         .iter()
         .map(|record| record.position().get())
         .collect()
 }
 
-#[tokio::test]
-async fn a_stream_is_read_in_pages_that_resume() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn a_stream_is_read_in_pages_that_resume(home: impl Home) {
+    let store = home.open().await;
     for n in 0..10 {
         append(&store, one("a-1", Expected::Any, &[&format!("a{n}")])).await;
         append(&store, one("a-10", Expected::Any, &[&format!("b{n}")])).await;
@@ -68,14 +68,13 @@ async fn a_stream_is_read_in_pages_that_resume() {
     assert_eq!((none.revision.get(), none.events.len()), (0, 0));
 }
 
-#[tokio::test]
-async fn a_log_is_read_in_pages_that_resume() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn a_log_is_read_in_pages_that_resume(home: impl Home) {
+    let store = home.open().await;
     for n in 0..7 {
         append(&store, one("a-1", Expected::Any, &[&n.to_string()])).await;
     }
     let page = store
-        .read_log(&main_log(), Position::ZERO, records(4))
+        .read_log(&main_log(), &Selection::All, Position::ZERO, records(4))
         .await
         .unwrap();
     assert_eq!(
@@ -83,20 +82,25 @@ async fn a_log_is_read_in_pages_that_resume() {
         (vec![1, 2, 3, 4], 4, 7)
     );
     let page = store
-        .read_log(&main_log(), page.through, records(4))
+        .read_log(&main_log(), &Selection::All, page.through, records(4))
         .await
         .unwrap();
     assert_eq!((positions(&page), page.through.get()), (vec![5, 6, 7], 7));
     for after in [7, 8, 1 << 45, u64::MAX] {
         let page = store
-            .read_log(&main_log(), Position::new(after), records(4))
+            .read_log(
+                &main_log(),
+                &Selection::All,
+                Position::new(after),
+                records(4),
+            )
             .await
             .unwrap();
         assert_eq!((positions(&page), page.through.get()), (vec![], after));
     }
     let nothing = horizon_store::LogName::new("nothing").unwrap();
     let page = store
-        .read_log(&nothing, Position::ZERO, records(4))
+        .read_log(&nothing, &Selection::All, Position::ZERO, records(4))
         .await
         .unwrap();
     assert_eq!(
@@ -105,9 +109,8 @@ async fn a_log_is_read_in_pages_that_resume() {
     );
 }
 
-#[tokio::test]
-async fn a_limit_of_bytes_is_kept_and_one_record_is_returned_at_least() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn a_limit_of_bytes_is_kept_and_one_record_is_returned_at_least(home: impl Home) {
+    let store = home.open().await;
     for n in 0..5 {
         let mut commit = one("a-1", Expected::Any, &[&n.to_string()]);
         commit.writes[0].events[0].data = Some(vec![b'x'; 10_000].into());
@@ -119,7 +122,7 @@ async fn a_limit_of_bytes_is_kept_and_one_record_is_returned_at_least() {
             bytes,
         };
         let log = store
-            .read_log(&main_log(), Position::ZERO, limit)
+            .read_log(&main_log(), &Selection::All, Position::ZERO, limit)
             .await
             .unwrap();
         assert_eq!(
@@ -127,7 +130,12 @@ async fn a_limit_of_bytes_is_kept_and_one_record_is_returned_at_least() {
             (expected, expected as u64)
         );
         let category = store
-            .read_category(&main_log(), "a", Position::ZERO, limit)
+            .read_log(
+                &main_log(),
+                &category("a"),
+                Position::ZERO,
+                limit,
+            )
             .await
             .unwrap();
         assert_eq!(
@@ -146,7 +154,7 @@ async fn a_limit_of_bytes_is_kept_and_one_record_is_returned_at_least() {
     };
     assert_eq!(
         store
-            .read_log(&main_log(), Position::ZERO, none)
+            .read_log(&main_log(), &Selection::All, Position::ZERO, none)
             .await
             .unwrap()
             .records
@@ -155,9 +163,8 @@ async fn a_limit_of_bytes_is_kept_and_one_record_is_returned_at_least() {
     );
 }
 
-#[tokio::test]
-async fn a_category_is_read_with_the_place_to_go_on_from() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn a_category_is_read_with_the_place_to_go_on_from(home: impl Home) {
+    let store = home.open().await;
     for (name, id) in [
         ("a-1", "1"),
         ("b-1", "2"),
@@ -170,7 +177,12 @@ async fn a_category_is_read_with_the_place_to_go_on_from() {
         append(&store, one(name, Expected::Any, &[id])).await;
     }
     let page = store
-        .read_category(&main_log(), "a", Position::ZERO, records(2))
+        .read_log(
+            &main_log(),
+            &category("a"),
+            Position::ZERO,
+            records(2),
+        )
         .await
         .unwrap();
     assert_eq!(
@@ -178,18 +190,33 @@ async fn a_category_is_read_with_the_place_to_go_on_from() {
         (vec![1, 3], 3, 7)
     );
     let page = store
-        .read_category(&main_log(), "a", page.through, records(2))
+        .read_log(
+            &main_log(),
+            &category("a"),
+            page.through,
+            records(2),
+        )
         .await
         .unwrap();
     assert_eq!((positions(&page), page.through.get()), (vec![4, 6], 7));
     let page = store
-        .read_category(&main_log(), "a", page.through, records(2))
+        .read_log(
+            &main_log(),
+            &category("a"),
+            page.through,
+            records(2),
+        )
         .await
         .unwrap();
     assert_eq!((positions(&page), page.through.get()), (vec![], 7));
     for unknown in ["", "c", "a\0", "a-1"] {
         let page = store
-            .read_category(&main_log(), unknown, Position::ZERO, records(2))
+            .read_log(
+                &main_log(),
+                &Selection::Category(unknown.into()),
+                Position::ZERO,
+                records(2),
+            )
             .await
             .unwrap();
         assert_eq!(
@@ -200,9 +227,8 @@ async fn a_category_is_read_with_the_place_to_go_on_from() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_is_woken_by_commits_and_sees_each_event_once() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn who_waits_is_woken_by_commits_and_sees_each_event_once(home: impl Home) {
+    let store = home.open().await;
     const EVENTS: usize = 200;
     let reader = {
         let store = store.clone();
@@ -212,7 +238,7 @@ async fn who_waits_is_woken_by_commits_and_sees_each_event_once() {
             while seen.len() < EVENTS {
                 head.wait_for(|head| *head > after).await.unwrap();
                 let page = store
-                    .read_log(&main_log(), after, ReadLimit::default())
+                    .read_log(&main_log(), &Selection::All, after, ReadLimit::default())
                     .await
                     .unwrap();
                 seen.extend(page.records.iter().map(|record| match record {

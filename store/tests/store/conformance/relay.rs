@@ -1,11 +1,12 @@
 //! Settlements: relays' cursors, and what became of each public event.
 
-use horizon_store::{
+use horizon_store::{EventStore, 
     Crossing, Expected, NewParked, ParkScope, RelayTotals, Sequence, SettleError, Settled,
-    Settlement, Store,
+    Settlement,
 };
 
-use crate::build::{append, fresh, main_log, one, open, parked, public, public_stream, relay};
+use super::Home;
+use crate::build::{append, main_log, one, parked, public, public_stream, relay};
 
 const RELAY: &str = "p/mqtt:main";
 
@@ -22,22 +23,21 @@ fn settlement(expected: u64, to: u64, unheard: &[u64], parked: Vec<NewParked>) -
 }
 
 /// A store whose public stream `p` has ten events.
-async fn with_ten() -> (Store, tempfile::TempDir) {
-    let (store, dir) = fresh().await;
+async fn with_ten<H: Home>(home: &H) -> H::Store {
+    let store = home.open().await;
     append(&store, one("a-1", Expected::None, &["1"])).await;
     let crossing = Crossing {
-        cursors: vec![crate::crossing::cursor_move("crossing", 0, 1)],
+        cursors: vec![super::crossing::cursor_move("crossing", 0, 1)],
         public: (1..=10).map(|n| public("p", n, 1, "k")).collect(),
         parked: Vec::new(),
         counts: Vec::new(),
     };
     store.cross(&main_log(), crossing).await.unwrap();
-    (store, dir)
+    store
 }
 
-#[tokio::test]
-async fn a_settlement_tells_what_became_of_each_event() {
-    let (store, dir) = with_ten().await;
+pub(crate) async fn a_settlement_tells_what_became_of_each_event(home: impl Home) {
+    let store = with_ten(&home).await;
     let scope = ParkScope::Relay(relay(RELAY));
     assert_eq!(
         store
@@ -59,7 +59,7 @@ async fn a_settlement_tells_what_became_of_each_event() {
         .await
         .unwrap();
     store.close().await.unwrap();
-    let store = open(&dir).await;
+    let store = home.open().await;
     assert_eq!(
         store
             .relay_cursor(&main_log(), &relay(RELAY))
@@ -88,9 +88,9 @@ async fn a_settlement_tells_what_became_of_each_event() {
     };
     for (sequence, expected) in [
         (0, None),
-        (1, settled(1_003, false, false)),
-        (2, settled(1_003, true, false)),
-        (3, settled(1_003, false, false)),
+        (1, settled(1_007, false, false)),
+        (2, settled(1_007, true, false)),
+        (3, settled(1_007, false, false)),
         (4, settled(1_007, false, true)),
         (6, settled(1_007, true, false)),
         (8, None),
@@ -112,9 +112,8 @@ async fn a_settlement_tells_what_became_of_each_event() {
     );
 }
 
-#[tokio::test]
-async fn a_settlement_from_another_place_than_the_cursors_writes_nothing() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn a_settlement_from_another_place_than_the_cursors_writes_nothing(home: impl Home) {
+    let store = with_ten(&home).await;
     store
         .settle(&main_log(), settlement(0, 3, &[], Vec::new()))
         .await
@@ -141,9 +140,8 @@ async fn a_settlement_from_another_place_than_the_cursors_writes_nothing() {
     );
 }
 
-#[tokio::test]
-async fn what_cannot_be_settled_is_refused_and_writes_nothing() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn what_cannot_be_settled_is_refused_and_writes_nothing(home: impl Home) {
+    let store = with_ten(&home).await;
     let scope = ParkScope::Relay(relay(RELAY));
     let other = ParkScope::Relay(relay("p/amqp:x"));
     let at = |scope: &ParkScope, at| parked(scope.clone(), "k", at, None);

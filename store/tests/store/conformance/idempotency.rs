@@ -1,11 +1,12 @@
 //! Repeats and conflicts: what is sent again is told from what is new, before expectations are looked at.
 
 use bytes::Bytes;
-use horizon_store::{
-    AppendError, Committed, EventState, Expected, NewEvent, Position, Revision, Store,
+use horizon_store::{EventStore, 
+    AppendError, Committed, EventState, Expected, NewEvent, Position, Revision,
 };
 
-use crate::build::{append, commit, event, exact, fresh, main_log, one, open, stream, write};
+use super::Home;
+use crate::build::{append, commit, event, exact, main_log, one, stream, write};
 
 fn places(committed: &Committed) -> (u64, u64, Vec<(u64, u64)>) {
     let writes = committed
@@ -19,7 +20,7 @@ fn places(committed: &Committed) -> (u64, u64, Vec<(u64, u64)>) {
     )
 }
 
-async fn conflict(store: &Store, commit: horizon_store::Commit) -> Vec<EventState> {
+async fn conflict(store: &impl EventStore, commit: horizon_store::Commit) -> Vec<EventState> {
     match store.append(&main_log(), commit).await.unwrap_err() {
         AppendError::IdConflict { events } => events,
         other => panic!("{other:?}"),
@@ -34,9 +35,8 @@ fn stored(position: u64, name: &str, revision: u64) -> EventState {
     }
 }
 
-#[tokio::test]
-async fn a_commit_sent_again_is_answered_as_the_first_time_for_good() {
-    let (store, dir) = fresh().await;
+pub(crate) async fn a_commit_sent_again_is_answered_as_the_first_time_for_good(home: impl Home) {
+    let store = home.open().await;
     append(&store, one("a-1", Expected::None, &["0"])).await;
     let sent = || {
         commit(vec![
@@ -52,16 +52,15 @@ async fn a_commit_sent_again_is_answered_as_the_first_time_for_good() {
     assert!(again.repeat && !first.repeat);
     assert_eq!(places(&again), places(&first));
     store.close().await.unwrap();
-    let store = open(&dir).await;
+    let store = home.open().await;
     let again = append(&store, sent()).await;
     assert!(again.repeat);
     assert_eq!(places(&again), places(&first));
     assert_eq!(store.head(&main_log()).await.unwrap().get(), 6);
 }
 
-#[tokio::test]
-async fn attributes_in_another_order_are_the_same_content() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn attributes_in_another_order_are_the_same_content(home: impl Home) {
+    let store = home.open().await;
     let attribute = |name: &str| (name.to_owned(), horizon_store::AttributeValue::Int(1));
     let sent = |names: [&str; 2]| {
         let mut commit = one("a-1", Expected::None, &["1"]);
@@ -72,9 +71,8 @@ async fn attributes_in_another_order_are_the_same_content() {
     assert!(append(&store, sent(["y", "x"])).await.repeat);
 }
 
-#[tokio::test]
-async fn any_other_overlap_is_a_conflict_that_tells_each_events_state() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn any_other_overlap_is_a_conflict_that_tells_each_events_state(home: impl Home) {
+    let store = home.open().await;
     append(&store, one("a-1", Expected::None, &["1", "2", "3"])).await;
     append(&store, one("a-1", exact(3), &["4"])).await;
     let any = Expected::Any;
@@ -120,9 +118,8 @@ async fn any_other_overlap_is_a_conflict_that_tells_each_events_state() {
     assert_eq!(store.head(&main_log()).await.unwrap().get(), 4);
 }
 
-#[tokio::test]
-async fn the_same_id_under_another_source_is_another_event() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn the_same_id_under_another_source_is_another_event(home: impl Home) {
+    let store = home.open().await;
     for (source, name) in [
         (None, "a-1"),
         (None, "a-2"),
@@ -159,9 +156,8 @@ async fn the_same_id_under_another_source_is_another_event() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_commit_from_many_at_once_is_stored_once() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn the_same_commit_from_many_at_once_is_stored_once(home: impl Home) {
+    let store = home.open().await;
     for round in 0..20_u64 {
         let id = round.to_string();
         let mut senders = tokio::task::JoinSet::new();

@@ -1,16 +1,16 @@
 //! Appending with expectations, over one stream or several, and its limits.
 
 use bytes::Bytes;
-use horizon_store::{
+use horizon_store::{EventStore, 
     AppendError, AttributeValue, Commit, Expected, LimitError, LogName, NewEvent, Position,
-    ReadLimit, Record, Revision, StoreError,
+    ReadLimit, Record, Revision, Selection, StoreError,
 };
 
-use crate::build::{append, commit, event, exact, fresh, main_log, one, stream, write};
+use super::Home;
+use crate::build::{append, commit, event, exact, main_log, one, stream, write};
 
-#[tokio::test]
-async fn positions_and_revisions_count_from_one_without_gaps() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn positions_and_revisions_count_from_one_without_gaps(home: impl Home) {
+    let store = home.open().await;
     let first = append(&store, one("account-1", Expected::None, &["a", "b"])).await;
     assert_eq!(
         (
@@ -41,9 +41,8 @@ async fn positions_and_revisions_count_from_one_without_gaps() {
     assert_eq!(store.head(&main_log()).await.unwrap().get(), 4);
 }
 
-#[tokio::test]
-async fn an_expectation_that_does_not_hold_stores_nothing_and_tells_the_actual_revision() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn an_expectation_that_does_not_hold_stores_nothing_and_tells_the_actual_revision(home: impl Home) {
+    let store = home.open().await;
     append(&store, one("a-1", Expected::None, &["1", "2"])).await;
     for (name, expected, actual) in [
         ("a-1", Expected::None, 2),
@@ -79,9 +78,8 @@ async fn an_expectation_that_does_not_hold_stores_nothing_and_tells_the_actual_r
     assert_eq!(store.head(&main_log()).await.unwrap().get(), 6);
 }
 
-#[tokio::test]
-async fn a_commit_over_several_streams_is_all_or_nothing() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn a_commit_over_several_streams_is_all_or_nothing(home: impl Home) {
+    let store = home.open().await;
     append(&store, one("a-1", Expected::None, &["1"])).await;
     let half_wrong = commit(vec![
         write("b-1", Expected::None, &["2"]),
@@ -119,7 +117,12 @@ async fn a_commit_over_several_streams_is_all_or_nothing() {
         (2, 5)
     );
     let log = store
-        .read_log(&main_log(), Position::new(1), ReadLimit::default())
+        .read_log(
+            &main_log(),
+            &Selection::All,
+            Position::new(1),
+            ReadLimit::default(),
+        )
         .await
         .unwrap();
     let places: Vec<_> = log
@@ -133,9 +136,8 @@ async fn a_commit_over_several_streams_is_all_or_nothing() {
     assert_eq!(places, [("2", 0, 4), ("3", 1, 4), ("4", 2, 4), ("5", 3, 4)]);
 }
 
-#[tokio::test]
-async fn a_stream_that_is_only_checked_can_refuse_a_commit() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn a_stream_that_is_only_checked_can_refuse_a_commit(home: impl Home) {
+    let store = home.open().await;
     let checked = |expected| {
         commit(vec![
             write("a-1", Expected::Any, &["1"]),
@@ -153,9 +155,8 @@ async fn a_stream_that_is_only_checked_can_refuse_a_commit() {
     append(&store, checked(Expected::None)).await;
 }
 
-#[tokio::test]
-async fn everything_of_an_event_comes_back_as_it_was_sent() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn everything_of_an_event_comes_back_as_it_was_sent(home: impl Home) {
+    let store = home.open().await;
     let sent = NewEvent {
         id: "ä 1".into(),
         source: None,
@@ -203,9 +204,8 @@ async fn everything_of_an_event_comes_back_as_it_was_sent() {
     assert!(events[0].recorded_ms > 1_700_000_000_000);
 }
 
-#[tokio::test]
-async fn what_is_over_a_limit_or_malformed_is_refused_by_name_and_stores_nothing() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn what_is_over_a_limit_or_malformed_is_refused_by_name_and_stores_nothing(home: impl Home) {
+    let store = home.open().await;
     let with = |change: &dyn Fn(&mut NewEvent)| {
         let mut commit = one("a-1", Expected::Any, &["id"]);
         change(&mut commit.writes[0].events[0]);
@@ -293,9 +293,8 @@ async fn what_is_over_a_limit_or_malformed_is_refused_by_name_and_stores_nothing
     assert_eq!(store.head(&main_log()).await.unwrap(), Position::ZERO);
 }
 
-#[tokio::test]
-async fn system_records_take_positions_of_the_log() {
-    let (store, _dir) = fresh().await;
+pub(crate) async fn system_records_take_positions_of_the_log(home: impl Home) {
+    let store = home.open().await;
     append(&store, one("a-1", Expected::None, &["1"])).await;
     let position = store
         .append_system(&main_log(), "contracts", Bytes::from_static(b"body"))
@@ -304,7 +303,12 @@ async fn system_records_take_positions_of_the_log() {
     assert_eq!(position.get(), 2);
     append(&store, one("a-1", exact(1), &["2"])).await;
     let log = store
-        .read_log(&main_log(), Position::ZERO, ReadLimit::default())
+        .read_log(
+            &main_log(),
+            &Selection::All,
+            Position::ZERO,
+            ReadLimit::default(),
+        )
         .await
         .unwrap();
     assert!(
@@ -330,9 +334,8 @@ async fn system_records_take_positions_of_the_log() {
     assert!(matches!(error, StoreError::Refused(_)), "{error}");
 }
 
-#[tokio::test]
-async fn logs_are_apart() {
-    let (store, dir) = fresh().await;
+pub(crate) async fn logs_are_apart(home: impl Home) {
+    let store = home.open().await;
     let other = LogName::new("other").unwrap();
     append(&store, one("a-1", Expected::None, &["1"])).await;
     let there = store
@@ -353,7 +356,7 @@ async fn logs_are_apart() {
         (1, 2)
     );
     store.close().await.unwrap();
-    let store = crate::build::open(&dir).await;
+    let store = home.open().await;
     assert_eq!(
         heads(
             store.head(&main_log()).await.unwrap(),

@@ -1,13 +1,13 @@
 //! Crossings that are refused: nothing of them is written.
 
-use horizon_store::{CrossError, Crossing, ParkScope, Position, Sequence};
+use horizon_store::{EventStore, CrossError, Crossing, ParkScope, Position, Sequence};
 
+use super::Home;
 use crate::build::{main_log, parked, public, public_stream};
-use crate::crossing::{crossing, cursor, cursor_move, sequences, with_ten};
+use super::crossing::{crossing, cursor, cursor_move, sequences, with_ten};
 
-#[tokio::test]
-async fn a_crossing_from_another_place_than_the_cursors_writes_nothing() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn a_crossing_from_another_place_than_the_cursors_writes_nothing(home: impl Home) {
+    let store = with_ten(&home).await;
     store
         .cross(&main_log(), crossing(0, 3, vec![public("p", 1, 1, "k")]))
         .await
@@ -31,9 +31,8 @@ async fn a_crossing_from_another_place_than_the_cursors_writes_nothing() {
     assert_eq!(sequences(&store, "p").await, [1]);
 }
 
-#[tokio::test]
-async fn a_sequence_that_is_not_the_next_one_writes_nothing() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn a_sequence_that_is_not_the_next_one_writes_nothing(home: impl Home) {
+    let store = with_ten(&home).await;
     for wrong in [
         vec![public("p", 2, 1, "k")],
         vec![public("p", 1, 1, "k"), public("p", 3, 2, "k")],
@@ -69,9 +68,8 @@ async fn a_sequence_that_is_not_the_next_one_writes_nothing() {
     );
 }
 
-#[tokio::test]
-async fn what_cannot_be_is_refused_and_writes_nothing() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn what_cannot_be_is_refused_and_writes_nothing(home: impl Home) {
+    let store = with_ten(&home).await;
     let scope = |name| ParkScope::Crossing(public_stream(name));
     let with_parked = |entry| Crossing {
         parked: vec![entry],
@@ -115,9 +113,8 @@ async fn what_cannot_be_is_refused_and_writes_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_long_reason_is_cut_between_two_characters() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn a_long_reason_is_cut_between_two_characters(home: impl Home) {
+    let store = with_ten(&home).await;
     let scope = ParkScope::Crossing(public_stream("p"));
     let long = format!("x{}", "ä".repeat(3_000));
     let sent = Crossing {

@@ -1,11 +1,12 @@
 //! Crossings: cursor, public events, parked entries and counts as one unit.
 
-use horizon_store::{
+use horizon_store::{EventStore, 
     Counts, CrossError, Crossing, CursorMove, CursorName, Expected, NewPublicEvent, ParkScope,
-    ParkedEntry, ParkedKey, Position, ReadLimit, Sequence, Store,
+    ParkedEntry, ParkedKey, Position, ReadLimit, Sequence,
 };
 
-use crate::build::{append, fresh, main_log, one, open, parked, public, public_stream};
+use super::Home;
+use crate::build::{append, main_log, one, parked, public, public_stream};
 
 pub(crate) fn cursor(name: &str) -> CursorName {
     CursorName::new(name).unwrap()
@@ -29,8 +30,8 @@ pub(crate) fn crossing(expected: u64, to: u64, public: Vec<NewPublicEvent>) -> C
 }
 
 /// A store with ten private events.
-pub(crate) async fn with_ten() -> (Store, tempfile::TempDir) {
-    let (store, dir) = fresh().await;
+pub(crate) async fn with_ten<H: Home>(home: &H) -> H::Store {
+    let store = home.open().await;
     append(
         &store,
         one(
@@ -40,10 +41,10 @@ pub(crate) async fn with_ten() -> (Store, tempfile::TempDir) {
         ),
     )
     .await;
-    (store, dir)
+    store
 }
 
-pub(crate) async fn sequences(store: &Store, name: &str) -> Vec<u64> {
+pub(crate) async fn sequences(store: &impl EventStore, name: &str) -> Vec<u64> {
     let page = store
         .read_public(
             &main_log(),
@@ -59,9 +60,8 @@ pub(crate) async fn sequences(store: &Store, name: &str) -> Vec<u64> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_crossing_is_read_back_whole_and_survives_a_restart() {
-    let (store, dir) = with_ten().await;
+pub(crate) async fn a_crossing_is_read_back_whole_and_survives_a_restart(home: impl Home) {
+    let store = with_ten(&home).await;
     let mut sent = crossing(
         0,
         4,
@@ -95,7 +95,7 @@ async fn a_crossing_is_read_back_whole_and_survives_a_restart() {
     ];
     store.cross(&main_log(), sent.clone()).await.unwrap();
     store.close().await.unwrap();
-    let store = open(&dir).await;
+    let store = home.open().await;
     assert_eq!(
         store
             .crossing_cursor(&main_log(), &cursor("crossing"))
@@ -228,9 +228,8 @@ async fn a_crossing_is_read_back_whole_and_survives_a_restart() {
     );
 }
 
-#[tokio::test]
-async fn the_last_event_of_a_key_and_type_is_known() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn the_last_event_of_a_key_and_type_is_known(home: impl Home) {
+    let store = with_ten(&home).await;
     let other_type = NewPublicEvent {
         event_type: "test.other.v1".into(),
         ..public("p", 3, 3, "k")
@@ -268,9 +267,8 @@ async fn the_last_event_of_a_key_and_type_is_known() {
     }
 }
 
-#[tokio::test]
-async fn cursors_and_public_streams_are_apart() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn cursors_and_public_streams_are_apart(home: impl Home) {
+    let store = with_ten(&home).await;
     store
         .cross(&main_log(), crossing(0, 3, vec![public("p", 1, 1, "k")]))
         .await
@@ -300,9 +298,8 @@ async fn cursors_and_public_streams_are_apart() {
     );
 }
 
-#[tokio::test]
-async fn who_waits_for_a_public_stream_is_woken_by_crossings() {
-    let (store, dir) = with_ten().await;
+pub(crate) async fn who_waits_for_a_public_stream_is_woken_by_crossings(home: impl Home) {
+    let store = with_ten(&home).await;
     store
         .cross(&main_log(), crossing(0, 1, vec![public("p", 1, 1, "k")]))
         .await
@@ -319,7 +316,7 @@ async fn who_waits_for_a_public_stream_is_woken_by_crossings() {
     watched.changed().await.unwrap();
     assert_eq!(watched.borrow_and_update().get(), 2);
     store.close().await.unwrap();
-    let store = open(&dir).await;
+    let store = home.open().await;
     let watched = store
         .watch_public(&main_log(), &public_stream("p"))
         .await
@@ -327,9 +324,8 @@ async fn who_waits_for_a_public_stream_is_woken_by_crossings() {
     assert_eq!(watched.borrow().get(), 2);
 }
 
-#[tokio::test]
-async fn a_public_stream_is_read_in_pages_that_resume() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn a_public_stream_is_read_in_pages_that_resume(home: impl Home) {
+    let store = with_ten(&home).await;
     let sent = (1..=7).map(|n| public("p", n, n, "k")).collect();
     store
         .cross(&main_log(), crossing(0, 10, sent))
@@ -356,9 +352,8 @@ async fn a_public_stream_is_read_in_pages_that_resume() {
     assert_eq!(pages, [3, 3, 1]);
 }
 
-#[tokio::test]
-async fn several_cursors_move_in_one_crossing_or_none_does() {
-    let (store, _dir) = with_ten().await;
+pub(crate) async fn several_cursors_move_in_one_crossing_or_none_does(home: impl Home) {
+    let store = with_ten(&home).await;
     let moves = |second: u64| Crossing {
         cursors: vec![cursor_move("p", 0, 3), cursor_move("q", second, 5)],
         parked: vec![parked(

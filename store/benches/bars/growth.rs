@@ -1,0 +1,118 @@
+//! Growth: a store of many events in many streams against a small one: appends, reads of streams, opening, memory, disk.
+//!
+//! Minutes, and gigabytes of disk: only with `HORIZON_BENCH_EVENTS`, such as 10000000.
+
+use std::path::Path;
+use std::time::Instant;
+
+use horizon_store::{Commit, LogName, Options, ReadLimit, Revision, Store};
+use tokio::runtime::Runtime;
+
+use crate::events::{commit, mixed, stream};
+use crate::ratio::median;
+
+/// What was measured of one store.
+struct Size {
+    append: f64,
+    read: f64,
+    open: f64,
+    disk: f64,
+}
+
+/// Fills two stores and prints how they differ.
+pub(crate) fn measure(events: u64) -> Vec<String> {
+    let runtime = Runtime::new().unwrap();
+    let small = size(&runtime, 100_000, 10_000);
+    let large = size(&runtime, events, events / 10);
+    let peak = peak_memory();
+    vec![
+        format!(
+            "| {events} events in {} streams against 100,000 in 10,000: append slower by | {:.2} | less than 1.5 |",
+            events / 10,
+            large.append / small.append
+        ),
+        format!(
+            "| the same: reading a stream slower by | {:.2} | less than 1.5 |",
+            large.read / small.read
+        ),
+        format!(
+            "| the same: opening, seconds | {:.2} | under 3 |",
+            large.open
+        ),
+        format!("| the same: peak memory, MB | {peak:.0} | under 512 |"),
+        format!(
+            "| the same: bytes on the disk an event | {:.0} | |",
+            large.disk / events as f64
+        ),
+        format!(
+            "| 100,000 events: bytes on the disk an event | {:.0} | |",
+            small.disk / 1e5
+        ),
+    ]
+}
+
+fn size(runtime: &Runtime, events: u64, streams: u64) -> Size {
+    let dir = tempfile::tempdir().unwrap();
+    runtime.block_on(async {
+        let log = LogName::main();
+        let store = Store::open(dir.path(), Options::default()).await.unwrap();
+        let mut number = 0;
+        while number < events {
+            let writes = (number..(number + 500).min(events))
+                .flat_map(|number| {
+                    commit(stream(mixed(number) % streams), number..number + 1).writes
+                })
+                .collect();
+            store.append(&log, Commit { writes }).await.unwrap();
+            number += 500;
+        }
+        store.close().await.unwrap();
+        let disk = bytes_of(dir.path());
+        let begun = Instant::now();
+        let store = Store::open(dir.path(), Options::default()).await.unwrap();
+        let open = begun.elapsed().as_secs_f64();
+        let (mut appends, mut reads) = (Vec::new(), Vec::new());
+        for extra in 0..2_000 {
+            let number = events + extra;
+            let of = stream(mixed(number) % streams);
+            let begun = Instant::now();
+            let page = store.read_stream(&log, &of, Revision::ZERO, ReadLimit::default());
+            page.await.unwrap();
+            reads.push(begun.elapsed().as_secs_f64());
+            let begun = Instant::now();
+            store
+                .append(&log, commit(of, number..number + 1))
+                .await
+                .unwrap();
+            appends.push(begun.elapsed().as_secs_f64());
+        }
+        store.close().await.unwrap();
+        Size {
+            append: median(&mut appends),
+            read: median(&mut reads),
+            open,
+            disk,
+        }
+    })
+}
+
+fn bytes_of(dir: &Path) -> f64 {
+    let files = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
+    files
+        .map(|file| match file.metadata().unwrap() {
+            about if about.is_dir() => bytes_of(&file.path()),
+            about => about.len() as f64,
+        })
+        .sum()
+}
+
+/// The process's largest resident size, in MB.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kilobytes / 1_000.0
+}

@@ -1,0 +1,173 @@
+//! The indexes of a log: which positions a stream, a category, an event type or a kind of system record has.
+//!
+//! Entries are lists (`run.rs`, `block.rs`), so that there are few of them: to write, to keep and to walk over. Whoever
+//! reads them fetches the records after.
+
+pub(crate) mod block;
+pub(crate) mod run;
+
+use std::ops::ControlFlow;
+
+use crate::codec::Flaw;
+use crate::database::{Database, Reach};
+use crate::error::StoreError;
+use crate::keys::{self, Indexed, LogId};
+use crate::names::StreamName;
+use crate::place::{Position, Revision};
+use block::{Block, block_of};
+use run::{RUN, Tail, run_of};
+
+/// Positions that an index has, in the order in which they were asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) positions: Vec<Position>,
+    /// Whether there are more.
+    pub(crate) more: bool,
+}
+
+impl Found {
+    /// Takes what fits; breaks once there is one too many.
+    fn take(&mut self, positions: impl Iterator<Item = Position>, most: usize) -> ControlFlow<()> {
+        for position in positions {
+            if self.positions.len() == most {
+                self.more = true;
+                return ControlFlow::Break(());
+            }
+            self.positions.push(position);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A stream's positions, from a revision on.
+pub(crate) fn stream(
+    database: &Database,
+    log: LogId,
+    stream: &StreamName,
+    from: Revision,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let from = from.get().max(1);
+    let mut next = run_of(Revision::new(from));
+    let mut found = Found::default();
+    let start = keys::stream_index(log, stream, next).bytes;
+    database.scan(&keys::stream_revisions(log, stream), &start, |key, body| {
+        let first = run_at(key)?;
+        if first != next {
+            return Err(Flaw::Content(
+                "the run before it is missing, or is not whole",
+            ));
+        }
+        let positions = run::decode(first, body)?;
+        // Only the last run may be not whole: no other begins where it ends.
+        next = Revision::new(first.get() + positions.len() as u64);
+        let skip = from.saturating_sub(first.get()) as usize;
+        Ok(found.take(positions.into_iter().skip(skip), most))
+    })?;
+    Ok(found)
+}
+
+/// A stream's positions, from a revision backwards.
+pub(crate) fn stream_back(
+    database: &Database,
+    log: LogId,
+    stream: &StreamName,
+    from: Revision,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    if from == Revision::ZERO {
+        return Ok(found);
+    }
+    let mut next = None;
+    let start = keys::stream_index(log, stream, run_of(from)).bytes;
+    database.scan_back(&keys::stream_revisions(log, stream), &start, |key, body| {
+        let first = run_at(key)?;
+        if next.is_some_and(|next| next != first) {
+            return Err(Flaw::Content("a run of the stream after it is missing"));
+        }
+        let mut positions = run::decode(first, body)?;
+        if next.is_some() && positions.len() as u64 != RUN {
+            return Err(Flaw::Content("it is not whole, and another run follows"));
+        }
+        next = first.get().checked_sub(RUN).map(Revision::new);
+        positions.truncate((from.get() - first.get()).saturating_add(1) as usize);
+        Ok(found.take(positions.into_iter().rev(), most))
+    })?;
+    Ok(found)
+}
+
+fn run_at(key: &[u8]) -> Result<Revision, Flaw> {
+    keys::last_number(key)
+        .map(Revision::new)
+        .ok_or(Flaw::Content("the key has no revision"))
+}
+
+/// A stream's last run; none if the stream does not exist.
+pub(crate) fn tail(
+    database: &Database,
+    reach: Reach,
+    log: LogId,
+    stream: &StreamName,
+) -> Result<Option<Tail>, StoreError> {
+    // Most streams have one run: the filters tell a new stream, and one look-up any other.
+    let first = Revision::new(1);
+    let key = keys::stream_index(log, stream, first);
+    let tail = database.get_in(reach, &key, |body| Tail::resume(first, body))?;
+    if tail.as_ref().is_none_or(|tail| tail.revision.get() < RUN) {
+        return Ok(tail);
+    }
+    database.last(reach, &keys::stream_revisions(log, stream), |key, body| {
+        Tail::resume(run_at(key)?, body)
+    })
+}
+
+/// Positions after one, up to another.
+pub(crate) fn after(
+    database: &Database,
+    log: LogId,
+    of: Indexed<'_>,
+    after: Position,
+    up_to: Position,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    let from = Position::new(after.get().saturating_add(1));
+    let start = keys::block(log, of, block_of(from)).bytes;
+    database.scan(&keys::blocks(log, of), &start, |key, body| {
+        let first = block_at(key)?;
+        let positions = Block::decode(body)?.positions(first);
+        let go_on = found.take(
+            positions.filter(|position| *position > after && *position <= up_to),
+            most,
+        );
+        let last = first > up_to;
+        Ok(if last { ControlFlow::Break(()) } else { go_on })
+    })?;
+    Ok(found)
+}
+
+/// Positions before one, backwards.
+pub(crate) fn before(
+    database: &Database,
+    log: LogId,
+    of: Indexed<'_>,
+    before: Position,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    let start = keys::block(log, of, block_of(before)).bytes;
+    database.scan_back(&keys::blocks(log, of), &start, |key, body| {
+        let positions = Block::decode(body)?.positions(block_at(key)?);
+        let positions = positions.rev().filter(|position| *position < before);
+        Ok(found.take(positions, most))
+    })?;
+    Ok(found)
+}
+
+fn block_at(key: &[u8]) -> Result<Position, Flaw> {
+    let first = keys::last_number(key).map(Position::new);
+    first
+        .filter(|first| block_of(*first) == *first)
+        .ok_or(Flaw::Content("the key has no first position of a block"))
+}

@@ -1,0 +1,45 @@
+//! What was written lately: callers look things up before the writer has their call, and what they found may have
+//! changed since. Each batch has a number, and what was looked up tells the last batch that it has seen.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::draft::LogDraft;
+use crate::names::LogName;
+
+/// How many batches are remembered; what was looked up before them is looked up again.
+const BATCHES: usize = 8;
+
+/// The last batches, the newest first.
+#[derive(Default)]
+pub(crate) struct Recent {
+    batches: VecDeque<HashMap<LogName, LogDraft>>,
+    /// The number of the newest.
+    last: u64,
+}
+
+impl Recent {
+    /// Takes in a batch that was written; gives its number.
+    pub(super) fn push(&mut self, batch: HashMap<LogName, LogDraft>) -> u64 {
+        self.batches.truncate(BATCHES - 1);
+        self.batches.push_front(batch);
+        self.last += 1;
+        self.last
+    }
+
+    /// Whether all batches after `when` are remembered.
+    pub(super) fn reaches(&self, when: u64) -> bool {
+        self.last.saturating_sub(when) <= self.batches.len() as u64
+    }
+
+    /// Looks for something in the batches after `when`, in the newest first.
+    pub(super) fn find<T>(
+        &self,
+        when: u64,
+        log: &LogName,
+        look: impl Fn(&LogDraft) -> Option<&T>,
+    ) -> Option<&T> {
+        let newer = self.last.saturating_sub(when) as usize;
+        let mut batches = self.batches.iter().take(newer);
+        batches.find_map(|batch| batch.get(log).and_then(&look))
+    }
+}
