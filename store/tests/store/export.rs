@@ -421,8 +421,13 @@ async fn an_empty_store_arrives() {
 async fn an_export_under_way_is_the_store_of_one_moment() {
     let (store, dir) = fresh().await;
     let appending = store.clone();
+    // It appends while the store is exported only, or the store would grow beyond what is compared in seconds.
+    let (export_begins, mut under_way) = tokio::sync::watch::channel(true);
     let writer = tokio::spawn(async move {
         for number in 0_u64.. {
+            if under_way.wait_for(|under_way| *under_way).await.is_err() {
+                break;
+            }
             let ids: Vec<_> = (0..50).map(|n| format!("{number}/{n}")).collect();
             let ids: Vec<_> = ids.iter().map(String::as_str).collect();
             let name = format!("s-{}", number % 7);
@@ -455,6 +460,7 @@ async fn an_export_under_way_is_the_store_of_one_moment() {
             continue;
         }
         let export = exported(&store).await;
+        export_begins.send_replace(false);
         let (other, _dir, told) = imported(&export).await;
         let epochs = other.epochs(&main_log()).await.unwrap();
         let end = epochs[0].after;
@@ -473,7 +479,9 @@ async fn an_export_under_way_is_the_store_of_one_moment() {
             .unwrap();
         assert!(public - relay.unwrap().get() <= 50);
         heads.push(end);
+        export_begins.send_replace(true);
     }
+    drop(export_begins);
     assert!(heads.is_sorted_by(|one, next| one < next));
     store.close().await.unwrap();
     let _ = writer.await;
