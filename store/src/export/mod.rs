@@ -7,6 +7,7 @@
 
 pub(crate) mod convert;
 mod file;
+mod find;
 pub(crate) mod line;
 pub(crate) mod lines;
 mod walk;

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use super::convert;
+use super::find::{marker, named};
 use super::line::{
     CursorLine, Header, Line, LogLine, MarkerLine, ParkedLine, PublicStreamLine, RelayLine,
     SettlementLine, SystemLine, VERSION,
@@ -18,11 +19,10 @@ use super::lines::LineWriter;
 use super::{ExportError, Exported, Progress};
 use crate::codec::Flaw;
 use crate::database::{Database, Moment, damaged};
-use crate::error::StoreError;
 use crate::event::Record;
 use crate::folder::hex;
-use crate::keys::{self, Family, Key, LogId};
-use crate::names::{CursorName, LogName, NameError, PublicStreamName, RelayName};
+use crate::keys::{self, Family, LogId};
+use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
 use crate::page::ReadLimit;
 use crate::place::{Position, Sequence};
 use crate::reading;
@@ -389,29 +389,4 @@ impl<W: Write> Walk<W> {
             },
         ))
     }
-}
-
-/// What a marker's record says after its first byte.
-fn marker(database: &Database, log: LogId, at: Position) -> Result<Vec<u8>, StoreError> {
-    let key = keys::log_record(log, at);
-    let body = database.get(&key, |body| Ok(body.iter().skip(1).copied().collect()))?;
-    body.ok_or_else(|| damaged(&key.bytes, "it is missing"))
-}
-
-/// All entries of a family whose keys are names, at a moment.
-fn named<N, T>(
-    moment: &Moment<'_>,
-    family: &Key,
-    name: impl Fn(&str) -> Result<N, NameError>,
-    decode: impl Fn(&[u8]) -> Result<T, Flaw>,
-) -> Result<Vec<(N, T)>, StoreError> {
-    let mut entries = Vec::new();
-    moment.scan(family, &family.bytes, |key, body| {
-        let (text, _) =
-            keys::name_after(key, &family.bytes).ok_or(Flaw::Content("the key has no name"))?;
-        let name = name(text).map_err(|_| Flaw::Content("the name in the key is none"))?;
-        entries.push((name, decode(body)?));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(entries)
 }
