@@ -293,7 +293,7 @@ fn attribute(
                 }
             }
         }
-        Ok(Value::String(_)) => AttributeValue::Text(text(&name, raw, mistakes)?),
+        Ok(Value::String(_)) => AttributeValue::Text(text(&name, raw, mistakes)?.into()),
         _ => {
             mistakes.push(mistake(
                 &name,

@@ -5,7 +5,8 @@
 
 use horizon_schemas::{Contract, Outcome, Status};
 use horizon_store::{
-    Event, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit, Sequence, StoreError,
+    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit, Resolution,
+    Sequence, StoreError,
 };
 use serde_json::{Value, json};
 
@@ -25,9 +26,9 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, Store
             }
         }
         told.push(json!({
-            "id": event.id,
-            "source": event.source,
-            "type": event.event_type,
+            "id": &*event.id,
+            "source": &*event.source,
+            "type": &*event.event_type,
             "stream": event.stream.as_str(),
             "revision": event.revision.get(),
             "position": event.position.get(),
@@ -71,6 +72,13 @@ async fn at_contract(
         }
         .into();
         describe_parked(&mut told, entry);
+        return Ok(told);
+    }
+    let left = state
+        .store
+        .resolution(&state.log, &scope, None, event.position.get());
+    if let Some(resolution) = left.await? {
+        told["outcome"] = describe_left(&mut told, resolution).into();
         return Ok(told);
     }
     match contract.status() {
@@ -171,18 +179,19 @@ async fn at_outlet(
     let Ok(name) = relay_name(stream, outlet) else {
         return Ok(told);
     };
+    let scope = ParkScope::Relay(name.clone());
+    let at = sequence.get();
     if let Some(entry) = state
         .store
-        .parked_entry(
-            &state.log,
-            &ParkScope::Relay(name.clone()),
-            None,
-            sequence.get(),
-        )
+        .parked_entry(&state.log, &scope, None, at)
         .await?
     {
         told["state"] = "parked".into();
         describe_parked(&mut told, entry);
+        return Ok(told);
+    }
+    if let Some(resolution) = state.store.resolution(&state.log, &scope, None, at).await? {
+        told["state"] = describe_left(&mut told, resolution).into();
         return Ok(told);
     }
     let cursor = state
@@ -220,6 +229,21 @@ async fn at_outlet(
         }
     }
     Ok(told)
+}
+
+/// How and when a parked entry has left.
+fn describe_left(told: &mut Value, resolution: Resolution) -> &'static str {
+    told["unparked"] = clock::rfc3339(resolution.at_ms).into();
+    match resolution.outcome {
+        ParkOutcome::Crossed => "crossed",
+        ParkOutcome::Filtered => "filtered",
+        ParkOutcome::Confirmed => "confirmed",
+        ParkOutcome::Unheard => "unheard",
+        ParkOutcome::Skipped { reason } => {
+            told["reason"] = reason.into();
+            "skipped"
+        }
+    }
 }
 
 /// The reason of a parked entry: a JSON document where a contract wrote it, text where an outlet did.

@@ -24,6 +24,9 @@ pub(crate) enum Flaw {
     Content(&'static str),
 }
 
+pub(crate) const NO_TEXT: Flaw = Flaw::Content("a text is not UTF-8");
+pub(crate) const NO_OPTION: Flaw = Flaw::Content("an optional text is neither there nor absent");
+
 /// Puts a body into its envelope, at the end of a buffer.
 pub(crate) fn seal(key: &[u8], body: &[u8], into: &mut Vec<u8>) {
     let start = into.len();
@@ -155,7 +158,7 @@ impl<'a> Decoder<'a> {
     }
 
     pub(crate) fn str(&mut self) -> Result<&'a str, Flaw> {
-        std::str::from_utf8(self.slice()?).map_err(|_| Flaw::Content("a text is not UTF-8"))
+        std::str::from_utf8(self.slice()?).map_err(|_| NO_TEXT)
     }
 
     pub(crate) fn text(&mut self) -> Result<String, Flaw> {
@@ -166,9 +169,7 @@ impl<'a> Decoder<'a> {
         match self.byte()? {
             0 => Ok(None),
             1 => Ok(Some(self.text()?)),
-            _ => Err(Flaw::Content(
-                "an optional text is neither there nor absent",
-            )),
+            _ => Err(NO_OPTION),
         }
     }
 

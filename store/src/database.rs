@@ -79,7 +79,8 @@ pub(crate) struct Batch {
     bytes: Vec<u8>,
 }
 
-/// A write of a batch: where its key and value begin in the buffer; the value ends where the next key begins.
+/// A write of a batch: where its key and value begin in the buffer; the value ends where the next key begins. A deletion has no
+/// value: even an empty body has an envelope.
 struct Entry {
     column: Column,
     key: usize,
@@ -98,6 +99,18 @@ impl Batch {
             key: start,
             value,
             end: self.bytes.len(),
+        });
+    }
+
+    pub(crate) fn delete(&mut self, key: Key) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&key.bytes);
+        let end = self.bytes.len();
+        self.entries.push(Entry {
+            column: key.column,
+            key: start,
+            value: end,
+            end,
         });
     }
 
@@ -183,7 +196,12 @@ impl Database {
         for entry in &batch.entries {
             let key = batch.bytes.get(entry.key..entry.value).unwrap_or_default();
             let value = batch.bytes.get(entry.value..entry.end).unwrap_or_default();
-            writes.put_cf(self.column(entry.column)?, key, value);
+            let column = self.column(entry.column)?;
+            if value.is_empty() {
+                writes.delete_cf(column, key);
+            } else {
+                writes.put_cf(column, key, value);
+            }
         }
         let mut options = WriteOptions::default();
         options.set_sync(sync);

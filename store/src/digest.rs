@@ -4,7 +4,7 @@
 //! lacks the secret, and no digest stands for another. The contexts are part of the format: they never change.
 
 use crate::codec::Encoder;
-use crate::event::NewEvent;
+use crate::event::{AttributeValue, Event, NewEvent};
 use crate::keys::{IdDigest, KeyDigest};
 use crate::record::attribute;
 use crate::state::ContentDigest;
@@ -53,18 +53,52 @@ impl Secrets {
 
     /// Of an event's type, data, media type and attributes, in whatever order the attributes are.
     pub(crate) fn content(&self, event: &NewEvent) -> ContentDigest {
-        let mut attributes: Vec<_> = event.attributes.iter().collect();
-        attributes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let attributes = event
+            .attributes
+            .iter()
+            .map(|(name, value)| (&**name, value));
+        let media_type = event.media_type.as_deref();
+        self.digest(
+            &event.event_type,
+            media_type,
+            attributes.collect(),
+            event.data.as_deref(),
+        )
+    }
+
+    /// The same, of an event that was read.
+    pub(crate) fn stored_content(&self, event: &Event) -> ContentDigest {
+        let attributes = event
+            .attributes
+            .iter()
+            .map(|(name, value)| (&**name, value));
+        let media_type = event.media_type.as_deref();
+        self.digest(
+            &event.event_type,
+            media_type,
+            attributes.collect(),
+            event.data.as_deref(),
+        )
+    }
+
+    fn digest(
+        &self,
+        event_type: &str,
+        media_type: Option<&str>,
+        mut attributes: Vec<(&str, &AttributeValue)>,
+        data: Option<&[u8]>,
+    ) -> ContentDigest {
+        attributes.sort_by_key(|(name, _)| *name);
         let mut encoder = Encoder::default()
-            .text(&event.event_type)
-            .optional_text(event.media_type.as_deref())
+            .text(event_type)
+            .optional_text(media_type)
             .number(attributes.len() as u64);
         for (name, value) in attributes {
             encoder = attribute(encoder.text(name), value);
         }
         let mut hasher = blake3::Hasher::new_keyed(&self.content);
-        hasher.update(&encoder.byte(u8::from(event.data.is_some())).finish());
-        hasher.update(event.data.as_deref().unwrap_or_default());
+        hasher.update(&encoder.byte(u8::from(data.is_some())).finish());
+        hasher.update(data.unwrap_or_default());
         cut(&hasher.finalize())
     }
 
@@ -95,7 +129,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::event::AttributeValue;
 
     fn event(attributes: &[(&str, &str)], data: Option<&'static str>) -> NewEvent {
         NewEvent {

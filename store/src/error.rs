@@ -32,6 +32,19 @@ pub enum StoreError {
         /// How long the call waited, in milliseconds.
         waited_ms: u64,
     },
+    /// The disk is low on space, and this kind of call is refused until there is more. Nothing of this call was stored;
+    /// reads and settlements go on.
+    #[error(
+        "the disk is low: {free_bytes} bytes are free, and {what} need {mark_bytes}; free some, or move the store to a larger disk"
+    )]
+    DiskLow {
+        /// What is refused: `appends` or `crossings`.
+        what: &'static str,
+        /// How much is free, in bytes.
+        free_bytes: u64,
+        /// How much must be free for the refusal to be lifted, in bytes.
+        mark_bytes: u64,
+    },
     /// What is stored is not what was written.
     #[error("the store is damaged at {place}: {reason}")]
     Damaged {
@@ -59,7 +72,7 @@ impl StoreError {
     #[must_use]
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Busy { .. } | Self::Io { .. } => Advice::TryAgain,
+            Self::Busy { .. } | Self::DiskLow { .. } | Self::Io { .. } => Advice::TryAgain,
             Self::Stopped { .. } | Self::Closed => Advice::Restart,
             Self::Damaged { .. } | Self::Refused(_) => Advice::Never,
         }

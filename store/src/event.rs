@@ -6,6 +6,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::names::StreamName;
 use crate::place::{Position, Revision};
@@ -18,7 +19,7 @@ pub enum AttributeValue {
     /// An Integer: 32 bits, signed.
     Int(i32),
     /// A String, URI, URI-reference or Timestamp, as it was sent.
-    Text(String),
+    Text(ByteString),
 }
 
 /// A private event to append.
@@ -38,7 +39,7 @@ pub struct NewEvent {
     pub data: Option<Bytes>,
 }
 
-/// A private event read from a log.
+/// A private event read from a log. Its texts and its data share one piece of memory: copy what is kept for long.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its place in the log.
@@ -48,15 +49,15 @@ pub struct Event {
     /// Its place in the stream.
     pub revision: Revision,
     /// The CloudEvents `source`.
-    pub source: String,
+    pub source: ByteString,
     /// The CloudEvents `id`.
-    pub id: String,
+    pub id: ByteString,
     /// The CloudEvents `type`.
-    pub event_type: String,
+    pub event_type: ByteString,
     /// All other attributes that the client supplied, in the order in which they came.
-    pub attributes: Vec<(String, AttributeValue)>,
+    pub attributes: Vec<(ByteString, AttributeValue)>,
     /// The media type of the data (`datacontenttype`) as it was sent.
-    pub media_type: Option<String>,
+    pub media_type: Option<ByteString>,
     /// The data, byte for byte as it was sent.
     pub data: Option<Bytes>,
     /// When the store wrote it: milliseconds since 1970, by the machine's clock, which may jump.
@@ -102,9 +103,9 @@ impl Record {
 }
 
 /// Shows names of attributes, not their values.
-struct AttributeNames<'a>(&'a [(String, AttributeValue)]);
+struct AttributeNames<'a, T>(&'a [(T, AttributeValue)]);
 
-impl fmt::Debug for AttributeNames<'_> {
+impl<T: fmt::Debug> fmt::Debug for AttributeNames<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
             .entries(self.0.iter().map(|(name, _)| name))

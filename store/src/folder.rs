@@ -20,6 +20,7 @@ use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::options::Options;
 use crate::state::{FORMAT, StoreEntry};
+use crate::torn::cut_torn_ends;
 
 /// The marker of a restore under way.
 pub(crate) const RESTORING: &str = "restoring";
@@ -80,6 +81,10 @@ impl Folder {
         let last = self.last_stop()?;
         // A folder of its own rights, whoever made the one around it: the store's secret is in it.
         make_dir(&self.dir.join("rocksdb")).map_err(|error| io_error(&self.dir, &error))?;
+        if last == LastStop::Unclean {
+            cut_torn_ends(&self.dir.join("rocksdb"))
+                .map_err(|error| io_error(&self.dir, &error))?;
+        }
         let database = Database::open(&self.dir.join("rocksdb"), id.is_none(), last, options)
             .map_err(|error| self.refused(&error))?;
         self.check_last_write(&database, last)?;

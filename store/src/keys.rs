@@ -5,14 +5,21 @@
 //! - A name in a key is ended by a zero byte, which no name holds; so one name's keys never mix with another's.
 //! - Digests are keyed (see `digest.rs`): they tell nothing to who lacks the store's secret.
 
+mod parked;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
-use crate::parked::ParkScope;
 use crate::place::{Position, Revision, Sequence};
 
-pub(crate) use parts::{all_of, origin_parts, parked_parts, parked_place_parts};
+pub(crate) use parked::{
+    parked, parked_at, parked_entries_of, parked_key, parked_keys, parked_place, resolution,
+    resolutions,
+};
+pub(crate) use parts::{
+    all_of, last_digest, last_number, name_after, origin_parts, parked_parts, parked_place_parts,
+};
 
 /// A log's number in keys, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,12 +82,14 @@ pub(crate) enum Family {
     ParkedPlace = 0x35,
     Settlement = 0x36,
     LogHead = 0x37,
+    Resolution = 0x38,
+    ParkedKey = 0x39,
     Store = 0x40,
     LogRegistry = 0x41,
 }
 
 impl Family {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::LogRecord,
         Self::StreamIndex,
         Self::IdIndex,
@@ -96,6 +105,8 @@ impl Family {
         Self::ParkedPlace,
         Self::Settlement,
         Self::LogHead,
+        Self::Resolution,
+        Self::ParkedKey,
         Self::Store,
         Self::LogRegistry,
     ];
@@ -114,7 +125,9 @@ impl Family {
             | Self::Parked
             | Self::ParkedPlace
             | Self::Settlement
-            | Self::LogHead => Column::State,
+            | Self::LogHead
+            | Self::Resolution
+            | Self::ParkedKey => Column::State,
             Self::Store | Self::LogRegistry => Column::Meta,
         }
     }
@@ -180,15 +193,6 @@ impl Key {
     fn raw(mut self, bytes: &[u8]) -> Self {
         self.bytes.extend_from_slice(bytes);
         self
-    }
-
-    fn scope(mut self, scope: &ParkScope) -> Self {
-        let (kind, name) = match scope {
-            ParkScope::Crossing(stream) => (1, stream.as_str()),
-            ParkScope::Relay(relay) => (2, relay.as_str()),
-        };
-        self.bytes.push(kind);
-        self.name(name)
     }
 }
 
@@ -298,23 +302,6 @@ pub(crate) fn last_of_key(log: LogId, stream: &PublicStreamName, key_and_type: &
         .raw(key_and_type)
 }
 
-pub(crate) fn parked(log: LogId, scope: &ParkScope, key: &KeyDigest, at: u64) -> Key {
-    parked_entries(log, scope).raw(key).number(at)
-}
-
-pub(crate) fn parked_entries(log: LogId, scope: &ParkScope) -> Key {
-    Key::new(Family::Parked, log).scope(scope)
-}
-
-pub(crate) fn parked_place(log: LogId, scope: &ParkScope, at: u64, key: &KeyDigest) -> Key {
-    parked_at(log, scope, at).raw(key)
-}
-
-pub(crate) fn parked_at(log: LogId, scope: &ParkScope, at: u64) -> Key {
-    Key::new(Family::ParkedPlace, log).scope(scope).number(at)
-}
-
-/// The settlement of the sequences after one.
 pub(crate) fn settlement(log: LogId, relay: &RelayName, from: Sequence) -> Key {
     settlements(log, relay).number(from.get())
 }
@@ -337,27 +324,6 @@ pub(crate) fn log_registry(log: &LogName) -> Key {
 
 pub(crate) fn log_registrations() -> Key {
     Key::new(Family::LogRegistry, NO_LOG)
-}
-
-/// The number that ends a key, such as a position or a revision.
-pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
-    key.last_chunk::<8>()
-        .map(|bytes| u64::from_be_bytes(*bytes))
-}
-
-/// The digest that ends a key.
-pub(crate) fn last_digest(key: &[u8]) -> Option<KeyDigest> {
-    key.last_chunk::<16>().copied()
-}
-
-/// The name that begins after a prefix, and what follows its zero byte.
-pub(crate) fn name_after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<(&'a str, &'a [u8])> {
-    let rest = key.strip_prefix(prefix)?;
-    let end = rest.iter().position(|byte| *byte == 0)?;
-    Some((
-        std::str::from_utf8(rest.get(..end)?).ok()?,
-        rest.get(end + 1..)?,
-    ))
 }
 
 /// The first key after all that begin with a prefix.

@@ -4,11 +4,14 @@
 //! before the answer. One writer thread gathers the calls that wait into one batch, checks them against what is
 //! stored and against each other, writes and syncs once, and answers all.
 //!
+//! It is kept by [`Store::backup`], [`restore`](fn@restore), [`verify`](fn@verify) and [`open_new_epoch`].
+//!
 //! It is *not* a general key-value store, it knows no schemas, it never parses a payload, and it opens no sockets. How
 //! it lies on the disk is written down in `FORMAT.md`; how it is exported as JSON lines, in `EXPORT.md`.
 //!
 //! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
-//! crate.
+//! crate. Reads come in pages that tell where to go on, forwards or backwards; [`Store::subscribe`] goes through history into the
+//! present and is woken by commits. What an event store does, whatever it is built on, is the trait [`EventStore`].
 //!
 //! ```
 //! use horizon_store::{Commit, Expected, LogName, NewEvent, Options, ReadLimit, Revision, Store, StreamName, StreamWrite};
@@ -37,6 +40,9 @@
 //! # }
 //! ```
 
+/// A text that shares its memory with what it was read with.
+pub use bytestring::ByteString;
+
 mod backup;
 mod clock;
 mod codec;
@@ -62,6 +68,7 @@ mod names;
 mod options;
 mod page;
 mod parked;
+mod parked_calls;
 mod place;
 mod prepare;
 mod public;
@@ -71,9 +78,11 @@ mod record;
 mod relay;
 mod restore;
 mod selection;
+mod space;
 mod state;
 mod store;
 mod subscription;
+mod torn;
 mod verify;
 mod writer;
 
@@ -94,8 +103,13 @@ pub use names::{
     RelayName, StreamName,
 };
 pub use options::Options;
-pub use page::{LogPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage};
-pub use parked::{NewParked, ParkScope, ParkedEntry, ParkedKey};
+pub use page::{
+    LogPage, ParkedKeysPage, ParkedPage, PublicPage, ReadLimit, StreamHead, StreamPage, StreamsPage,
+};
+pub use parked::{
+    NewParked, ParkOutcome, ParkScope, ParkedEntry, ParkedError, ParkedKey, Resolution,
+    ResolveError, ResolvedParked,
+};
 pub use place::{Position, Revision, Sequence};
 pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
@@ -103,6 +117,7 @@ pub use public::{
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
 pub use restore::{Restored, restore};
 pub use selection::Selection;
+pub use space::DiskSpace;
 pub use store::Store;
 pub use subscription::{PublicSubscription, Subscription};
 pub use verify::{Finding, Verified, verify, verify_backup};

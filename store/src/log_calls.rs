@@ -33,6 +33,7 @@ impl Store {
     /// # Errors
     /// [`AppendError`]; with all but [`StoreError::Stopped`], nothing was stored.
     pub async fn append(&self, log: &LogName, commit: Commit) -> Result<Committed, AppendError> {
+        self.inner.space.check_append()?;
         let (limits, secrets) = (self.inner.options.limits, self.inner.secrets.clone());
         let events = commit.writes.iter().flat_map(|write| &write.events);
         let data_bytes = events
@@ -95,6 +96,7 @@ impl Store {
         kind: &str,
         body: Bytes,
     ) -> Result<Position, StoreError> {
+        self.inner.space.check_crossing()?;
         prepare::system(kind, &body, &self.inner.options.limits)?;
         let (log, kind) = (log.clone(), kind.to_owned());
         self.ask(body.len() + kind.len(), |answer| Request::System {

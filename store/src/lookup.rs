@@ -1,5 +1,7 @@
 //! Look-ups of single things: events by id, heads, cursors, settlements, parked entries.
 
+mod parked;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -15,12 +17,13 @@ use crate::index::block::block_of;
 use crate::keys::{self, Indexed, KeyDigest, LogId};
 use crate::names::{PublicStreamName, RelayName};
 use crate::page::ReadLimit;
-use crate::parked::{ParkScope, ParkedEntry, ParkedKey};
 use crate::place::{Position, Sequence};
 use crate::prepare::{LookedUp, PreparedCommit};
 use crate::reading::{Room, fetch};
 use crate::relay::Settled;
 use crate::state::{self, IdEntry, SettlementRecord};
+
+pub(crate) use parked::{parked_entries, parked_entry, parked_keys, resolution};
 
 /// Most events that are found by one id.
 const FOUND_MAX: usize = 1_000;
@@ -224,53 +227,4 @@ pub(crate) fn settled(
         Ok(ControlFlow::Break(()))
     })?;
     Ok(settled)
-}
-
-pub(crate) fn parked_keys(
-    database: &Database,
-    log: LogId,
-    scope: &ParkScope,
-) -> Result<Vec<ParkedKey>, StoreError> {
-    let prefix = keys::parked_entries(log, scope);
-    let mut parked: Vec<ParkedKey> = Vec::new();
-    database.scan(&prefix, &prefix.bytes, |key, body| {
-        let at = keys::last_number(key).ok_or(Flaw::Content("the key has no place"))?;
-        let entry = state::decode_parked(at, body)?;
-        match parked.last_mut().filter(|last| last.key == entry.key) {
-            Some(last) => last.entries = last.entries.saturating_add(1),
-            None => parked.push(ParkedKey {
-                key: entry.key,
-                entries: 1,
-                first_at: at,
-            }),
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    parked.sort_by_key(|parked| parked.first_at);
-    Ok(parked)
-}
-
-pub(crate) fn parked_entry(
-    database: &Database,
-    log: LogId,
-    secrets: &Secrets,
-    scope: &ParkScope,
-    key: Option<&str>,
-    at: u64,
-) -> Result<Option<ParkedEntry>, StoreError> {
-    let mut digest = key.map(|key| secrets.key(key));
-    if digest.is_none() {
-        let prefix = keys::parked_at(log, scope, at);
-        database.scan(&prefix, &prefix.bytes, |key, body| {
-            state::decode_empty(body)?;
-            digest = keys::last_digest(key);
-            Ok(ControlFlow::Break(()))
-        })?;
-    }
-    let Some(digest) = digest else {
-        return Ok(None);
-    };
-    database.get(&keys::parked(log, scope, &digest, at), |body| {
-        state::decode_parked(at, body)
-    })
 }

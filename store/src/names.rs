@@ -55,6 +55,10 @@ fn check(what: &'static str, limit_bytes: usize, name: &str) -> Result<(), NameE
             limit_bytes,
         });
     }
+    // Most names are plain, and are checked each time that they are read.
+    if name.bytes().all(|byte| matches!(byte, 0x20..0x7f)) {
+        return Ok(());
+    }
     match name.char_indices().find(|(_, c)| c.is_control()) {
         Some((at_byte, c)) => Err(NameError::ControlCharacter {
             what,

@@ -4,6 +4,8 @@ use crate::error::OpenError;
 use crate::limits::Limits;
 
 const MIB: usize = 1024 * 1024;
+/// Options of a store that bound what is free on its disk, in bytes, at most: 1 PiB.
+const MIN_FREE_MAX_BYTES: u64 = 1 << 50;
 
 /// Options of a store. With the defaults a store needs at most about 320 MiB of memory: block cache, memtables, and
 /// what waits to be written.
@@ -31,6 +33,13 @@ pub struct Options {
     pub open_files_max: i32,
     /// Threads for flushes and compactions. Default: 2.
     pub background_threads: i32,
+    /// Below so many free bytes on the store's disk, appends are refused with [`crate::StoreError::DiskLow`] until a
+    /// twentieth more is free. 0: never. Default: 1 GiB.
+    pub appends_min_free_bytes: u64,
+    /// Below so many free bytes on the store's disk, crossings and system records are refused likewise. What is left is
+    /// for settlements, and for RocksDB's flushes and compactions. At most `appends_min_free_bytes`, unless that is 0.
+    /// 0: never. Default: 512 MiB.
+    pub crossing_min_free_bytes: u64,
 }
 
 impl Default for Options {
@@ -47,6 +56,8 @@ impl Default for Options {
             wal_max_bytes: 256 * MIB,
             open_files_max: 512,
             background_threads: 2,
+            appends_min_free_bytes: 1024 * MIB as u64,
+            crossing_min_free_bytes: 512 * MIB as u64,
         }
     }
 }
@@ -59,7 +70,7 @@ impl Options {
             .commit_max_bytes
             .max(self.limits.crossing_max_bytes)
             .max(self.limits.system_max_bytes);
-        let rules: [(&'static str, bool, String); 6] = [
+        let rules: [(&'static str, bool, String); 8] = [
             (
                 "queue_max_requests",
                 self.queue_max_requests >= 1,
@@ -79,6 +90,17 @@ impl Options {
                 "memtables_bytes",
                 self.memtables_bytes >= MIB,
                 "must be at least 1 MiB".into(),
+            ),
+            (
+                "appends_min_free_bytes",
+                self.appends_min_free_bytes <= MIN_FREE_MAX_BYTES,
+                "must be at most 1 PiB".into(),
+            ),
+            (
+                "crossing_min_free_bytes",
+                self.appends_min_free_bytes == 0
+                    || self.crossing_min_free_bytes <= self.appends_min_free_bytes,
+                "must be at most appends_min_free_bytes: appends are refused first".into(),
             ),
             (
                 "type_max_bytes",

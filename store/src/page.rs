@@ -2,6 +2,7 @@
 
 use crate::event::{Event, Record};
 use crate::names::StreamName;
+use crate::parked::{ParkedEntry, ParkedKey};
 use crate::place::{Position, Revision, Sequence};
 use crate::public::PublicEvent;
 
@@ -78,4 +79,22 @@ pub struct PublicPage {
     pub events: Vec<PublicEvent>,
     /// The public stream's last sequence when the read began; 0 if nothing crossed yet.
     pub head: Sequence,
+}
+
+/// A part of the keys that are parked in a scope.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ParkedKeysPage {
+    /// The keys, in an order that means nothing and stays. Go on after the last one.
+    pub keys: Vec<ParkedKey>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// A part of the entries that are parked under a key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ParkedPage {
+    /// The entries, in order. Go on after the last one.
+    pub entries: Vec<ParkedEntry>,
+    /// Whether there are more.
+    pub more: bool,
 }

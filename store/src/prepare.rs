@@ -15,14 +15,14 @@ use crate::epoch;
 use crate::index::run::Tail;
 use crate::keys::{IdDigest, KeyDigest};
 use crate::limits::{LimitError, Limits};
-use crate::names::StreamName;
-use crate::parked::NewParked;
+use crate::names::{RelayName, StreamName};
+use crate::parked::{NewParked, ParkOutcome, ResolvedParked};
 use crate::public::Crossing;
 use crate::relay::Settlement;
 use crate::state::{ContentDigest, IdEntry};
 
 pub(crate) use commit::commit;
-pub(crate) use crossing::{crossing, settlement};
+pub(crate) use crossing::{crossing, resolving, settlement};
 
 /// Longest reason of a parked entry, in bytes; a longer one is cut.
 const REASON_MAX_BYTES: usize = 4_096;
@@ -73,11 +73,25 @@ pub(crate) struct PreparedParked {
     pub(crate) digest: KeyDigest,
 }
 
+/// A parked entry that leaves, with its key's digest and its reason cut to size.
+pub(crate) struct PreparedResolved {
+    pub(crate) entry: ResolvedParked,
+    pub(crate) digest: KeyDigest,
+}
+
+/// Parked entries that leave a relay.
+pub(crate) struct PreparedResolving {
+    pub(crate) relay: RelayName,
+    pub(crate) resolved: Vec<PreparedResolved>,
+    pub(crate) bytes: usize,
+}
+
 pub(crate) struct PreparedCrossing {
     pub(crate) crossing: Crossing,
     /// One for each public event.
     pub(crate) keys: Vec<KeyDigest>,
     pub(crate) parked: Vec<PreparedParked>,
+    pub(crate) resolved: Vec<PreparedResolved>,
     pub(crate) bytes: usize,
 }
 
@@ -157,6 +171,36 @@ fn prepare_parked(
     Ok(parked)
 }
 
+fn prepare_resolved(
+    entries: Vec<ResolvedParked>,
+    limits: &Limits,
+    secrets: &Secrets,
+    fits: impl Fn(&ResolvedParked) -> Result<(), &'static str>,
+) -> Result<Vec<PreparedResolved>, LimitError> {
+    let mut resolved = Vec::with_capacity(entries.len());
+    for mut entry in entries {
+        LimitError::check_bytes(
+            || "the key of a parked entry".into(),
+            entry.key.len(),
+            limits.key_max_bytes,
+        )?;
+        fits(&entry).map_err(|reason| {
+            LimitError::malformed(
+                format!("the parked entry at {} in {}", entry.at, entry.scope),
+                reason,
+            )
+        })?;
+        if let ParkOutcome::Skipped { reason } = &mut entry.outcome {
+            cut(reason, REASON_MAX_BYTES);
+        }
+        resolved.push(PreparedResolved {
+            digest: secrets.key(&entry.key),
+            entry,
+        });
+    }
+    Ok(resolved)
+}
+
 /// Cuts a text to a size, between two characters.
 fn cut(text: &mut String, max_bytes: usize) {
     let fits = |end: &usize| text.is_char_boundary(*end);
@@ -177,5 +221,16 @@ fn parked_bytes(parked: &[PreparedParked]) -> usize {
                 + parked.entry.key.len()
                 + parked.entry.reason.as_ref().map_or(0, String::len)
         })
+        .sum()
+}
+
+fn resolved_bytes(resolved: &[PreparedResolved]) -> usize {
+    let reason = |outcome: &ParkOutcome| match outcome {
+        ParkOutcome::Skipped { reason } => reason.len(),
+        _ => 0,
+    };
+    resolved
+        .iter()
+        .map(|resolved| RECORD_OVERHEAD_BYTES + reason(&resolved.entry.outcome))
         .sum()
 }

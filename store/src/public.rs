@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::error::StoreError;
 use crate::limits::LimitError;
 use crate::names::{CursorName, PublicStreamName};
-use crate::parked::NewParked;
+use crate::parked::{NewParked, ParkedError, ResolveError, ResolvedParked};
 use crate::place::{Position, Sequence};
 
 /// A public event to write.
@@ -59,6 +59,36 @@ pub struct PublicEvent {
     pub event: Bytes,
     /// When the store wrote it: milliseconds since 1970, by the machine's clock.
     pub crossed_ms: u64,
+}
+
+impl NewPublicEvent {
+    /// The public event as it is read back once it is written; for stores other than [`crate::Store`].
+    #[must_use]
+    pub fn stored(self, crossed_ms: u64) -> PublicEvent {
+        let Self {
+            stream,
+            sequence,
+            origin,
+            contract_version,
+            event_type,
+            name,
+            id,
+            key,
+            event,
+        } = self;
+        PublicEvent {
+            stream,
+            sequence,
+            origin,
+            contract_version,
+            event_type,
+            name,
+            id,
+            key,
+            event,
+            crossed_ms,
+        }
+    }
 }
 
 impl fmt::Debug for NewPublicEvent {
@@ -112,12 +142,15 @@ pub struct CursorMove {
 /// What a crossing writes, as one unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Crossing {
-    /// The cursors that move: at least one, each once.
+    /// The cursors that move, each once; at least one, unless parked entries leave.
     pub cursors: Vec<CursorMove>,
     /// The public events, of one or several public streams; in each the next sequences in order.
     pub public: Vec<NewPublicEvent>,
     /// New parked entries; each is of a crossing, with a position that one of the cursors passes.
     pub parked: Vec<NewParked>,
+    /// Parked entries that leave, those of a key in order; each is of a crossing. One that crossed has its public event in
+    /// `public`.
+    pub resolved: Vec<ResolvedParked>,
     /// Added to the totals of the public streams.
     pub counts: Vec<(PublicStreamName, Counts)>,
 }
@@ -141,12 +174,25 @@ pub enum CrossError {
         /// Its next sequence.
         expected: Sequence,
     },
+    /// A parked entry cannot leave.
+    #[error(transparent)]
+    Parked(#[from] ParkedError),
     /// Something is over a limit, or cannot be. Trying again will not help.
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// The store cannot take it now.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
+}
+
+impl From<ResolveError> for CrossError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Parked(error) => Self::Parked(error),
+            ResolveError::Limit(error) => Self::Limit(error),
+            ResolveError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
 }
 
 /// What is known of a public stream.

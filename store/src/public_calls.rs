@@ -7,7 +7,6 @@ use crate::error::StoreError;
 use crate::heads::KnownLog;
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
 use crate::page::{PublicPage, ReadLimit};
-use crate::parked::{ParkScope, ParkedEntry, ParkedKey};
 use crate::place::{Position, Sequence};
 use crate::prepare;
 use crate::public::{CrossError, Crossing, PublicHead};
@@ -23,6 +22,7 @@ impl Store {
     /// # Errors
     /// [`CrossError`]; with all but [`StoreError::Stopped`], nothing was stored.
     pub async fn cross(&self, log: &LogName, crossing: Crossing) -> Result<(), CrossError> {
+        self.inner.space.check_crossing()?;
         let crossing =
             prepare::crossing(crossing, &self.inner.options.limits, &self.inner.secrets)?;
         let log = log.clone();
@@ -241,39 +241,5 @@ impl Store {
             .known(log, totals)
             .flatten()
             .unwrap_or_default())
-    }
-
-    /// The parked keys of a scope, by their first places. All of them: who parks bounds how many there are.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
-    pub async fn parked_keys(
-        &self,
-        log: &LogName,
-        scope: &ParkScope,
-    ) -> Result<Vec<ParkedKey>, StoreError> {
-        let scope = scope.clone();
-        self.read_of(log, move |_, database, log| {
-            lookup::parked_keys(database, log, &scope)
-        })
-        .await
-    }
-
-    /// One parked entry, by its place, and by its key if that is known.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
-    pub async fn parked_entry(
-        &self,
-        log: &LogName,
-        scope: &ParkScope,
-        key: Option<&str>,
-        at: u64,
-    ) -> Result<Option<ParkedEntry>, StoreError> {
-        let (scope, key) = (scope.clone(), key.map(str::to_owned));
-        self.read_of(log, move |inner, database, log| {
-            lookup::parked_entry(database, log, &inner.secrets, &scope, key.as_deref(), at)
-        })
-        .await
     }
 }

@@ -15,7 +15,7 @@ use crate::event::Record;
 use crate::keys::{self, Key, LogId};
 use crate::page::ReadLimit;
 use crate::place::Position;
-use crate::record;
+use crate::record::{self, Pool};
 
 pub(crate) use log::{log, log_back};
 pub(crate) use public::public;
@@ -60,12 +60,12 @@ impl Room {
     }
 
     /// Whether nothing fits any more.
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.records == 0 || self.bytes == 0
     }
 
     /// Takes room for a record; false if it was the last that fits.
-    fn take(&mut self, bytes: usize) -> bool {
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
         self.records = self.records.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
         !self.is_full()
@@ -86,13 +86,15 @@ pub(crate) fn fetch(
     room: &mut Room,
 ) -> Result<(Vec<Record>, bool), StoreError> {
     let mut records = Vec::with_capacity(positions.len());
+    let mut pool = Pool::default();
     for chunk in positions.chunks(FETCH) {
         let sought: Vec<Key> = chunk
             .iter()
             .map(|position| keys::log_record(log, *position))
             .collect();
         let decode = |index: usize, body: &[u8]| {
-            record::decode(chunk.get(index).copied().unwrap_or_default(), body)
+            let position = chunk.get(index).copied().unwrap_or_default();
+            record::decode(position, body, &mut pool)
         };
         for (key, found) in sought.iter().zip(database.get_all(reach, &sought, decode)?) {
             let (record, bytes) = found

@@ -2,9 +2,10 @@
 //!
 //! The part of an event's body that does not depend on its place is encoded by the caller, outside the writer.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
 
-use crate::codec::{Decoder, Encoder, Flaw};
+use crate::codec::{Decoder, Encoder, Flaw, NO_OPTION, NO_TEXT};
 use crate::event::{AttributeValue, Event, NewEvent, Record};
 use crate::names::{PublicStreamName, StreamName};
 use crate::place::{Position, Revision, Sequence};
@@ -88,16 +89,34 @@ pub(crate) fn system(recorded_ms: u64, kind: &str, body: &[u8]) -> Vec<u8> {
         .finish()
 }
 
-/// Reads whatever stands at a position.
-pub(crate) fn decode(position: Position, body: &[u8]) -> Result<Record, Flaw> {
-    let mut decoder = Decoder::new(body);
+/// Memory for the bodies of a page: asked for in pieces, not for each record.
+#[derive(Default)]
+pub(crate) struct Pool(BytesMut);
+
+impl Pool {
+    /// Bytes of a piece, which lives as long as any record in it: small, so that one that is kept holds little.
+    const PIECE_BYTES: usize = 32 * 1024;
+
+    fn copy(&mut self, body: &[u8]) -> Bytes {
+        if self.0.capacity() < body.len() {
+            self.0 = BytesMut::with_capacity(Self::PIECE_BYTES.max(body.len()));
+        }
+        self.0.extend_from_slice(body);
+        self.0.split().freeze()
+    }
+}
+
+/// Reads whatever stands at a position. What it holds shares one copy of the body.
+pub(crate) fn decode(position: Position, body: &[u8], pool: &mut Pool) -> Result<Record, Flaw> {
+    let body = pool.copy(body);
+    let mut decoder = Decoder::new(&body);
     let record = match decoder.byte()? {
-        KIND_EVENT => Record::Event(decode_event(position, &mut decoder)?),
+        KIND_EVENT => Record::Event(decode_event(position, &body, &mut decoder)?),
         KIND_SYSTEM => Record::System {
             position,
             recorded_ms: decoder.number()?,
             kind: decoder.text()?,
-            body: decoder.bytes()?,
+            body: body.slice_ref(decoder.slice()?),
         },
         // What a marker says is for the version that writes it.
         KIND_MARKER => return Ok(Record::Marker { position }),
@@ -113,58 +132,58 @@ pub(crate) fn decode_place(body: &[u8]) -> Result<Option<EventPlace>, Flaw> {
     if decoder.byte()? != KIND_EVENT {
         return Ok(None);
     }
-    let (place, _) = decode_event_place(&mut decoder)?;
+    let (place, ..) = decode_event_place(&mut decoder)?;
     Ok(Some(place))
 }
 
-fn decode_event_place(decoder: &mut Decoder<'_>) -> Result<(EventPlace, u64), Flaw> {
+/// An event's place, when it was recorded, and its stream's name as it stands in the body.
+fn decode_event_place<'a>(decoder: &mut Decoder<'a>) -> Result<(EventPlace, u64, &'a str), Flaw> {
     let revision = Revision::new(decoder.number()?);
     let recorded_ms = decoder.number()?;
     let commit_index = decoder.small_number()?;
     let commit_len = decoder.small_number()?;
-    let stream =
-        StreamName::new(decoder.str()?).map_err(|_| Flaw::Content("the stream's name is none"))?;
-    Ok((
-        EventPlace {
-            stream,
-            revision,
-            commit_index,
-            commit_len,
-        },
-        recorded_ms,
-    ))
+    let name = decoder.str()?;
+    let place = EventPlace {
+        stream: StreamName::new(name).map_err(|_| Flaw::Content("the stream's name is none"))?,
+        revision,
+        commit_index,
+        commit_len,
+    };
+    Ok((place, recorded_ms, name))
 }
 
-fn decode_event(position: Position, decoder: &mut Decoder<'_>) -> Result<Event, Flaw> {
-    let (
-        EventPlace {
-            stream,
-            revision,
-            commit_index,
-            commit_len,
-        },
-        recorded_ms,
-    ) = decode_event_place(decoder)?;
-    let source = decoder
-        .optional_text()?
-        .unwrap_or_else(|| stream.as_str().to_owned());
-    let id = decoder.text()?;
-    let event_type = decoder.text()?;
+fn decode_event(
+    position: Position,
+    body: &Bytes,
+    decoder: &mut Decoder<'_>,
+) -> Result<Event, Flaw> {
+    let (place, recorded_ms, stream) = decode_event_place(decoder)?;
+    let source = match decoder.byte()? {
+        0 => ByteString::try_from(body.slice_ref(stream.as_bytes())).map_err(|_| NO_TEXT)?,
+        1 => text(body, decoder)?,
+        _ => return Err(NO_OPTION),
+    };
+    let id = text(body, decoder)?;
+    let event_type = text(body, decoder)?;
     let count = decoder.count()?;
     let mut attributes = Vec::with_capacity(count);
     for _ in 0..count {
-        attributes.push((decoder.text()?, decode_attribute(decoder)?));
+        attributes.push((text(body, decoder)?, decode_attribute(body, decoder)?));
     }
-    let media_type = decoder.optional_text()?;
+    let media_type = match decoder.byte()? {
+        0 => None,
+        1 => Some(text(body, decoder)?),
+        _ => return Err(NO_OPTION),
+    };
     let data = match decoder.byte()? {
         DATA_NONE => None,
-        DATA_RAW => Some(decoder.bytes()?),
+        DATA_RAW => Some(body.slice_ref(decoder.slice()?)),
         _ => return Err(Flaw::Content("the data is of an unknown kind")),
     };
     Ok(Event {
         position,
-        stream,
-        revision,
+        stream: place.stream,
+        revision: place.revision,
         source,
         id,
         event_type,
@@ -172,17 +191,22 @@ fn decode_event(position: Position, decoder: &mut Decoder<'_>) -> Result<Event, 
         media_type,
         data,
         recorded_ms,
-        commit_index,
-        commit_len,
+        commit_index: place.commit_index,
+        commit_len: place.commit_len,
     })
 }
 
-fn decode_attribute(decoder: &mut Decoder<'_>) -> Result<AttributeValue, Flaw> {
+/// A text that shares the body's memory.
+fn text(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<ByteString, Flaw> {
+    ByteString::try_from(body.slice_ref(decoder.slice()?)).map_err(|_| NO_TEXT)
+}
+
+fn decode_attribute(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<AttributeValue, Flaw> {
     match decoder.byte()? {
         ATTRIBUTE_FALSE => Ok(AttributeValue::Bool(false)),
         ATTRIBUTE_TRUE => Ok(AttributeValue::Bool(true)),
         ATTRIBUTE_INT => Ok(AttributeValue::Int(i32::from_be_bytes(decoder.array()?))),
-        ATTRIBUTE_TEXT => Ok(AttributeValue::Text(decoder.text()?)),
+        ATTRIBUTE_TEXT => Ok(AttributeValue::Text(text(body, decoder)?)),
         _ => Err(Flaw::Content("an attribute is of an unknown kind")),
     }
 }
@@ -261,7 +285,7 @@ mod tests {
         let sent = new_event();
         let body = event(&place, 1_700_000_000_000, &event_content(&stream, &sent));
         assert_eq!(decode_place(&body), Ok(Some(place)));
-        let Ok(Record::Event(read)) = decode(Position::new(9), &body) else {
+        let Ok(Record::Event(read)) = decode(Position::new(9), &body, &mut Pool::default()) else {
             unreachable!()
         };
         assert_eq!(
@@ -277,10 +301,13 @@ mod tests {
             (&*read.source, &*read.id, &*read.event_type),
             ("s", "i", "T")
         );
-        assert_eq!(
-            (read.attributes, read.media_type, read.data),
-            (sent.attributes, sent.media_type, sent.data)
-        );
+        let attributes: Vec<_> = sent
+            .attributes
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect();
+        assert_eq!((read.attributes, read.data), (attributes, sent.data));
+        assert_eq!(read.media_type, sent.media_type.map(Into::into));
     }
 
     #[test]
@@ -322,9 +349,12 @@ mod tests {
         };
         let body = event(&place, 300, &event_content(&stream, &new_event()));
         for length in 0..body.len() {
-            assert!(decode(Position::new(1), &body[..length]).is_err());
+            assert!(decode(Position::new(1), &body[..length], &mut Pool::default()).is_err());
         }
         let long = [&body[..], b"x"].concat();
-        assert_eq!(decode(Position::new(1), &long), Err(Flaw::Long));
+        assert_eq!(
+            decode(Position::new(1), &long, &mut Pool::default()),
+            Err(Flaw::Long)
+        );
     }
 }

@@ -51,7 +51,7 @@ pub struct Settled {
     pub at_ms: u64,
     /// Whether nobody listened.
     pub unheard: bool,
-    /// Whether it was parked, and so not confirmed then.
+    /// Whether it was parked, and so not confirmed then. It may have left since.
     pub parked: bool,
 }
 
@@ -62,6 +62,8 @@ pub struct RelayTotals {
     pub confirmed: u64,
     /// Public events that nobody listened to.
     pub unheard: u64,
-    /// Public events that were parked.
+    /// Public events that are parked.
     pub parked: u64,
+    /// Public events that were parked and given up.
+    pub skipped: u64,
 }

@@ -22,6 +22,7 @@ use crate::keys::LogId;
 use crate::load::load;
 use crate::names::LogName;
 use crate::options::Options;
+use crate::space::{DiskSpace, Space};
 use crate::writer::{Queued, Request, Writer};
 
 /// The unit in which room in the queue is counted.
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     /// None only while this is dropped.
     queue: Option<mpsc::Sender<Queued>>,
     room: Arc<Semaphore>,
+    pub(crate) space: Space,
     poison: Arc<OnceLock<String>>,
     closing: AtomicBool,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -101,6 +103,18 @@ impl Store {
     #[must_use]
     pub fn derive_secret(&self, context: &str) -> [u8; 32] {
         self.inner.secrets.derive(context)
+    }
+
+    /// Why nothing is written any more, if that is so: a write or a sync failed, and the store must be opened anew.
+    #[must_use]
+    pub fn stopped(&self) -> Option<&str> {
+        self.inner.poison.get().map(String::as_str)
+    }
+
+    /// How much room the store's disk has, and what is refused for want of it. It is known in memory.
+    #[must_use]
+    pub fn disk_space(&self) -> DiskSpace {
+        self.inner.space.now()
     }
 
     /// Writes what waits, flushes, leaves the marker of a clean stop, and lets go of the folder. Calls on clones then
@@ -303,6 +317,7 @@ fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError
     load(&database, entry.epoch, &heads).map_err(|error| folder.unusable(error))?;
     let database = Arc::new(database);
     let poison = Arc::new(OnceLock::new());
+    let space = Space::watch(dir, &options)?;
     let (queue, requests) = mpsc::channel(options.queue_max_requests);
     let writer = Writer::new(
         Arc::clone(&database),
@@ -325,6 +340,7 @@ fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError
         heads,
         open: RwLock::new(Some(Open { database, folder })),
         queue: Some(queue),
+        space,
         room: Arc::new(Semaphore::new(options.queue_max_bytes / ROOM_BYTES)),
         poison,
         closing: AtomicBool::new(false),

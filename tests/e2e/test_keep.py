@@ -110,4 +110,6 @@ def test_damage_is_found_with_its_place_and_told_by_the_exit_status(daemon: Daem
     assert listed.returncode == 1 and "meta/1" in listed.stdout, listed
     refused = horizon(daemon, "restore", backups, daemon.folder / "restored")
     assert refused.returncode == 1 and "damaged" in refused.stderr
-    assert not (daemon.folder / "restored").exists()
+    daemon.env["HORIZON_DATA"] = str(daemon.folder / "restored")
+    serve = daemon.run("serve")
+    assert serve.returncode == 1 and "was not finished" in serve.stderr, serve

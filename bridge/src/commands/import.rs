@@ -2,7 +2,7 @@
 //!
 //! - A line is one event: `{"stream", "id", "type", "data", …}`. Lines go in commits of a fixed size, one after the other.
 //! - It can be run again at any time: what is stored already is recognised by `source` and `id` and left out.
-//! - While the daemon does not answer it waits, and sends the same commit again.
+//! - While the daemon does not answer, or its disk is low, it waits, and sends the same commit again.
 //! - The first line that cannot be stored ends it, with its number and the reason; everything before that line is stored.
 
 mod lines;
@@ -27,7 +27,7 @@ pub(crate) struct Import {
     file: PathBuf,
     #[command(flatten)]
     daemon: Daemon,
-    /// How long to wait for a daemon that does not answer, in seconds
+    /// How long to wait for a daemon that does not answer, or whose disk is low, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     wait: u64,
 }
@@ -199,14 +199,17 @@ impl Import {
         })
     }
 
-    /// Sends a chunk, again and again while nobody answers: a repeat is recognised.
+    /// Sends a chunk, again and again while nobody answers or the disk is low: a repeat is recognised.
     fn post(&self, client: &Client, chunk: &Chunk) -> Result<Value, ClientError> {
         let until = Instant::now() + Duration::from_secs(self.wait);
         loop {
             match client.post("/commits", chunk.body()) {
-                Err(ClientError::Unreachable(_) | ClientError::Problem { status: 503, .. })
-                    if Instant::now() < until =>
-                {
+                Err(
+                    ClientError::Unreachable(_)
+                    | ClientError::Problem {
+                        status: 503 | 507, ..
+                    },
+                ) if Instant::now() < until => {
                     std::thread::sleep(Duration::from_millis(RETRY_PAUSE_MS));
                 }
                 answer => return answer,

@@ -43,6 +43,7 @@ fn in_words(status: &Value) -> String {
         cell(log, "events"),
         cell(log, "head")
     )];
+    parts.extend(low_disk(status));
     let contracts = [
         "contract",
         "version",
@@ -79,6 +80,22 @@ fn in_words(status: &Value) -> String {
         ));
     }
     parts.join("\n\n")
+}
+
+/// What is refused because the disk is low, if anything is.
+fn low_disk(status: &Value) -> Option<String> {
+    let disk = status.get("disk")?;
+    let is = |name: &str| disk.get(name) == Some(&Value::Bool(true));
+    let refused = match (is("appendsRefused"), is("crossingRefused")) {
+        (false, false) => return None,
+        (true, false) => "appends are refused",
+        (false, true) => "nothing crosses",
+        (true, true) => "appends are refused, and nothing crosses",
+    };
+    Some(format!(
+        "the disk is low, {} bytes are free: {refused} until there is room; publishing goes on",
+        cell(disk, "freeBytes")
+    ))
 }
 
 /// Rows of objects as aligned columns; numbers to the right.

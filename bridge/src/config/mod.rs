@@ -27,11 +27,17 @@ const OTHER_VARIABLE: &str = "log";
 const DEFAULT_BODY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 /// Longest time between SIGTERM and the end of the process unless configured otherwise, in seconds.
 const DEFAULT_SHUTDOWN_DEADLINE_SECONDS: u64 = 20;
+/// Free bytes on the store's disk below which appends are refused unless configured otherwise.
+const DEFAULT_APPENDS_MIN_FREE_BYTES: u64 = 1024 * 1024 * 1024;
+/// Free bytes on the store's disk below which nothing crosses unless configured otherwise.
+const DEFAULT_CROSSING_MIN_FREE_BYTES: u64 = 512 * 1024 * 1024;
 
 /// What `http.body_limit_bytes` may be.
 const BODY_LIMIT_BYTES: RangeInclusive<usize> = 1_024..=256 * 1024 * 1024;
 /// What `shutdown_deadline_seconds` may be.
 const SHUTDOWN_DEADLINE_SECONDS: RangeInclusive<u64> = 1..=3_600;
+/// What the marks of `disk` may be; 0 is off.
+const MIN_FREE_BYTES: RangeInclusive<u64> = 0..=1 << 50;
 
 /// The configuration as written. Relative paths are relative to the file's folder.
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +50,7 @@ pub(crate) struct RawConfig {
     events_without_schema: Option<EventsWithoutSchema>,
     http: RawListener,
     operator: RawOperator,
+    disk: RawDisk,
     shutdown_deadline_seconds: Option<u64>,
     listen_beyond_loopback: Option<String>,
     brokers: BTreeMap<String, BrokerOptions>,
@@ -60,6 +67,13 @@ struct RawListener {
 #[serde(deny_unknown_fields, default)]
 struct RawOperator {
     listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawDisk {
+    appends_min_free_bytes: Option<u64>,
+    crossing_min_free_bytes: Option<u64>,
 }
 
 /// What happens to an event whose type has no private schema.
@@ -105,6 +119,10 @@ pub(crate) struct Config {
     pub(crate) body_limit_bytes: usize,
     /// Address of the operator's listener: status and `why`.
     pub(crate) operator_listen: SocketAddr,
+    /// Free bytes on the store's disk below which appends are refused; 0: never.
+    pub(crate) appends_min_free_bytes: u64,
+    /// Free bytes on the store's disk below which nothing crosses; 0: never.
+    pub(crate) crossing_min_free_bytes: u64,
     /// Longest time between SIGTERM and the end of the process.
     pub(crate) shutdown_deadline: Duration,
     /// The brokers by name.
@@ -249,6 +267,18 @@ impl RawConfig {
                 .operator
                 .listen
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8481))),
+            appends_min_free_bytes: bounded(
+                "disk.appends_min_free_bytes",
+                self.disk.appends_min_free_bytes,
+                DEFAULT_APPENDS_MIN_FREE_BYTES,
+                MIN_FREE_BYTES,
+            )?,
+            crossing_min_free_bytes: bounded(
+                "disk.crossing_min_free_bytes",
+                self.disk.crossing_min_free_bytes,
+                DEFAULT_CROSSING_MIN_FREE_BYTES,
+                MIN_FREE_BYTES,
+            )?,
             shutdown_deadline: Duration::from_secs(bounded(
                 "shutdown_deadline_seconds",
                 self.shutdown_deadline_seconds,
@@ -257,6 +287,18 @@ impl RawConfig {
             )?),
             brokers: self.brokers,
         };
+        if config.appends_min_free_bytes > 0
+            && config.crossing_min_free_bytes > config.appends_min_free_bytes
+        {
+            return Err(ConfigError::Value {
+                key: "disk.crossing_min_free_bytes",
+                reason: format!(
+                    "{} is above disk.appends_min_free_bytes, {}: appends are refused first",
+                    config.crossing_min_free_bytes, config.appends_min_free_bytes
+                ),
+                mend: "write a smaller number, or a larger disk.appends_min_free_bytes".to_owned(),
+            });
+        }
         let told = self.listen_beyond_loopback.as_deref() == Some(INSECURE_WORDS);
         for (key, address) in [
             ("http.listen", config.listen),

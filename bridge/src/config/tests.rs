@@ -25,6 +25,33 @@ fn defaults_apply_and_paths_start_at_the_file() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8480");
     assert_eq!(config.body_limit_bytes, 4 * 1024 * 1024);
     assert_eq!(config.events_without_schema, EventsWithoutSchema::Refuse);
+    let marks = (
+        config.appends_min_free_bytes,
+        config.crossing_min_free_bytes,
+    );
+    let defaults = horizon_store::Options::default();
+    assert_eq!(
+        marks,
+        (
+            defaults.appends_min_free_bytes,
+            defaults.crossing_min_free_bytes
+        )
+    );
+}
+
+#[test]
+fn the_marks_of_the_disk_are_held_to_their_order() {
+    let text =
+        refusal("horizon: 1\ndisk: { appends_min_free_bytes: 5, crossing_min_free_bytes: 6 }\n");
+    assert!(text.contains("disk.crossing_min_free_bytes"), "{text}");
+    let (_folder, path) =
+        file("horizon: 1\ndisk: { appends_min_free_bytes: 0, crossing_min_free_bytes: 6 }\n");
+    let config = Config::load(&path, &Flags::default()).unwrap();
+    let marks = (
+        config.appends_min_free_bytes,
+        config.crossing_min_free_bytes,
+    );
+    assert_eq!(marks, (0, 6));
 }
 
 #[test]

@@ -100,10 +100,8 @@ impl Crosser {
                 .public_head(&log, &stream)
                 .await?
                 .map_or(Sequence::ZERO, |head| head.last);
-            let parked = store
-                .parked_keys(&log, &ParkScope::Crossing(stream.clone()))
-                .await?;
-            let parked = ParkedKeys::restore(parked.into_iter().map(|key| (key.key, key.entries)));
+            let scope = ParkScope::Crossing(stream.clone());
+            let parked = ParkedKeys::read(&store, &log, &scope).await?;
             members.push(Member {
                 contract: Arc::clone(contract),
                 stream,
@@ -144,7 +142,12 @@ impl Crosser {
                 if *stop.borrow() {
                     return Ok(());
                 }
-                self.step(cursor, &group).await?;
+                // The store may ask to try again for long, while the disk is low. A record is written whole or not at all, and
+                // what a dropped pass had decided is decided again after a restart.
+                tokio::select! {
+                    done = self.step(cursor, &group) => done?,
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                }
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use horizon_store::{LogName, ParkScope, ReadLimit, Store, StoreError};
+
 /// Most keys that may be parked in one place.
 pub(crate) const PARKED_KEYS_LIMIT: usize = 10_000;
 /// Most events that may wait behind the parked keys of one place.
@@ -15,14 +17,26 @@ pub(crate) struct ParkedKeys {
 }
 
 impl ParkedKeys {
-    /// What the store says is parked.
-    pub(crate) fn restore(keys: impl IntoIterator<Item = (String, u64)>) -> ParkedKeys {
+    /// Reads what is parked in one place.
+    pub(crate) async fn read(
+        store: &Store,
+        log: &LogName,
+        scope: &ParkScope,
+    ) -> Result<ParkedKeys, StoreError> {
         let mut parked = ParkedKeys::default();
-        for (key, events) in keys {
-            parked.keys.insert(key);
-            parked.events += events;
+        let mut after: Option<String> = None;
+        loop {
+            let read = store.parked_keys(log, scope, after.as_deref(), ReadLimit::default());
+            let page = read.await?;
+            after = page.keys.last().map(|key| key.key.clone());
+            for key in page.keys {
+                parked.keys.insert(key.key);
+                parked.events += key.entries;
+            }
+            if !page.more {
+                return Ok(parked);
+            }
         }
-        parked
     }
 
     /// Whether events of `key` have to wait.

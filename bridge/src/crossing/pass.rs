@@ -169,7 +169,7 @@ pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEve
         .attributes
         .iter()
         .find_map(|(name, value)| match value {
-            AttributeValue::Text(text) if name == "time" => Some(text.as_str()),
+            AttributeValue::Text(text) if name == "time" => Some(&**text),
             _ => None,
         });
     PrivateEvent {

@@ -167,7 +167,9 @@ async fn a_violation_parks_its_key_and_the_others_go_on() {
     assert_eq!(origins(&rig.public("one").await), [1, 3]);
     let stream = PublicStreamName::new("one.v1").unwrap();
     let scope = ParkScope::Crossing(stream.clone());
-    let parked = rig.store.parked_keys(&rig.log, &scope).await.unwrap();
+    let limit = ReadLimit::default();
+    let parked = rig.store.parked_keys(&rig.log, &scope, None, limit);
+    let parked = parked.await.unwrap().keys;
     assert_eq!(
         parked
             .iter()

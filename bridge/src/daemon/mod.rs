@@ -131,7 +131,12 @@ impl Daemon {
             config,
             &with_status(&catalog, &[Active, Deprecated, Retired]),
         )?;
-        let store = Store::open(&config.data, horizon_store::Options::default())
+        let options = horizon_store::Options {
+            appends_min_free_bytes: config.appends_min_free_bytes,
+            crossing_min_free_bytes: config.crossing_min_free_bytes,
+            ..horizon_store::Options::default()
+        };
+        let store = Store::open(&config.data, options)
             .await
             .map_err(|error| failed(&error))?;
         let log = LogName::main();

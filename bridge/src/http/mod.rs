@@ -74,11 +74,28 @@ pub(crate) fn operator_router(state: Operator) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// Whether the daemon does all of its work; a daemon that is starting or stopping does not answer.
-fn health(status: &Status) -> Result<&'static str, Problem> {
-    let failures = status.failures();
+/// What does not work before a restart; nothing, while the daemon is well.
+fn failures(status: &Status, store: &Store) -> Vec<String> {
+    let stopped = store
+        .stopped()
+        .map(|reason| format!("the store has stopped writing: {reason}"));
+    stopped.into_iter().chain(status.failures()).collect()
+}
+
+/// Whether the daemon does all of its work; a daemon that is starting or stopping does not answer. A low disk is told, and is no
+/// failure: a restart would not help.
+fn health(status: &Status, store: &Store) -> Result<&'static str, Problem> {
+    let failures = failures(status, store);
     if failures.is_empty() {
-        return Ok("ok\n");
+        let disk = store.disk_space();
+        return Ok(match (disk.appends_refused, disk.crossing_refused) {
+            (false, false) => "ok\n",
+            (true, false) => "ok\nthe disk is low: appends are refused until there is room\n",
+            (false, true) => "ok\nthe disk is low: nothing crosses until there is room\n",
+            (true, true) => {
+                "ok\nthe disk is low: appends are refused, and nothing crosses, until there is room\n"
+            }
+        });
     }
     Err(Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -90,11 +107,11 @@ fn health(status: &Status) -> Result<&'static str, Problem> {
 }
 
 async fn private_health(State(state): State<Arc<Private>>) -> Result<&'static str, Problem> {
-    health(&state.status)
+    health(&state.status, &state.store)
 }
 
 async fn operator_health(State(state): State<Arc<Operator>>) -> Result<&'static str, Problem> {
-    health(&state.status)
+    health(&state.status, &state.store)
 }
 
 async fn no_such_place() -> Problem {

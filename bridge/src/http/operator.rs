@@ -14,6 +14,7 @@ use super::body::path;
 use super::problem::Problem;
 use super::refusals::unavailable;
 use crate::crossing::cursor_name;
+use crate::crossing::parked::ParkedKeys;
 use crate::relay::relay_name;
 
 /// Positions, contracts and relays.
@@ -72,12 +73,18 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
             relays.push(relay_status(state, &stream, &name).await?);
         }
     }
+    let disk = state.store.disk_space();
     Ok(json!({
         "store": state.store.id(),
+        "disk": {
+            "freeBytes": disk.free_bytes,
+            "appendsRefused": disk.appends_refused,
+            "crossingRefused": disk.crossing_refused,
+        },
         "log": {"name": state.log.as_str(), "head": head.get(), "events": events},
         "contracts": contracts,
         "relays": relays,
-        "failures": state.status.failures(),
+        "failures": super::failures(&state.status, &state.store),
     }))
 }
 
@@ -96,7 +103,9 @@ async fn contract_status(
         Err(_) => Position::ZERO,
     };
     let scope = horizon_store::ParkScope::Crossing(stream.clone());
-    let parked = state.store.parked_keys(&state.log, &scope).await?.len();
+    let parked = ParkedKeys::read(&state.store, &state.log, &scope)
+        .await?
+        .len();
     let (last, crossed, counts) = head.map_or(
         (Sequence::ZERO, 0, horizon_store::Counts::default()),
         |head| (head.last, head.crossed, head.counts),
@@ -139,6 +148,7 @@ async fn relay_status(
         "confirmed": totals.confirmed,
         "unheard": totals.unheard,
         "parked": totals.parked,
+        "skipped": totals.skipped,
     });
     if let Some(Ok(Value::Object(view))) = state
         .status

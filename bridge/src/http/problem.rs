@@ -11,6 +11,7 @@ const TYPE_PREFIX: &str = "urn:horizon:problem:";
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
+    retry_after_seconds: Option<u32>,
     members: Map<String, Value>,
 }
 
@@ -25,7 +26,11 @@ impl Problem {
             ("title".to_owned(), Value::from(title)),
             ("status".to_owned(), Value::from(status.as_u16())),
         ]);
-        Problem { status, members }
+        Problem {
+            status,
+            retry_after_seconds: None,
+            members,
+        }
     }
 
     /// What exactly is wrong with this request.
@@ -36,6 +41,12 @@ impl Problem {
     /// What the caller can do about it.
     pub(crate) fn mend(self, text: impl Into<String>) -> Problem {
         self.with("mend", text.into())
+    }
+
+    /// The same request may succeed after so many seconds.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Problem {
+        self.retry_after_seconds = Some(seconds);
+        self
     }
 
     /// A further member, for programs.
@@ -49,6 +60,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Value::Object(self.members).to_string();
         let content_type = HeaderValue::from_static("application/problem+json");
-        (self.status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }

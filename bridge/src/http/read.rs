@@ -118,14 +118,14 @@ pub(crate) async fn stream(
 /// where it cannot collide with an attribute.
 fn push_event(body: &mut String, event: &Event) {
     let mut members = Map::new();
-    members.insert("id".to_owned(), event.id.as_str().into());
-    members.insert("source".to_owned(), event.source.as_str().into());
-    members.insert("type".to_owned(), event.event_type.as_str().into());
+    members.insert("id".to_owned(), (&*event.id).into());
+    members.insert("source".to_owned(), (&*event.source).into());
+    members.insert("type".to_owned(), (&*event.event_type).into());
     for (name, value) in &event.attributes {
-        members.insert(name.clone(), attribute(value));
+        members.insert(name.to_string(), attribute(value));
     }
     if let Some(media_type) = &event.media_type {
-        members.insert("datacontenttype".to_owned(), media_type.as_str().into());
+        members.insert("datacontenttype".to_owned(), (&**media_type).into());
     }
     let mut text = Value::Object(members).to_string();
     let data = event
@@ -150,7 +150,7 @@ fn attribute(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::Bool(value) => (*value).into(),
         AttributeValue::Int(value) => (*value).into(),
-        AttributeValue::Text(value) => value.as_str().into(),
+        AttributeValue::Text(value) => (&**value).into(),
     }
 }
 

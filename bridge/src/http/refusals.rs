@@ -67,8 +67,29 @@ pub(super) fn refusal(refused: Refused, index: usize) -> Problem {
         .with("errors", errors)
 }
 
+/// When a request that was refused for want of room may be sent again, in seconds.
+const DISK_LOW_RETRY_SECONDS: u32 = 10;
+
 /// The store cannot take or give anything now.
 pub(super) fn unavailable(error: StoreError) -> Problem {
+    if let StoreError::DiskLow {
+        free_bytes,
+        mark_bytes,
+        ..
+    } = error
+    {
+        // The store logs when this begins and when it ends.
+        return Problem::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "disk-low",
+            "the store's disk is low on space",
+        )
+        .detail(error.to_string())
+        .mend("send it again later: it is taken again as soon as the disk has room; nothing of this request was stored")
+        .with("freeBytes", free_bytes)
+        .with("neededBytes", mark_bytes)
+        .retry_after(DISK_LOW_RETRY_SECONDS);
+    }
     tracing::error!(%error, "the store does not serve");
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -31,7 +31,7 @@ fn attributes_keep_their_order_and_kind() {
     let event = read_text(r#"{"zone":"a","id":"1","count":-3,"type":"T","flag":true,"data":null}"#)
         .unwrap();
     let expected = [
-        ("zone", AttributeValue::Text("a".to_owned())),
+        ("zone", AttributeValue::Text("a".into())),
         ("count", AttributeValue::Int(-3)),
         ("flag", AttributeValue::Bool(true)),
     ];

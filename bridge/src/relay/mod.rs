@@ -63,8 +63,7 @@ impl Relay {
             .await?
             .unwrap_or(Sequence::ZERO);
         let scope = ParkScope::Relay(self.name.clone());
-        let parked = self.store.parked_keys(&self.log, &scope).await?;
-        let parked = ParkedKeys::restore(parked.into_iter().map(|key| (key.key, key.entries)));
+        let parked = ParkedKeys::read(&self.store, &self.log, &scope).await?;
         let limits = WindowLimits {
             in_flight_events: IN_FLIGHT_LIMIT_EVENTS,
             held_events: HELD_LIMIT_EVENTS,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use horizon_store::NewEvent;
-use rocksdb::{DB, IteratorMode, Options, WriteBatch, WriteOptions};
+use rocksdb::{DB, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 
 use crate::events::{TYPES, mixed};
 
@@ -72,13 +72,7 @@ impl Bare {
     fn ends(&self) -> Vec<Entry> {
         let block = (self.next_position & !0xff).to_be_bytes();
         let mut ends = vec![("state", key(0x37, &[]), vec![7; 13])];
-        for name in ["account"] {
-            ends.push((
-                "index",
-                key(0x12, &[name.as_bytes(), &[0], &block]),
-                vec![7; 37],
-            ));
-        }
+        ends.push(("index", key(0x12, &[b"account", &[0], &block]), vec![7; 37]));
         for name in TYPES {
             ends.push((
                 "index",
@@ -137,11 +131,13 @@ impl Bare {
         self.db.write_opt(batch, &options).unwrap();
     }
 
-    /// Goes over the whole log; gives how many bytes it holds.
+    /// Goes over the whole log as one reads history, which does not stay in the cache; gives how many bytes it holds.
     pub(crate) fn scan(&self) -> usize {
         let log = self.db.cf_handle("log").unwrap();
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
         self.db
-            .iterator_cf(log, IteratorMode::Start)
+            .iterator_cf_opt(log, options, IteratorMode::Start)
             .map(|entry| entry.map(|(key, value)| key.len() + value.len()).unwrap())
             .sum()
     }

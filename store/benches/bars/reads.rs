@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use horizon_store::{Commit, LogName, Options, Position, ReadLimit, Revision, Store};
+use horizon_store::{Commit, LogName, Options, Position, ReadLimit, Revision, Selection, Store};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -142,7 +142,7 @@ pub(crate) async fn read_all(store: &Store) {
     let (log, mut after) = (LogName::main(), Position::ZERO);
     loop {
         let page = store
-            .read_log(&log, after, ReadLimit::default())
+            .read_log(&log, &Selection::All, after, ReadLimit::default())
             .await
             .unwrap();
         if page.through >= page.head {

@@ -194,20 +194,30 @@ impl BackupFolder {
 
     /// All finished backups.
     pub(crate) fn list(&self) -> Result<Vec<FoundBackup>, KeepError> {
-        let engine = self.engine()?;
-        let found = |id: u32| {
-            let meta = self.dir.join("rocksdb").join("meta").join(id.to_string());
-            let sizes = engine
-                .verify_backup(id)
-                .map_err(|error| damaged(&meta, error.as_ref()));
-            FoundBackup {
-                id,
-                backup: sizes
-                    .and_then(|()| self.read(id))
-                    .map_err(|error| error.to_string()),
-            }
+        let there = self.engine()?.get_backup_info();
+        let found = |id: u32| FoundBackup {
+            id,
+            backup: self.whole(id, &there).map_err(|error| error.to_string()),
         };
         Ok(self.recorded()?.into_iter().map(found).collect())
+    }
+
+    /// A backup whose files have the sizes that they had, as far as the engine knows.
+    fn whole(&self, id: u32, there: &[BackupEngineInfo]) -> Result<Backup, KeepError> {
+        let meta = self.dir.join("rocksdb").join("meta").join(id.to_string());
+        let backup = self.read(id)?;
+        let info = there
+            .iter()
+            .find(|info| info.backup_id == id)
+            .ok_or_else(|| damaged(&meta, "it, or a file that it names, is missing"))?;
+        if (info.num_files, info.size) == (backup.files, backup.bytes) {
+            return Ok(backup);
+        }
+        let reason = format!(
+            "its {} files had {} bytes, and there are {} with {} bytes",
+            backup.files, backup.bytes, info.num_files, info.size
+        );
+        Err(damaged(&meta, &reason))
     }
 
     fn read(&self, id: u32) -> Result<Backup, KeepError> {

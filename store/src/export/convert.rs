@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::line::{EventLine, Line, PublicLine, Scope, Text};
 use crate::event::{AttributeValue, Event};
 use crate::names::LogName;
-use crate::parked::ParkScope;
+use crate::parked::{ParkOutcome, ParkScope};
 use crate::public::PublicEvent;
 
 /// How every line begins.
@@ -48,6 +48,7 @@ impl<'a> Line<'a> {
             "cursor" => Self::Cursor(read(members)?),
             "relay" => Self::Relay(read(members)?),
             "parked" => Self::Parked(read(members)?),
+            "resolution" => Self::Resolution(read(members)?),
             "event" => Self::Event(read(members)?),
             "system" => Self::System(read(members)?),
             "marker" => Self::Marker(read(members)?),
@@ -108,20 +109,20 @@ pub(crate) fn event<'a>(log: &'a LogName, event: &'a Event) -> Line<'a> {
     let value = |value: &AttributeValue| match value {
         AttributeValue::Bool(value) => Value::from(*value),
         AttributeValue::Int(value) => Value::from(*value),
-        AttributeValue::Text(value) => Value::from(value.as_str()),
+        AttributeValue::Text(value) => Value::from(&**value),
     };
     Line::Event(EventLine {
         log: log.as_str().into(),
         position: event.position.get(),
         stream: event.stream.as_str().into(),
         revision: event.revision.get(),
-        source: event.source.as_str().into(),
-        id: event.id.as_str().into(),
-        r#type: event.event_type.as_str().into(),
+        source: (*event.source).into(),
+        id: (*event.id).into(),
+        r#type: (*event.event_type).into(),
         attributes: event
             .attributes
             .iter()
-            .map(|(name, of)| (name.as_str().into(), value(of)))
+            .map(|(name, of)| ((**name).into(), value(of)))
             .collect(),
         media_type: event.media_type.as_deref().map(Into::into),
         recorded_ms: event.recorded_ms,
@@ -136,7 +137,7 @@ pub(crate) fn event<'a>(log: &'a LogName, event: &'a Event) -> Line<'a> {
 pub(crate) fn attribute(value: Value) -> Result<AttributeValue, String> {
     match value {
         Value::Bool(value) => Ok(AttributeValue::Bool(value)),
-        Value::String(value) => Ok(AttributeValue::Text(value)),
+        Value::String(value) => Ok(AttributeValue::Text(value.into())),
         Value::Number(number) => number
             .as_i64()
             .and_then(|number| i32::try_from(number).ok())
@@ -170,5 +171,36 @@ pub(crate) fn scope(scope: &ParkScope) -> Scope<'_> {
     match scope {
         ParkScope::Crossing(stream) => Scope::Crossing(stream.as_str().into()),
         ParkScope::Relay(relay) => Scope::Relay(relay.as_str().into()),
+    }
+}
+
+/// The name of what became of a parked entry, and the reason if it has one.
+pub(crate) fn outcome(outcome: &ParkOutcome) -> (&'static str, Option<&str>) {
+    match outcome {
+        ParkOutcome::Crossed => ("crossed", None),
+        ParkOutcome::Filtered => ("filtered", None),
+        ParkOutcome::Confirmed => ("confirmed", None),
+        ParkOutcome::Unheard => ("unheard", None),
+        ParkOutcome::Skipped { reason } => ("skipped", Some(reason)),
+    }
+}
+
+/// What became of a parked entry, by its name: what can become of one in its scope.
+pub(crate) fn outcome_of(
+    scope: &ParkScope,
+    name: &str,
+    reason: Option<Text<'_>>,
+) -> Result<ParkOutcome, String> {
+    match (scope, name, reason) {
+        (ParkScope::Crossing(_), "crossed", None) => Ok(ParkOutcome::Crossed),
+        (ParkScope::Crossing(_), "filtered", None) => Ok(ParkOutcome::Filtered),
+        (ParkScope::Relay(_), "confirmed", None) => Ok(ParkOutcome::Confirmed),
+        (ParkScope::Relay(_), "unheard", None) => Ok(ParkOutcome::Unheard),
+        (_, "skipped", Some(reason)) => Ok(ParkOutcome::Skipped {
+            reason: reason.into_owned(),
+        }),
+        _ => Err(format!(
+            "its outcome {name:?} is none in {scope}, or has a reason where only \"skipped\" has one"
+        )),
     }
 }

@@ -21,6 +21,7 @@ pub(crate) enum Line<'a> {
     Cursor(CursorLine<'a>),
     Relay(RelayLine<'a>),
     Parked(ParkedLine<'a>),
+    Resolution(ResolutionLine<'a>),
     Event(EventLine<'a>),
     System(SystemLine<'a>),
     Marker(MarkerLine<'a>),
@@ -92,6 +93,7 @@ pub(crate) struct RelayLine<'a> {
     pub(crate) confirmed: u64,
     pub(crate) unheard: u64,
     pub(crate) parked: u64,
+    pub(crate) skipped: u64,
 }
 
 /// Where a key is parked.
@@ -111,6 +113,23 @@ pub(crate) struct ParkedLine<'a> {
     pub(crate) at: u64,
     #[serde(borrow)]
     pub(crate) key: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<Text<'a>>,
+}
+
+/// What became of an entry that was parked.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ResolutionLine<'a> {
+    #[serde(borrow)]
+    pub(crate) log: Text<'a>,
+    pub(crate) scope: Scope<'a>,
+    pub(crate) at: u64,
+    #[serde(borrow)]
+    pub(crate) key_digest: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) outcome: Text<'a>,
+    pub(crate) left_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<Text<'a>>,
 }
@@ -242,6 +261,8 @@ pub struct Counts {
     pub settlements: u64,
     /// Parked entries.
     pub parked: u64,
+    /// Entries that were parked and have left.
+    pub resolutions: u64,
 }
 
 impl Counts {
@@ -254,6 +275,7 @@ impl Counts {
             Line::Cursor(_) => &mut self.cursors,
             Line::Relay(_) => &mut self.relays,
             Line::Parked(_) => &mut self.parked,
+            Line::Resolution(_) => &mut self.resolutions,
             Line::Event(_) => &mut self.events,
             Line::System(_) => &mut self.system,
             Line::Marker(_) => &mut self.markers,

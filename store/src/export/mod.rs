@@ -10,6 +10,7 @@ mod file;
 mod find;
 pub(crate) mod line;
 pub(crate) mod lines;
+mod parked;
 mod walk;
 
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! What an export goes through, in pages.
 //!
-//! First, at one moment of the database: heads, cursors, relays and parked entries. They move, so they are read from a
-//! snapshot; they are few, so it is held for short. Then all that is written once and never again: records up to the
+//! First, at one moment of the database: heads, cursors, relays, parked entries and what became of those that left. They
+//! move, so they are read from a snapshot; they are few, so it is held for short. Then all that is written once and never again: records up to the
 //! log's head of that moment, public events up to the public stream's, settlements up to the relay's cursor. They are
 //! read in pages, each with an iterator of its own, so that neither compaction nor the writer is held up.
 
@@ -12,16 +12,16 @@ use std::ops::ControlFlow;
 use super::convert;
 use super::find::{marker, named};
 use super::line::{
-    CursorLine, Header, Line, LogLine, MarkerLine, ParkedLine, PublicStreamLine, RelayLine,
-    SettlementLine, SystemLine, VERSION,
+    CursorLine, Header, Line, LogLine, MarkerLine, PublicStreamLine, RelayLine, SettlementLine,
+    SystemLine, VERSION,
 };
 use super::lines::LineWriter;
+use super::parked::{parked, resolutions};
 use super::{ExportError, Exported, Progress};
-use crate::codec::Flaw;
 use crate::database::{Database, Moment, damaged};
 use crate::event::Record;
 use crate::folder::hex;
-use crate::keys::{self, Family, LogId};
+use crate::keys::{self, LogId};
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
 use crate::page::ReadLimit;
 use crate::place::{Position, Sequence};
@@ -119,7 +119,8 @@ impl<W: Write> Walk<W> {
         parts.extend(self.public_streams(moment, log, id)?);
         self.cursors(moment, log, id)?;
         parts.extend(self.relays(moment, log, id)?);
-        self.parked(moment, log, id)?;
+        parked(&mut self.lines, moment, log, id)?;
+        resolutions(&mut self.lines, moment, log, id)?;
         let parts = parts.into_iter().map(|part| (log.clone(), id, part));
         self.left.extend(parts);
         Ok(())
@@ -189,6 +190,7 @@ impl<W: Write> Walk<W> {
                 confirmed: state.totals.confirmed,
                 unheard: state.totals.unheard,
                 parked: state.totals.parked,
+                skipped: state.totals.skipped,
             }))?;
             let key = keys::settlement(id, &relay, state.record);
             let last = moment.get(&key, SettlementRecord::decode)?;
@@ -199,30 +201,6 @@ impl<W: Write> Walk<W> {
             });
         }
         Ok(parts)
-    }
-
-    fn parked(&mut self, moment: &Moment<'_>, log: &LogName, id: LogId) -> Result<(), ExportError> {
-        let family = keys::all_of(Family::Parked, id);
-        let lines = &mut self.lines;
-        let mut failed = None;
-        moment.scan(&family, &family.bytes, |key, body| {
-            let (scope, _, at) =
-                keys::parked_parts(key).ok_or(Flaw::Content("the key is none of this family"))?;
-            let entry = state::decode_parked(at, body)?;
-            let written = lines.line(&Line::Parked(ParkedLine {
-                log: log.as_str().into(),
-                scope: convert::scope(&scope),
-                at,
-                key: entry.key.into(),
-                reason: entry.reason.map(Into::into),
-            }));
-            failed = written.err();
-            Ok(match failed {
-                None => ControlFlow::Continue(()),
-                Some(_) => ControlFlow::Break(()),
-            })
-        })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Writes the next page. False when there is no more.

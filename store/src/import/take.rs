@@ -7,14 +7,14 @@ use crate::digest::Secrets;
 use crate::error::StoreError;
 use crate::event::NewEvent;
 use crate::export::Progress;
-use crate::export::convert::{attribute, decode_base64, join};
+use crate::export::convert::{attribute, decode_base64, join, outcome_of};
 use crate::export::line::{
     CursorLine, EventLine, Header, Line, MarkerLine, ParkedLine, PublicLine, PublicStreamLine,
-    RelayLine, Scope, SettlementLine, SystemLine, VERSION,
+    RelayLine, ResolutionLine, Scope, SettlementLine, SystemLine, VERSION,
 };
 use crate::keep::KeepError;
 use crate::names::{CursorName, PublicStreamName, RelayName, StreamName};
-use crate::parked::{NewParked, ParkScope};
+use crate::parked::{NewParked, ParkScope, Resolution};
 use crate::place::{Position, Revision, Sequence};
 use crate::public::{Counts, NewPublicEvent, PublicHead};
 use crate::record::EventPlace;
@@ -110,6 +110,7 @@ impl Taker {
             Line::Cursor(line) => cursor(log_of(logs, &line.log)?, &line, draft)?,
             Line::Relay(line) => relay(log_of(logs, &line.log)?, &line, draft)?,
             Line::Parked(line) => parked(log_of(logs, &line.log)?, line, secrets, draft)?,
+            Line::Resolution(line) => resolution(log_of(logs, &line.log)?, line, draft)?,
             Line::Event(line) => {
                 event(log_of(logs, &line.log)?, line, secrets, draft)?;
                 self.progress.done = self.progress.done.saturating_add(1);
@@ -200,6 +201,7 @@ fn relay(log: &mut TakenLog, line: &RelayLine<'_>, draft: &mut Draft<'_>) -> Res
             confirmed: line.confirmed,
             unheard: line.unheard,
             parked: line.parked,
+            skipped: line.skipped,
         },
     };
     draft.rebuild_relay(&log.name, &relay, &state);
@@ -211,31 +213,50 @@ fn parked(
     line: ParkedLine<'_>,
     secrets: &Secrets,
     draft: &mut Draft<'_>,
-) -> Result<(), String> {
-    let scope = match &line.scope {
-        Scope::Crossing(stream) => {
-            log.up_to_head("place", line.at)?;
-            ParkScope::Crossing(name(PublicStreamName::new(stream))?)
-        }
-        Scope::Relay(relay) => {
-            let relay = known("relay", &mut log.relays, relay)?;
-            if line.at > relay.cursor {
-                return Err(format!(
-                    "its place is {}, and relay {} is at {}",
-                    line.at, relay.name, relay.cursor
-                ));
-            }
-            ParkScope::Relay(relay.name.clone())
-        }
-    };
+) -> Result<(), Refused> {
     let entry = NewParked {
-        scope,
+        scope: parked_at(log, &line.scope, line.at)?,
         key: line.key.into_owned(),
         at: line.at,
         reason: line.reason.map(Into::into),
     };
-    draft.rebuild_parked(&log.name, secrets, entry);
+    draft.rebuild_parked(&log.name, secrets, entry)?;
     Ok(())
+}
+
+fn resolution(
+    log: &mut TakenLog,
+    line: ResolutionLine<'_>,
+    draft: &mut Draft<'_>,
+) -> Result<(), String> {
+    let scope = parked_at(log, &line.scope, line.at)?;
+    let digest = hex("keyDigest", &line.key_digest)?;
+    let resolution = Resolution {
+        outcome: outcome_of(&scope, &line.outcome, line.reason)?,
+        at_ms: number("leftMs", line.left_ms)?,
+    };
+    draft.rebuild_resolution(&log.name, &scope, line.at, &digest, &resolution);
+    Ok(())
+}
+
+/// The scope of something parked, which must have passed its place.
+fn parked_at(log: &mut TakenLog, scope: &Scope<'_>, at: u64) -> Result<ParkScope, String> {
+    match scope {
+        Scope::Crossing(stream) => {
+            log.up_to_head("place", at)?;
+            name(PublicStreamName::new(stream)).map(ParkScope::Crossing)
+        }
+        Scope::Relay(relay) => {
+            let relay = known("relay", &mut log.relays, relay)?;
+            if at > relay.cursor {
+                return Err(format!(
+                    "its place is {at}, and relay {} is at {}",
+                    relay.name, relay.cursor
+                ));
+            }
+            Ok(ParkScope::Relay(relay.name.clone()))
+        }
+    }
 }
 
 fn event(

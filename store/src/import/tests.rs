@@ -11,8 +11,8 @@ use super::*;
 use crate::keys::{Column, Key};
 use crate::{
     AttributeValue, Commit, Counts, Crossing, CursorMove, CursorName, Expected, LogName, NewEvent,
-    NewParked, NewPublicEvent, ParkScope, Position, PublicStreamName, RelayName, Sequence,
-    Settlement, Store, StreamName, StreamWrite,
+    NewParked, NewPublicEvent, ParkOutcome, ParkScope, Position, PublicStreamName, RelayName,
+    ResolvedParked, Sequence, Settlement, Store, StreamName, StreamWrite,
 };
 
 type Entries = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
@@ -96,7 +96,15 @@ async fn fill(store: &Store, log: &LogName) {
             to: Position::new(100),
         }],
         public: public.collect(),
-        parked: vec![parked(&scope, 3), parked(&scope, 4)],
+        parked: vec![
+            parked(&scope, 3),
+            parked(&scope, 4),
+            NewParked {
+                at: 90,
+                ..parked(&scope, 4)
+            },
+        ],
+        resolved: Vec::new(),
         counts: vec![(
             p.clone(),
             Counts {
@@ -123,6 +131,36 @@ async fn fill(store: &Store, log: &LogName) {
         };
         store.settle(log, settlement).await.unwrap();
     }
+    leave(store, log, &relay).await;
+}
+
+/// Some of what is parked leaves, from the middle of a key too.
+async fn leave(store: &Store, log: &LogName, relay: &RelayName) {
+    let skipped = || ParkOutcome::Skipped {
+        reason: "by hand".into(),
+    };
+    let leaves = |scope: &ParkScope, at: u64, outcome| ResolvedParked {
+        scope: scope.clone(),
+        key: format!("k{at}"),
+        at,
+        outcome,
+    };
+    let scope = ParkScope::Crossing(PublicStreamName::new("p").unwrap());
+    let crossing = Crossing {
+        resolved: vec![
+            leaves(&scope, 3, skipped()),
+            leaves(&scope, 4, ParkOutcome::Filtered),
+        ],
+        ..Crossing::default()
+    };
+    store.cross(log, crossing).await.unwrap();
+    let scope = ParkScope::Relay(relay.clone());
+    let resolved = vec![
+        leaves(&scope, 2, ParkOutcome::Confirmed),
+        leaves(&scope, 5, ParkOutcome::Unheard),
+        leaves(&scope, 10, skipped()),
+    ];
+    store.resolve(log, relay, resolved).await.unwrap();
 }
 
 #[tokio::test]

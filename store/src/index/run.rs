@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn runs_come_back_with_their_revisions() {
         let mut tail = Tail::default();
-        let position = |revision: u64| Position::new(revision * revision + (revision / 40 << 40));
+        let position = |revision: u64| Position::new(revision * revision + ((revision / 40) << 40));
         let mut stored = std::collections::BTreeMap::new();
         for revision in 1..=100 {
             assert_eq!(tail.push(position(revision)), Some(Revision::new(revision)));

@@ -1,6 +1,6 @@
-//! Whole families, and keys taken apart: what verifying needs.
+//! Keys taken apart, and whole families.
 
-use super::{Column, Family, Key, KeyDigest, LogId, NO_LOG, name_after};
+use super::{Column, Family, Key, KeyDigest, LogId, NO_LOG};
 use crate::names::{PublicStreamName, RelayName};
 use crate::parked::ParkScope;
 use crate::place::{Position, Sequence};
@@ -29,6 +29,27 @@ impl Family {
                 logs.contains(&log)
             }
     }
+}
+
+/// The number that ends a key, such as a position or a revision.
+pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>()
+        .map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+/// The digest that ends a key.
+pub(crate) fn last_digest(key: &[u8]) -> Option<KeyDigest> {
+    key.last_chunk::<16>().copied()
+}
+
+/// The name that begins after a prefix, and what follows its zero byte.
+pub(crate) fn name_after<'a>(key: &'a [u8], prefix: &[u8]) -> Option<(&'a str, &'a [u8])> {
+    let rest = key.strip_prefix(prefix)?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    Some((
+        std::str::from_utf8(rest.get(..end)?).ok()?,
+        rest.get(end + 1..)?,
+    ))
 }
 
 /// What all keys of a family begin with, in one log.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use crate::parked::ParkScope;
 
 #[test]
 fn keys_are_these_bytes_for_ever() {
@@ -32,6 +33,14 @@ fn keys_are_these_bytes_for_ever() {
     assert_eq!(
         parked_at(log, &relay, 1).bytes,
         b"\x35\0\0\0\x01\x02r\0\0\0\0\0\0\0\0\x01"
+    );
+    assert_eq!(
+        resolution(log, &relay, 1, &[7; 16]).bytes,
+        [&b"\x38\0\0\0\x01\x02r\0\0\0\0\0\0\0\0\x01"[..], &[7; 16]].concat()
+    );
+    assert_eq!(
+        parked_key(log, &relay, &[7; 16]).bytes,
+        [&b"\x39\0\0\0\x01\x02r\0"[..], &[7; 16]].concat()
     );
     assert_eq!(store().bytes, b"\x40\0\0\0\0");
 }

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use super::{
-    PreparedCrossing, PreparedSettlement, RECORD_OVERHEAD_BYTES, parked_bytes, passes,
-    prepare_parked,
+    PreparedCrossing, PreparedResolved, PreparedResolving, PreparedSettlement,
+    RECORD_OVERHEAD_BYTES, parked_bytes, passes, prepare_parked, prepare_resolved, resolved_bytes,
 };
 use crate::digest::Secrets;
 use crate::limits::{LimitError, Limits};
-use crate::parked::{NewParked, ParkScope};
+use crate::names::RelayName;
+use crate::parked::{NewParked, ParkOutcome, ParkScope, ResolvedParked};
 use crate::public::{Crossing, CursorMove, NewPublicEvent};
 use crate::relay::Settlement;
 
@@ -24,9 +25,16 @@ pub(crate) fn crossing(
         ("the cursors of the crossing", crossing.cursors.len()),
         ("the public events of the crossing", crossing.public.len()),
         ("the parked entries of the crossing", crossing.parked.len()),
+        ("the entries that leave", crossing.resolved.len()),
         ("the counts of the crossing", crossing.counts.len()),
     ] {
         LimitError::check_count(|| what.into(), count, limits.crossing_max_entries)?;
+    }
+    if crossing.cursors.is_empty() && crossing.resolved.is_empty() {
+        return Err(LimitError::malformed(
+            "the crossing",
+            "it moves no cursor, and no parked entry leaves; at least one is needed",
+        ));
     }
     check_moves(&crossing.cursors)?;
     let mut bytes = RECORD_OVERHEAD_BYTES * crossing.cursors.len();
@@ -42,23 +50,88 @@ pub(crate) fn crossing(
     };
     let parked = prepare_parked(std::mem::take(&mut crossing.parked), limits, secrets, fits)?;
     bytes = bytes.saturating_add(parked_bytes(&parked));
+    let entries = std::mem::take(&mut crossing.resolved);
+    let resolved = resolved(entries, &crossing, limits, secrets)?;
+    bytes = bytes.saturating_add(resolved_bytes(&resolved));
     LimitError::check_bytes(|| "the crossing".into(), bytes, limits.crossing_max_bytes)?;
     Ok(PreparedCrossing {
         crossing,
         keys,
         parked,
+        resolved,
+        bytes,
+    })
+}
+
+/// Entries that leave by a crossing: what crossed has its public event, and what does not became none.
+fn resolved(
+    entries: Vec<ResolvedParked>,
+    crossing: &Crossing,
+    limits: &Limits,
+    secrets: &Secrets,
+) -> Result<Vec<PreparedResolved>, LimitError> {
+    let made: HashSet<_> = crossing
+        .public
+        .iter()
+        .map(|event| (&event.stream, event.origin.get()))
+        .collect();
+    prepare_resolved(entries, limits, secrets, |entry| {
+        let ParkScope::Crossing(stream) = &entry.scope else {
+            return Err("it is of a relay, and cannot leave by a crossing");
+        };
+        let crossed = match entry.outcome {
+            ParkOutcome::Crossed => true,
+            ParkOutcome::Filtered | ParkOutcome::Skipped { .. } => false,
+            ParkOutcome::Confirmed | ParkOutcome::Unheard => {
+                return Err("a crossing confirms nothing; it crosses, filters or skips");
+            }
+        };
+        match (crossed, made.contains(&(stream, entry.at))) {
+            (true, false) => {
+                Err("it is to have crossed, and the crossing has no public event of it")
+            }
+            (false, true) => {
+                Err("it is not to have crossed, and the crossing has a public event of it")
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+/// Entries that leave a relay.
+pub(crate) fn resolving(
+    relay: &RelayName,
+    entries: Vec<ResolvedParked>,
+    limits: &Limits,
+    secrets: &Secrets,
+) -> Result<PreparedResolving, LimitError> {
+    LimitError::check_count(
+        || "the entries that leave".into(),
+        entries.len(),
+        limits.settlement_max_entries,
+    )?;
+    let scope = ParkScope::Relay(relay.clone());
+    let resolved = prepare_resolved(entries, limits, secrets, |entry| {
+        if entry.scope != scope {
+            return Err("it is not of this relay");
+        }
+        match entry.outcome {
+            ParkOutcome::Confirmed | ParkOutcome::Unheard | ParkOutcome::Skipped { .. } => Ok(()),
+            ParkOutcome::Crossed | ParkOutcome::Filtered => {
+                Err("a relay crosses nothing; an entry is confirmed, unheard or skipped")
+            }
+        }
+    })?;
+    let bytes = RECORD_OVERHEAD_BYTES + resolved_bytes(&resolved);
+    Ok(PreparedResolving {
+        relay: relay.clone(),
+        resolved,
         bytes,
     })
 }
 
 /// Each cursor moves once, and further.
 fn check_moves(moves: &[CursorMove]) -> Result<(), LimitError> {
-    if moves.is_empty() {
-        return Err(LimitError::malformed(
-            "the crossing",
-            "it moves no cursor; at least one is needed",
-        ));
-    }
     let mut cursors = HashSet::with_capacity(moves.len());
     for CursorMove {
         cursor,

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use super::{Room, follows, reach};
 use crate::codec::Flaw;
-use crate::database::{Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::keys::{self, LogId};
 use crate::page::{LogPage, ReadLimit};
 use crate::place::Position;
-use crate::record;
+use crate::record::{self, Pool};
 
 pub(crate) fn log(
     database: &Database,
@@ -19,7 +19,7 @@ pub(crate) fn log(
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
     let mut room = Room::new(limit);
-    let mut records = Vec::new();
+    let (mut records, mut pool) = (Vec::new(), Pool::default());
     let mut through = after;
     if after < head {
         let from = keys::log_record(log, Position::new(after.get().saturating_add(1))).bytes;
@@ -31,7 +31,7 @@ pub(crate) fn log(
             if !follows(through, position) {
                 return Err(Flaw::Content("a position before it is missing"));
             }
-            records.push(record::decode(position, body)?);
+            records.push(record::decode(position, body, &mut pool)?);
             through = position;
             let go_on = room.take(key.len() + body.len()) && position < head;
             Ok(if go_on {
@@ -60,17 +60,17 @@ pub(crate) fn log_back(
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
     let mut room = Room::new(limit);
-    let mut records = Vec::new();
+    let (mut records, mut pool) = (Vec::new(), Pool::default());
     let last = Position::new(before.get().saturating_sub(1)).min(head);
+    let reach = reach(last.get(), head.get());
     let mut above = if before > head {
         None
     } else {
-        first_from(database, log, before)?
+        first_from(database, reach, log, before)?
     };
     let mut reached = before;
     if last > Position::ZERO {
         let from = keys::log_record(log, last).bytes;
-        let reach = reach(last.get(), head.get());
         database.scan_back_in(reach, &keys::log_records(log), &from, |key, body| {
             let position = Position::new(
                 keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?,
@@ -79,7 +79,7 @@ pub(crate) fn log_back(
             if !above.map_or(position == head, |above| follows(position, above)) {
                 return Err(Flaw::Content("a position after it is missing"));
             }
-            records.push(record::decode(position, body)?);
+            records.push(record::decode(position, body, &mut pool)?);
             above = Some(position);
             reached = position;
             Ok(if room.take(key.len() + body.len()) {
@@ -110,12 +110,13 @@ pub(crate) fn log_back(
 /// The first position that is stored, at a place or after it.
 fn first_from(
     database: &Database,
+    reach: Reach,
     log: LogId,
     from: Position,
 ) -> Result<Option<Position>, StoreError> {
     let mut first = None;
     let start = keys::log_record(log, from).bytes;
-    database.scan(&keys::log_records(log), &start, |key, _| {
+    database.scan_in(reach, &keys::log_records(log), &start, |key, _| {
         first = keys::last_number(key).map(Position::new);
         Ok(ControlFlow::Break(()))
     })?;

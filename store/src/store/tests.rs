@@ -165,6 +165,7 @@ async fn each_append_system_record_and_crossing_is_synced_and_settlements_ride_a
         cursors: vec![moved],
         public: vec![event],
         parked: Vec::new(),
+        resolved: Vec::new(),
         counts: Vec::new(),
     };
     store.cross(&log, crossing).await.unwrap();

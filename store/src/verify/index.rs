@@ -6,12 +6,12 @@ use super::{Checker, Mend};
 use crate::codec::Flaw;
 use crate::digest::Secrets;
 use crate::error::StoreError;
-use crate::event::{NewEvent, Record};
+use crate::event::Record;
 use crate::index::block::{Block, block_of};
 use crate::index::run::{self, RUN, run_of};
 use crate::keys::{self, Family, Indexed, Key, LogId};
 use crate::place::{Position, Revision};
-use crate::record;
+use crate::record::{self, Pool};
 use crate::state::IdEntry;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,14 +113,7 @@ impl Index {
         let by_stream = keys::stream_index(log, &event.stream, first);
         let by_category = block(Indexed::Category(event.stream.category()), position);
         let by_type = block(Indexed::Type(&event.event_type), position);
-        let content = secrets.content(&NewEvent {
-            id: event.id,
-            source: Some(event.source),
-            event_type: event.event_type,
-            attributes: event.attributes,
-            media_type: event.media_type,
-            data: event.data,
-        });
+        let content = secrets.stored_content(&event);
         let entry = IdEntry { position, content };
         vec![
             (Self::Stream, by_stream, run),
@@ -177,7 +170,7 @@ impl Checker<'_> {
             let positions = index.positions(key, body).unwrap_or_default();
             for (nth, position) in positions.into_iter().enumerate() {
                 let found = database.get(&keys::log_record(log, position), |body| {
-                    record::decode(position, body)
+                    record::decode(position, body, &mut Pool::default())
                 });
                 let own = match found {
                     Ok(Some(record)) => Index::entries(record, log, secrets)

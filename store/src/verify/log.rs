@@ -13,7 +13,7 @@ use crate::event::Record;
 use crate::keys::{self, Key, LogId};
 use crate::place::Position;
 use crate::reading::follows;
-use crate::record;
+use crate::record::{self, Pool};
 use crate::state::LogHead;
 
 /// How many records are looked up in the indexes at a time.
@@ -64,6 +64,7 @@ impl LogCheck {
         let log = self.log;
         let from = keys::log_record(log, Position::new(self.through.get().saturating_add(1))).bytes;
         let (mut count, mut waiting, mut failed) = (0, Vec::new(), None);
+        let mut pool = Pool::default();
         checker.walk(
             &keys::log_records(log),
             &from,
@@ -76,7 +77,7 @@ impl LogCheck {
                 if head.is_some_and(|head| position > head) {
                     return Ok(ControlFlow::Break(()));
                 }
-                let record = record::decode(position, body)?;
+                let record = record::decode(position, body, &mut pool)?;
                 self.record(checker, key, &record);
                 waiting.push(record);
                 count += 1;

@@ -2,12 +2,13 @@
 //!
 //! - Nothing is mended and nothing is written: a stopped store is opened for reading only.
 //! - It does not stop at what it finds. Behind a block that cannot be read it goes on with the next table.
-//! - Memory is bounded by the number of contracts and outlets, not of events: indexes are held against the log entry by
+//! - Memory is bounded by the number of contracts, outlets and parked keys, not of events: indexes are held against the log entry by
 //!   entry, and the log against the indexes by their number of entries; only where these differ is each entry looked up.
 
 mod index;
 mod live;
 mod log;
+mod parked;
 mod public;
 mod state;
 
@@ -24,10 +25,9 @@ use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::keep::KeepError;
 use crate::keys::{self, Column, Family, Key, LogId};
-use crate::load;
 use crate::options::Options;
 use crate::restore;
-use crate::state::StoreEntry;
+use crate::state::{self as stored, StoreEntry};
 use log::LogCheck;
 
 /// Most findings that are told one by one.
@@ -177,11 +177,13 @@ fn run(database: &Database, entry: &StoreEntry, told: Told) -> Result<Verified, 
 
 impl<'a> Checker<'a> {
     fn all(&mut self, entry: &StoreEntry) -> Result<(), StoreError> {
-        let logs = match load::logs(self.database) {
-            Ok(logs) => logs,
-            Err(error) => return self.take(error, Mend::Record),
-        };
-        for (_, log) in &logs {
+        let mut logs = Vec::new();
+        let registry = keys::log_registrations();
+        self.walk(&registry, &registry.bytes, Mend::Record, |_, _, body| {
+            logs.push(stored::decode_log(body)?.0);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        for log in &logs {
             let mut check = LogCheck::new(*log);
             check.page(self, usize::MAX, None)?;
             check.end(self, entry.epoch)?;
@@ -190,7 +192,6 @@ impl<'a> Checker<'a> {
             self.state(*log, &check, &streams)?;
             self.verified.logs += 1;
         }
-        let logs: Vec<_> = logs.into_iter().map(|(_, log)| log).collect();
         self.strangers(&logs)
     }
 

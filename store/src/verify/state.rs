@@ -11,7 +11,6 @@ use crate::error::StoreError;
 use crate::keys::{self, Family, LogId};
 use crate::lookup;
 use crate::names::{PublicStreamName, RelayName};
-use crate::parked::ParkScope;
 use crate::place::{Position, Sequence};
 use crate::state::{self, RelayState, SettlementRecord};
 
@@ -42,14 +41,17 @@ impl Span {
     }
 }
 
-/// What the settlements of a relay say together.
+/// What the settlements of a relay say together, and what became of the entries that were parked.
 #[derive(Default)]
-struct Settlements {
+pub(super) struct Settlements {
     /// Where the last of them begins.
     from: Sequence,
     to: Sequence,
-    unheard: u64,
-    parked: u64,
+    /// Those that are unheard now.
+    pub(super) unheard: u64,
+    /// Those that are parked now.
+    pub(super) parked: u64,
+    pub(super) skipped: u64,
 }
 
 impl Checker<'_> {
@@ -74,9 +76,11 @@ impl Checker<'_> {
             },
         )?;
         self.public_heads(log, streams)?;
-        let settled = self.settlements(log)?;
+        let mut settled = self.settlements(log)?;
+        self.resolutions(log, &mut settled)?;
         self.relays(log, streams, settled)?;
-        self.parked(log, check, streams)
+        self.parked(log, check, streams)?;
+        self.parked_keys(log)
     }
 
     fn public_heads(&mut self, log: LogId, streams: &Streams) -> Result<(), StoreError> {
@@ -157,7 +161,8 @@ impl Checker<'_> {
             let sum = totals
                 .confirmed
                 .saturating_add(totals.unheard)
-                .saturating_add(totals.parked);
+                .saturating_add(totals.parked)
+                .saturating_add(totals.skipped);
             let problem = match inside() {
                 Ok(None) => format!(
                     "its cursor stands at sequence {}, which {} has not",
@@ -173,11 +178,18 @@ impl Checker<'_> {
                     )
                 }
                 Ok(Some(_))
-                    if (totals.unheard, totals.parked) != (settled.unheard, settled.parked) =>
+                    if (totals.unheard, totals.parked, totals.skipped)
+                        != (settled.unheard, settled.parked, settled.skipped) =>
                 {
                     format!(
-                        "its totals say {} unheard and {} parked, and its settlements {} and {}",
-                        totals.unheard, totals.parked, settled.unheard, settled.parked
+                        "its totals say {} unheard, {} parked and {} skipped, and its settlements and what became of \
+                         parked entries {}, {} and {}",
+                        totals.unheard,
+                        totals.parked,
+                        totals.skipped,
+                        settled.unheard,
+                        settled.parked,
+                        settled.skipped
                     )
                 }
                 Ok(Some(_)) => return Ok(ControlFlow::Continue(())),
@@ -195,77 +207,6 @@ impl Checker<'_> {
             let key = keys::relay(log, &relay);
             self.found_at(&key.bytes, "it is missing", Mend::Progress);
         }
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Whether each parked entry is of an event that is there, and has its place; and whether there are other places.
-    fn parked(
-        &mut self,
-        log: LogId,
-        check: &LogCheck,
-        streams: &Streams,
-    ) -> Result<(), StoreError> {
-        let (database, secrets, mut failed) = (self.database, self.secrets, None);
-        let (entries, places) = (
-            keys::all_of(Family::Parked, log),
-            keys::all_of(Family::ParkedPlace, log),
-        );
-        self.walk(
-            &entries,
-            &entries.bytes,
-            Mend::Progress,
-            |checker, key, body| {
-                let (scope, digest, at) = keys::parked_parts(key)
-                    .ok_or(Flaw::Content("the key is none of a parked entry"))?;
-                let entry = state::decode_parked(at, body)?;
-                if secrets.key(&entry.key) != digest {
-                    let problem = "its key is not the one that it is stored under";
-                    checker.found_at(key, problem, Mend::Progress);
-                }
-                let there = match &scope {
-                    ParkScope::Crossing(_) => check.has(Position::new(at)),
-                    ParkScope::Relay(_) => streams.values().any(|found| found.last.get() >= at),
-                };
-                if !there {
-                    let problem = format!("it is of an event at {at}, and none is there");
-                    checker.found_at(key, problem, Mend::Progress);
-                }
-                let place = keys::parked_place(log, &scope, at, &digest);
-                match database.get(&place, state::decode_empty) {
-                    Ok(Some(())) => {}
-                    Ok(None) => checker.found_at(&place.bytes, "it is missing", Mend::Progress),
-                    // Told with the places.
-                    Err(StoreError::Damaged { .. }) => {}
-                    Err(error) => {
-                        failed = Some(error);
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        self.walk(
-            &places,
-            &places.bytes,
-            Mend::Progress,
-            |checker, key, body| {
-                state::decode_empty(body)?;
-                let (scope, at, digest) = keys::parked_place_parts(key)
-                    .ok_or(Flaw::Content("the key is none of a parked place"))?;
-                match database.get(&keys::parked(log, &scope, &digest, at), |_| Ok(())) {
-                    Ok(None) => {
-                        checker.found_at(key, "no parked entry is of this place", Mend::Progress);
-                    }
-                    // Told with the entries.
-                    Ok(Some(())) | Err(StoreError::Damaged { .. }) => {}
-                    Err(error) => {
-                        failed = Some(error);
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
         failed.map_or(Ok(()), Err)
     }
 }

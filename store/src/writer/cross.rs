@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 
 use super::draft::Draft;
+use super::resolve::Parking;
 use crate::error::StoreError;
 use crate::keys::{self, KeyDigest, LogId};
 use crate::limits::LimitError;
 use crate::lookup;
 use crate::names::{LogName, PublicStreamName};
 use crate::place::Sequence;
-use crate::prepare::{PreparedCrossing, PreparedParked, PreparedSettlement};
+use crate::prepare::{PreparedCrossing, PreparedSettlement};
 use crate::public::{CrossError, Crossing, CursorMove, NewPublicEvent, PublicHead};
 use crate::record;
 use crate::relay::{RelayTotals, SettleError, Settlement};
@@ -47,7 +48,8 @@ impl Draft<'_> {
             }
         }
         let public_heads = self.check_public(log, crossing)?;
-        self.apply_crossing(log, prepared, public_heads);
+        let parking = self.check_parking(log, &prepared.resolved, &prepared.parked)?;
+        self.apply_crossing(log, prepared, public_heads, parking);
         Ok(())
     }
 
@@ -111,6 +113,7 @@ impl Draft<'_> {
         log: &LogName,
         prepared: &PreparedCrossing,
         heads: HashMap<PublicStreamName, PublicHead>,
+        parking: Parking,
     ) {
         let id = self.registered(log);
         let crossing = &prepared.crossing;
@@ -123,7 +126,7 @@ impl Draft<'_> {
                 &state::encode_public_head(head),
             );
         }
-        self.put_parked(id, &prepared.parked);
+        self.apply_parking(id, &prepared.resolved, &prepared.parked, parking);
         for CursorMove { cursor, to, .. } in &crossing.cursors {
             let body = state::encode_number(to.get());
             self.batch.put(keys::crossing_cursor(id, cursor), &body);
@@ -152,16 +155,6 @@ impl Draft<'_> {
             keys::last_of_key(log, stream, key),
             &state::encode_number(sequence.get()),
         );
-    }
-
-    pub(super) fn put_parked(&mut self, log: LogId, parked: &[PreparedParked]) {
-        for PreparedParked { entry, digest } in parked {
-            let body = state::encode_parked(&entry.key, entry.reason.as_deref());
-            self.batch
-                .put(keys::parked(log, &entry.scope, digest, entry.at), &body);
-            self.batch
-                .put(keys::parked_place(log, &entry.scope, entry.at, digest), &[]);
-        }
     }
 
     pub(super) fn settle(
@@ -213,6 +206,7 @@ impl Draft<'_> {
                 ))
             })?;
         let record = self.settlement_record(log, prepared, before.as_ref())?;
+        let parking = self.check_coming(log, &prepared.parked, Parking::default())?;
         let totals = before.map_or_else(RelayTotals::default, |state| state.totals);
         let state = RelayState {
             stream: settlement.stream.clone(),
@@ -222,9 +216,10 @@ impl Draft<'_> {
                 confirmed: totals.confirmed.saturating_add(confirmed),
                 unheard: totals.unheard.saturating_add(unheard),
                 parked: totals.parked.saturating_add(parked),
+                skipped: totals.skipped,
             },
         };
-        self.apply_settlement(log, prepared, state, record);
+        self.apply_settlement(log, prepared, state, record, parking);
         Ok(())
     }
 
@@ -299,13 +294,14 @@ impl Draft<'_> {
         prepared: &PreparedSettlement,
         state: RelayState,
         record: SettlementRecord,
+        parking: Parking,
     ) {
         let id = self.registered(log);
         let relay = &prepared.settlement.relay;
         self.batch
             .put(keys::settlement(id, relay, record.from), &record.encode());
         self.batch.put(keys::relay(id, relay), &state.encode());
-        self.put_parked(id, &prepared.parked);
+        self.apply_parking(id, &[], &prepared.parked, parking);
         let log = self.log(log);
         log.settlements.insert(relay.clone(), record);
         log.relays.insert(relay.clone(), state);

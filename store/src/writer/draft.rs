@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::index::{self, Blocks};
 use super::recent::Recent;
+use super::resolve::ParkedDraft;
 use crate::database::{Batch, Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::heads::Heads;
@@ -26,6 +27,7 @@ pub(crate) struct Draft<'a> {
     pub(super) sync: bool,
     pub(super) now_ms: u64,
     pub(super) logs: HashMap<LogName, LogDraft>,
+    pub(super) parked: ParkedDraft,
     last_log_id: LogId,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Draft<'a> {
             sync: false,
             now_ms,
             logs: HashMap::new(),
+            parked: ParkedDraft::default(),
             last_log_id: heads.last_log_id(),
         }
     }

@@ -12,6 +12,7 @@ mod draft;
 mod index;
 mod rebuild;
 mod recent;
+mod resolve;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -26,8 +27,9 @@ use crate::error::StoreError;
 use crate::heads::{Heads, KnownLog};
 use crate::names::LogName;
 use crate::options::Options;
+use crate::parked::ResolveError;
 use crate::place::Position;
-use crate::prepare::{PreparedCommit, PreparedCrossing, PreparedSettlement};
+use crate::prepare::{PreparedCommit, PreparedCrossing, PreparedResolving, PreparedSettlement};
 use crate::public::CrossError;
 use crate::relay::SettleError;
 use draft::LogDraft;
@@ -60,6 +62,11 @@ pub(crate) enum Request {
         log: LogName,
         settlement: PreparedSettlement,
         answer: Answer<(), SettleError>,
+    },
+    Resolve {
+        log: LogName,
+        resolving: PreparedResolving,
+        answer: Answer<(), ResolveError>,
     },
     /// Take no more, write what waits, and end.
     Stop,
@@ -189,6 +196,11 @@ fn take(draft: &mut Draft<'_>, request: Request) -> Pending {
             settlement,
             answer,
         } => later(answer, draft.settle(&log, &settlement)),
+        Request::Resolve {
+            log,
+            resolving,
+            answer,
+        } => later(answer, draft.resolve(&log, &resolving)),
         Request::Stop => Box::new(|_| ()),
     }
 }
@@ -215,6 +227,7 @@ pub(crate) fn refuse(request: Request, error: &StoreError) {
         Request::System { answer, .. } => drop(answer.send(Err(error.clone()))),
         Request::Cross { answer, .. } => drop(answer.send(Err(error.clone().into()))),
         Request::Settle { answer, .. } => drop(answer.send(Err(error.clone().into()))),
+        Request::Resolve { answer, .. } => drop(answer.send(Err(error.clone().into()))),
         Request::Stop => {}
     }
 }

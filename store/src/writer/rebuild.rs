@@ -6,14 +6,15 @@ use bytes::Bytes;
 
 use super::append::indexed;
 use super::draft::Draft;
+use super::resolve::Parking;
 use crate::codec::Encoder;
 use crate::digest::Secrets;
 use crate::error::StoreError;
 use crate::event::NewEvent;
 use crate::index::run::Tail;
-use crate::keys;
+use crate::keys::{self, KeyDigest};
 use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
-use crate::parked::NewParked;
+use crate::parked::{NewParked, ParkScope, Resolution};
 use crate::place::{Position, Revision};
 use crate::prepare::{PreparedEvent, PreparedParked};
 use crate::public::{NewPublicEvent, PublicHead};
@@ -154,9 +155,34 @@ impl Draft<'_> {
             .put(keys::settlement(id, relay, record.from), &record.encode());
     }
 
-    pub(crate) fn rebuild_parked(&mut self, log: &LogName, secrets: &Secrets, entry: NewParked) {
+    /// Puts a parked entry, and what its key tells of it: that needs no more than the entries that are there, as the last
+    /// entry of a key stays until no other is left.
+    pub(crate) fn rebuild_parked(
+        &mut self,
+        log: &LogName,
+        secrets: &Secrets,
+        entry: NewParked,
+    ) -> Result<(), StoreError> {
         let id = self.registered(log);
         let digest = secrets.key(&entry.key);
-        self.put_parked(id, &[PreparedParked { entry, digest }]);
+        let parked = [PreparedParked { entry, digest }];
+        let parking = self.check_coming(log, &parked, Parking::default())?;
+        self.apply_parking(id, &[], &parked, parking);
+        Ok(())
+    }
+
+    /// Puts what became of an entry that was parked. Its key is known by its digest only, which the same secret makes.
+    pub(crate) fn rebuild_resolution(
+        &mut self,
+        log: &LogName,
+        scope: &ParkScope,
+        at: u64,
+        digest: &KeyDigest,
+        resolution: &Resolution,
+    ) {
+        let id = self.registered(log);
+        let body = state::encode_resolution(&resolution.outcome, resolution.at_ms);
+        self.batch
+            .put(keys::resolution(id, scope, at, digest), &body);
     }
 }

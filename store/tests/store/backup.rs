@@ -379,4 +379,18 @@ async fn a_flipped_bit_in_any_file_of_a_backup_is_refused_with_its_place() {
     restore(backups.path(), None, to.path(), Options::default())
         .await
         .unwrap();
+    // A list tells of files that are missing or cut short, and reads no further.
+    let shared = files(&backups.path().join("rocksdb/shared_checksum"));
+    let (path, content) = shared.first_key_value().unwrap();
+    let listed = async || list_backups(backups.path()).await.unwrap().remove(0).backup;
+    assert!(listed().await.is_ok());
+    fs::write(path, &content[1..]).unwrap();
+    let damage = listed().await.unwrap_err();
+    assert!(
+        damage.contains("meta/1") && damage.contains("bytes"),
+        "{damage}"
+    );
+    fs::remove_file(path).unwrap();
+    let damage = listed().await.unwrap_err();
+    assert!(damage.contains("missing"), "{damage}");
 }

@@ -1,199 +1,144 @@
-//! Killed at random moments: what was answered is there, what is there was asked, and commits and crossings are whole.
+//! Killed at random moments and at named points, with and without power loss: what was answered is there, what is there
+//! was asked, and commits and crossings are whole.
 //!
-//! The child is this test's own binary, run again with the folder in its environment. It tells on its standard output
-//! what it is about to ask and what was answered; the test, outside, kills it and holds the store to its word.
+//! The child is this test's own binary, run again on a disk with faults (`shim.rs`). It tells on its standard output what
+//! it is about to ask and what was answered; the test, outside, kills it and holds the store to its word (`oracle.rs`).
 //! `HORIZON_TEST_SEED` replays a run, `HORIZON_CRASH_ROUNDS` makes it longer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use horizon_store::{
-    CursorName, Event, LogPage, Options, Position, PublicEvent, ReadLimit, Record, Selection,
-    Sequence, Store,
-};
+use horizon_store::{Options, Store};
+use tempfile::TempDir;
 
-use crate::build::{main_log, public_stream, relay};
-use crate::crash_child::{CHILD, DIR, Numbers, ROUND, commit_of};
+use crate::crash_child::{AT, CHILD, CLOSE_AFTER, DIR, MEMTABLES, Numbers, ROUND};
+use crate::oracle::{Oracle, Said, whole_log};
+use crate::power::Before;
+use crate::shim::Faults;
 
-/// What the child said before it was killed.
-#[derive(Default)]
-struct Said {
-    asked: BTreeSet<(u64, u64)>,
-    appended: BTreeMap<(u64, u64), u64>,
-    crossed: u64,
+const KILL: &str = "FAULTS_KILL";
+/// The points at which the disk kills, and how often each is passed in a run of a fraction of a second, about.
+const DISK_POINTS: [(&str, u64); 8] = [
+    ("write", 300),
+    ("half", 300),
+    ("sync", 300),
+    ("synced", 300),
+    ("manifest", 7),
+    ("create", 14),
+    ("rename", 5),
+    ("unlink", 5),
+];
+/// The points at which the child kills itself, likewise.
+const CHILD_POINTS: [(&str, u64); 4] = [
+    ("answered", 1_000),
+    ("cross", 100),
+    ("crossed", 100),
+    ("settled", 100),
+];
+/// Kills a child that has missed the point at which it should have died.
+const MISSED: Duration = Duration::from_secs(1);
+
+/// A store's folder, and one beside it for each round.
+pub(crate) struct Ground(TempDir);
+
+impl Ground {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.0.path().join("store")
+    }
+
+    pub(crate) fn faults(&self, round: u64) -> Faults {
+        Faults::new(self.0.path().join(format!("round-{round}")))
+    }
+
+    /// Opens the store without faults.
+    pub(crate) async fn open(&self) -> Store {
+        let opened = Store::open(&self.store(), Options::default()).await;
+        opened.unwrap_or_else(|error| panic!("{error}; {}", self.keep()))
+    }
+
+    /// Keeps the folders of a failed test.
+    fn keep(&self) -> String {
+        let kept = std::env::temp_dir().join(format!("horizon-crash-{}", std::process::id()));
+        let copied = Command::new("cp")
+            .arg("-a")
+            .args([self.0.path(), &kept])
+            .status();
+        format!("kept in {} ({copied:?})", kept.display())
+    }
 }
 
-impl Said {
-    fn hear(&mut self, line: &str) {
-        let words: Vec<_> = line.split(' ').collect();
-        let number = |index: usize| words[index].parse::<u64>().unwrap();
-        match words[0] {
-            "ask" => drop(self.asked.insert((number(1), number(2)))),
-            "appended" => drop(self.appended.insert((number(1), number(2)), number(3))),
-            "crossed" => self.crossed = number(1),
-            _ => {}
+/// One run of the child.
+pub(crate) struct Run {
+    pub(crate) round: u64,
+    /// When it is killed, after its first answer, unless it has ended before.
+    pub(crate) kill_after: Duration,
+    /// What is asked of the child itself, by its variables.
+    pub(crate) asked: Vec<(&'static str, String)>,
+}
+
+impl Run {
+    /// A run that ends by itself.
+    pub(crate) fn to_its_end(round: u64) -> Self {
+        Self {
+            round,
+            kill_after: Duration::from_secs(60),
+            asked: Vec::new(),
         }
     }
 }
 
-/// Runs the child, and kills it some time after its first answer.
-fn run_and_kill(dir: &std::path::Path, round: u64, after: Duration) -> Said {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+/// Runs the child until it dies.
+pub(crate) fn run_child(dir: &Path, faults: &Faults, run: &Run) -> Said {
+    fs::create_dir_all(dir).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args([CHILD, "--exact", "--ignored", "--nocapture"])
         .env(DIR, dir)
-        .env(ROUND, round.to_string())
+        .env(ROUND, run.round.to_string())
+        .envs(run.asked.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .stderr(File::create(faults.control().join("stderr")).unwrap());
+    faults.under(&mut command, dir);
+    let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
     // A thread of its own, so that the moment does not depend on what the child has just said.
-    let (answered, first_answer) = std::sync::mpsc::channel();
+    let (news, answered_or_ended) = mpsc::channel();
+    let kill_after = run.kill_after;
     let killer = std::thread::spawn(move || {
-        let in_time = first_answer.recv().is_ok();
-        std::thread::sleep(after);
+        let _ = answered_or_ended.recv_timeout(Duration::from_secs(60));
+        let _ = answered_or_ended.recv_timeout(kill_after);
         // SIGKILL on Unix.
         let _ = child.kill();
-        (in_time, child.wait().unwrap())
+        child.wait().unwrap()
     });
     let mut said = Said::default();
-    let mut answered = Some(answered);
+    let mut news = Some(news);
+    let mut answered = false;
     // What the pipe holds after the kill is read to its end.
     for line in lines.map_while(Result::ok) {
         said.hear(&String::from_utf8_lossy(&line));
-        if !said.appended.is_empty() {
-            answered.take().map(|answered| answered.send(()));
+        if !answered && !said.appended.is_empty() {
+            answered = true;
+            let _ = news.as_ref().map(|news| news.send(()));
         }
     }
-    drop(answered);
-    let (in_time, status) = killer.join().unwrap();
-    assert!(
-        in_time,
-        "the child ended before it had appended anything: {status}"
-    );
+    drop(news.take());
+    killer.join().unwrap();
+    let stderr = fs::read_to_string(faults.control().join("stderr")).unwrap();
+    assert!(!stderr.contains("panicked"), "{stderr}");
     said
 }
 
-async fn whole_log(store: &Store) -> Vec<Event> {
-    let mut events = Vec::new();
-    let mut after = Position::ZERO;
-    loop {
-        let LogPage {
-            records,
-            through,
-            head,
-        } = store
-            .read_log(&main_log(), &Selection::All, after, ReadLimit::default())
-            .await
-            .unwrap();
-        events.extend(records.into_iter().map(|record| match record {
-            Record::Event(event) => event,
-            other => panic!("{other:?}"),
-        }));
-        if through == head {
-            return events;
-        }
-        after = through;
-    }
-}
-
-async fn whole_public(store: &Store) -> Vec<PublicEvent> {
-    let mut events: Vec<PublicEvent> = Vec::new();
-    loop {
-        let after = events.last().map_or(Sequence::ZERO, |last| last.sequence);
-        let page = store
-            .read_public(
-                &main_log(),
-                &public_stream("p"),
-                after,
-                ReadLimit::default(),
-            )
-            .await
-            .unwrap();
-        if page.events.is_empty() {
-            return events;
-        }
-        events.extend(page.events);
-    }
-}
-
-/// Commits are whole, each event is one that was asked for, and its stream is gapless.
-fn check_log(events: &[Event], asked: &BTreeSet<String>) {
-    let mut revisions: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut index = 0;
-    for (event, position) in events.iter().zip(1..) {
-        assert_eq!(event.position.get(), position);
-        assert_eq!(
-            event.commit_index, index,
-            "a commit is cut at position {position}"
-        );
-        index = if index + 1 == event.commit_len {
-            0
-        } else {
-            index + 1
-        };
-        assert!(
-            asked.contains(&event.id),
-            "{} was never asked for",
-            event.id
-        );
-        assert_eq!(
-            event.data.as_deref(),
-            Some(format!("{{\"id\":\"{}\"}}", event.id).as_bytes())
-        );
-        let revision = revisions.entry(event.stream.as_str()).or_default();
-        *revision += 1;
-        assert_eq!(event.revision.get(), *revision);
-    }
-    assert_eq!(index, 0, "the last commit is cut");
-}
-
-async fn check_crossing(store: &Store, head: u64, crossed: u64) {
-    let cursor = store
-        .crossing_cursor(&main_log(), &CursorName::new("crossing").unwrap())
-        .await
-        .unwrap();
-    let cursor = cursor.unwrap_or_default().get();
-    assert!(
-        crossed <= cursor && cursor <= head,
-        "answered {crossed}, cursor {cursor}, head {head}"
-    );
-    let public = whole_public(store).await;
-    let places: Vec<_> = public
-        .iter()
-        .map(|event| (event.sequence.get(), event.origin.get()))
-        .collect();
-    assert_eq!(
-        places,
-        (1..=cursor).map(|place| (place, place)).collect::<Vec<_>>()
-    );
-    let known = store
-        .public_head(&main_log(), &public_stream("p"))
-        .await
-        .unwrap()
-        .unwrap_or_default();
-    assert_eq!((known.last.get(), known.crossed), (cursor, cursor));
-    let settled = store
-        .relay_cursor(&main_log(), &relay("p/r"))
-        .await
-        .unwrap()
-        .unwrap_or_default()
-        .get();
-    assert!(settled <= cursor);
-    assert_eq!(
-        store
-            .relay_totals(&main_log(), &relay("p/r"))
-            .await
-            .unwrap()
-            .confirmed,
-        settled
-    );
-}
-
-#[tokio::test]
-async fn what_was_answered_survives_kills_and_commits_are_whole() {
+/// The seed of this run: of the environment, or of the clock. It is printed.
+pub(crate) fn seed() -> u64 {
     let now = || {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -201,59 +146,130 @@ async fn what_was_answered_survives_kills_and_commits_are_whole() {
             .as_nanos()
             .to_string()
     };
-    let seed: u64 = std::env::var("HORIZON_TEST_SEED")
-        .unwrap_or_else(|_| now())
-        .parse::<u128>()
-        .unwrap() as u64;
-    let rounds: u64 = std::env::var("HORIZON_CRASH_ROUNDS")
-        .unwrap_or_else(|_| "12".into())
-        .parse()
-        .unwrap();
-    println!("HORIZON_TEST_SEED={seed} HORIZON_CRASH_ROUNDS={rounds}");
-    let mut numbers = Numbers(seed);
-    let dir = tempfile::tempdir().unwrap();
-    let mut asked = BTreeSet::new();
-    for round in 0..rounds {
-        let said = run_and_kill(
-            dir.path(),
-            round,
-            Duration::from_micros(numbers.below(300_000)),
-        );
-        for (task, number) in &said.asked {
-            let commit = commit_of(round, *task, *number);
-            asked.extend(
-                commit
-                    .writes
-                    .into_iter()
-                    .flat_map(|write| write.events)
-                    .map(|event| event.id),
-            );
+    let seed = std::env::var("HORIZON_TEST_SEED").unwrap_or_else(|_| now());
+    let seed = seed.parse::<u128>().unwrap() as u64;
+    println!("HORIZON_TEST_SEED={seed}");
+    seed
+}
+
+/// How many rounds to run: of the environment, or as many as CI has time for.
+pub(crate) fn rounds(default: u64) -> u64 {
+    let asked = std::env::var("HORIZON_CRASH_ROUNDS").map(|rounds| rounds.parse().unwrap());
+    asked.unwrap_or(default)
+}
+
+/// How the child of a round is to die.
+fn plan(round: u64, faults: &mut Faults, numbers: &mut Numbers) -> Run {
+    let mut run = Run {
+        round,
+        kill_after: MISSED,
+        asked: Vec::new(),
+    };
+    let mut nth = |points: &[(&str, u64)]| {
+        let (point, times) = points[numbers.below(points.len() as u64) as usize];
+        format!("{point}:{}", numbers.below(times) + 1)
+    };
+    let (disk, child) = (nth(&DISK_POINTS), nth(&CHILD_POINTS));
+    match numbers.below(4) {
+        0 => run.asked.push((AT, child)),
+        1 | 2 => faults.ask(KILL, disk),
+        _ => run.kill_after = Duration::from_micros(numbers.below(200_000)),
+    }
+    if numbers.below(4) == 0 {
+        run.asked
+            .push((CLOSE_AFTER, (numbers.below(100) + 1).to_string()));
+    }
+    if numbers.below(2) == 0 {
+        run.asked.push((MEMTABLES, (1 << 20).to_string()));
+    }
+    run
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_kills_and_power_loss_and_commits_are_whole() {
+    let mut numbers = Numbers(seed());
+    let (mut ground, mut oracle) = (Ground::new(), Oracle::default());
+    for round in 0..rounds(16) {
+        if round % 16 == 0 {
+            // What is stored is read whole in each round, so it must not grow for ever.
+            (ground, oracle) = (Ground::new(), Oracle::default());
         }
-        let store = Store::open(dir.path(), Options::default()).await.unwrap();
-        let events = whole_log(&store).await;
+        let before = Before::of(&ground.store());
+        let mut faults = ground.faults(round);
+        let run = plan(round, &mut faults, &mut numbers);
+        let said = run_child(&ground.store(), &faults, &run);
+        let power_lost = numbers.below(3) > 0;
         println!(
-            "round {round}: {} events, {} answers, crossed {}",
-            events.len(),
-            said.appended.len(),
-            said.crossed
+            "round {round}: {:?}, {:?}, power lost: {power_lost}",
+            run.asked,
+            faults.asked()
         );
-        check_log(&events, &asked);
-        check_crossing(&store, events.len() as u64, said.crossed).await;
-        let ids: BTreeSet<_> = events.iter().map(|event| event.id.as_str()).collect();
-        for (task, number) in &said.asked {
-            let commit = commit_of(round, *task, *number);
-            let stored = ids.contains(commit.writes[0].events[0].id.as_str());
-            let again = store.append(&main_log(), commit).await.unwrap();
-            assert_eq!(again.repeat, stored, "commit {task}/{number}");
-            match said.appended.get(&(*task, *number)) {
-                Some(position) => {
-                    assert_eq!((stored, again.first_position.get()), (true, *position))
-                }
-                None => assert!(again.first_position.get() > 0),
-            }
+        if power_lost {
+            before.lose_power(&ground.store(), &faults, &mut numbers, false);
         }
+        oracle.hear(round, &said);
+        let store = ground.open().await;
+        oracle.judge(&store, round, &said).await;
         if numbers.below(2) == 0 {
             store.close().await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn the_disk_under_the_child_sees_its_syncs_and_its_files() {
+    let ground = Ground::new();
+    let faults = ground.faults(0);
+    let mut run = Run::to_its_end(0);
+    run.asked.push((CLOSE_AFTER, "20".into()));
+    let said = run_child(&ground.store(), &faults, &run);
+    assert!(said.told("closed"), "{:?}", said.told);
+    let journal = faults.journal();
+    let count = |kind: &str, end: &str| {
+        let of_kind = |line: &&Vec<String>| line[0] == kind && line.last().unwrap().ends_with(end);
+        journal.iter().filter(of_kind).count()
+    };
+    assert_eq!(count("create", "store-id.new"), 1);
+    assert_eq!(count("rename", "clean-stop"), 1);
+    assert!(count("create", ".log") >= 1 && count("create", ".sst") >= 1);
+    let is_log = |line: &&Vec<String>| line[0] == "create" && line[2].ends_with(".log");
+    let logs: Vec<_> = journal.iter().filter(is_log).map(|line| &line[1]).collect();
+    let log_syncs = journal
+        .iter()
+        .filter(|line| line[0] == "sync" && logs.contains(&&line[1]))
+        .count();
+    // Each task waits for its answer: a sync answers one commit of each of the eight at most.
+    assert!(log_syncs >= said.appended.len() / 8, "{log_syncs} syncs");
+    assert!(count("sync-all", "") >= 1);
+}
+
+#[tokio::test]
+async fn a_disk_that_lies_about_its_syncs_is_found_out() {
+    let ground = Ground::new();
+    let mut oracle = Oracle::default();
+    let said = run_child(
+        &ground.store(),
+        &ground.faults(0),
+        &Run {
+            asked: vec![(CLOSE_AFTER, "5".into())],
+            ..Run::to_its_end(0)
+        },
+    );
+    oracle.hear(0, &said);
+    let before = Before::of(&ground.store());
+    let mut faults = ground.faults(1);
+    faults.ask("FAULTS_LIE", 1);
+    let run = Run {
+        kill_after: Duration::from_millis(50),
+        ..Run::to_its_end(1)
+    };
+    let said = run_child(&ground.store(), &faults, &run);
+    before.lose_power(&ground.store(), &faults, &mut Numbers(1), true);
+    oracle.hear(1, &said);
+    let events = whole_log(&ground.open().await).await;
+    let missing = oracle.missing(&events);
+    assert!(
+        !missing.is_empty() && missing.iter().all(|(round, ..)| *round == 1),
+        "{missing:?}"
+    );
 }

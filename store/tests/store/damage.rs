@@ -209,7 +209,7 @@ async fn a_missing_run_of_a_stream_is_damage_in_every_read_that_needs_it() {
         (64, 1, false),
         (33, 1, false),
         (33, 1_000, false),
-        (100, 36, true),
+        (100, 35, true),
         (32, 1_000, true),
     ] {
         let limit = ReadLimit {

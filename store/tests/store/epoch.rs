@@ -230,6 +230,7 @@ async fn crossings_and_relays_go_on_over_epochs() {
         confirmed: 3,
         unheard: 1,
         parked: 1,
+        skipped: 0,
     };
     assert_eq!(store.relay_totals(&log, &relay("r")).await.unwrap(), totals);
     let settled = async |sequence| {
@@ -245,10 +246,8 @@ async fn crossings_and_relays_go_on_over_epochs() {
     assert_eq!(settled(3).await, (false, false));
     assert_eq!(settled(EPOCH + 1).await, (false, true));
     let scope = ParkScope::Relay(relay("r"));
-    assert_eq!(
-        store.parked_keys(&log, &scope).await.unwrap()[0].first_at,
-        EPOCH + 1
-    );
+    let parked = store.parked_keys(&log, &scope, None, ReadLimit::default());
+    assert_eq!(parked.await.unwrap().keys[0].first_at, EPOCH + 1);
     store.close().await.unwrap();
     new_epoch(dir.path()).await;
     let store = open(&dir).await;

@@ -6,9 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use horizon_store::{
     AttributeValue, Commit, Counts, Crossing, CursorMove, CursorName, Expected, ExportCounts,
-    Imported, LogName, NewEvent, Options, ParkScope, ParkedEntry, ParkedKey, Position, Progress,
-    PublicEvent, PublicHead, ReadLimit, Record, RelayTotals, Revision, Selection, Sequence,
-    Settled, Settlement, Store, StoreError, StreamName, StreamWrite, import, verify,
+    Imported, LogName, NewEvent, Options, ParkOutcome, ParkScope, ParkedEntry, ParkedKey, Position,
+    Progress, PublicEvent, PublicHead, ReadLimit, Record, RelayTotals, Resolution, Revision,
+    Selection, Sequence, Settled, Settlement, Store, StoreError, StreamName, StreamWrite, import,
+    verify,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,6 +19,7 @@ use crate::build::{
     append, event, exact, fresh, main_log, one, open, parked, public, public_stream, relay, stream,
     write,
 };
+use crate::conformance::parking::leaves;
 
 pub(crate) async fn exported(store: &Store) -> Vec<u8> {
     let (bytes, exported) = store.export(Vec::new(), |_| ()).await.unwrap();
@@ -52,8 +54,15 @@ struct Contents {
     public_of: Vec<Vec<Sequence>>,
     cursor: Option<Position>,
     relays: Vec<(Option<Sequence>, RelayTotals, Vec<Option<Settled>>)>,
-    parked: Vec<(Vec<ParkedKey>, Vec<Option<ParkedEntry>>)>,
+    parked: Vec<Parked>,
 }
+
+/// Parked keys, their entries and what became of those that have left, by key and by place.
+type Parked = (
+    Vec<ParkedKey>,
+    Vec<Option<ParkedEntry>>,
+    Vec<Option<Resolution>>,
+);
 
 fn is_epoch(record: &Record) -> bool {
     matches!(record, Record::System { kind, .. } if kind == "epoch")
@@ -192,18 +201,22 @@ async fn relay_contents(
     )
 }
 
-async fn parked_contents(
-    store: &Store,
-    log: &LogName,
-    scope: ParkScope,
-) -> (Vec<ParkedKey>, Vec<Option<ParkedEntry>>) {
-    let mut entries = Vec::new();
+async fn parked_contents(store: &Store, log: &LogName, scope: ParkScope) -> Parked {
+    let (mut entries, mut left) = (Vec::new(), Vec::new());
     for at in 1..=100 {
         entries.push(store.parked_entry(log, &scope, None, at).await.unwrap());
         let by_key = store.parked_entry(log, &scope, Some("k1"), at).await;
         entries.push(by_key.unwrap());
+        for key in [None, Some("k1"), Some("k2")] {
+            left.push(store.resolution(log, &scope, key, at).await.unwrap());
+        }
     }
-    (store.parked_keys(log, &scope).await.unwrap(), entries)
+    let keys = store
+        .parked_keys(log, &scope, None, ReadLimit::default())
+        .await
+        .unwrap();
+    assert!(!keys.more);
+    (keys.keys, entries, left)
 }
 
 /// The lines without what tells of epochs: heads of logs, records that open epochs, checks, the last line.
@@ -337,9 +350,33 @@ pub(crate) async fn rich() -> (Store, TempDir) {
         )
         .await;
         settle(&store, &log, 0, 2, &[1], &[]).await;
-        settle(&store, &log, 2, 6, &[], &[3, 4]).await;
+        settle(&store, &log, 2, 6, &[], &[3, 4, 6]).await;
+        leave(&store, &log).await;
     }
     (store, dir)
+}
+
+/// Of what is parked under `k1`, some leaves: at the crossing 5 and 6, so that 8 and 9 stay; at the relay 3 and 4.
+async fn leave(store: &Store, log: &LogName) {
+    let skipped = |reason: &str| ParkOutcome::Skipped {
+        reason: reason.into(),
+    };
+    let scope = ParkScope::Crossing(public_stream("p"));
+    let crossing = Crossing {
+        public: vec![public("p", 7, 5, "k1")],
+        resolved: vec![
+            leaves(&scope, "k1", 5, ParkOutcome::Crossed),
+            leaves(&scope, "k1", 6, skipped("\"by hand\"\u{0}")),
+        ],
+        ..Crossing::default()
+    };
+    store.cross(log, crossing).await.unwrap();
+    let scope = ParkScope::Relay(relay("p/r"));
+    let resolved = vec![
+        leaves(&scope, "k1", 3, ParkOutcome::Unheard),
+        leaves(&scope, "k1", 4, skipped("")),
+    ];
+    store.resolve(log, &relay("p/r"), resolved).await.unwrap();
 }
 
 async fn cross(store: &Store, log: &LogName, from: u64, events: &[(u64, u64, &str)], to: u64) {
@@ -368,13 +405,19 @@ async fn cross(store: &Store, log: &LogName, from: u64, events: &[(u64, u64, &st
                 violated: 3,
             },
         )],
+        resolved: Vec::new(),
     };
     store.cross(log, crossing).await.unwrap();
 }
 
 async fn settle(store: &Store, log: &LogName, from: u64, to: u64, unheard: &[u64], held: &[u64]) {
+    let settlement = settlement(from, to, unheard, held);
+    store.settle(log, settlement).await.unwrap();
+}
+
+fn settlement(from: u64, to: u64, unheard: &[u64], held: &[u64]) -> Settlement {
     let scope = ParkScope::Relay(relay("p/r"));
-    let settlement = Settlement {
+    Settlement {
         relay: relay("p/r"),
         stream: public_stream("p"),
         expected: Sequence::new(from),
@@ -386,8 +429,7 @@ async fn settle(store: &Store, log: &LogName, from: u64, to: u64, unheard: &[u64
             .iter()
             .map(|at| parked(scope.clone(), "k1", *at, Some("nack")))
             .collect(),
-    };
-    store.settle(log, settlement).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -399,6 +441,24 @@ async fn everything_arrives() {
     let again = other.append(&log, one("a-2", Expected::None, &["5"])).await;
     assert_eq!(again, repeat, "a repeat is answered as at the first place");
     assert!(again.unwrap().repeat);
+    // What is parked there goes on as it would have here: in order, and counted.
+    let scope = ParkScope::Relay(relay("p/r"));
+    let resolve = async |at| {
+        let resolved = vec![leaves(&scope, "k1", at, ParkOutcome::Confirmed)];
+        other.resolve(&log, &relay("p/r"), resolved).await
+    };
+    assert!(resolve(4).await.is_err(), "it has left");
+    resolve(6).await.unwrap();
+    let totals = other.relay_totals(&log, &relay("p/r")).await.unwrap();
+    assert_eq!(
+        totals,
+        RelayTotals {
+            confirmed: 3,
+            unheard: 2,
+            parked: 0,
+            skipped: 1
+        }
+    );
     let next = append(&other, one("a-2", exact(1), &["6"])).await;
     assert_eq!(next.first_position, Position::new((1 << 40) + 2));
     other.close().await.unwrap();
@@ -449,7 +509,10 @@ async fn an_export_under_way_is_the_store_of_one_moment() {
             if appending.cross(&main_log(), crossing).await.is_err() {
                 break;
             }
-            settle(&appending, &main_log(), first - 1, last, &[], &[]).await;
+            let settled = settlement(first - 1, last, &[], &[]);
+            if appending.settle(&main_log(), settled).await.is_err() {
+                break;
+            }
         }
     });
     let mut heads = Vec::new();
@@ -484,7 +547,7 @@ async fn an_export_under_way_is_the_store_of_one_moment() {
     drop(export_begins);
     assert!(heads.is_sorted_by(|one, next| one < next));
     store.close().await.unwrap();
-    let _ = writer.await;
+    writer.await.unwrap();
     let store = open(&dir).await;
     arrives(&store, &[main_log()]).await;
 }
@@ -563,7 +626,7 @@ fn bank_commits() -> Vec<Commit> {
                     id: bank.id,
                     source: None,
                     event_type: bank.r#type,
-                    attributes: vec![("time".into(), AttributeValue::Text(bank.time))],
+                    attributes: vec![("time".into(), AttributeValue::Text(bank.time.into()))],
                     media_type: Some("application/json".into()),
                     data: Some(Bytes::copy_from_slice(bank.data.get().as_bytes())),
                 }],

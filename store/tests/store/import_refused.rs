@@ -135,8 +135,8 @@ async fn a_line_that_does_not_fit_to_the_others_is_named_though_its_check_holds(
         ("\"from\":2", "\"from\":1", "settles"),
         ("\"unheard\":[1]", "\"unheard\":[3]", "do not ascend"),
         ("\"at\":9", "\"at\":99", "beyond the head"),
-        ("\"cursor\":6", "\"cursor\":7", "beyond the head 6"),
-        ("\"crossed\":6", "\"crossed\":7", "should end at"),
+        ("\"cursor\":6", "\"cursor\":8", "beyond the head 7"),
+        ("\"crossed\":7", "\"crossed\":8", "should end at"),
         ("\"events\":13", "\"events\":14", "should end at"),
         ("\"head\":15", "\"head\":14", "beyond the head"),
         ("\"stream\":\"a-1\"", "\"stream\":\"\"", "must not be empty"),
@@ -150,7 +150,18 @@ async fn a_line_that_does_not_fit_to_the_others_is_named_though_its_check_holds(
             "\"log\":\"x\",\"cursor\"",
             "not told before",
         ),
-        ("\"parked\":12}", "\"parked\":13}", "should be"),
+        (
+            "\"outcome\":\"crossed\"",
+            "\"outcome\":\"confirmed\"",
+            "is none in",
+        ),
+        (
+            "\"outcome\":\"skipped\"",
+            "\"outcome\":\"unheard\"",
+            "is none in",
+        ),
+        ("\"keyDigest\":\"", "\"keyDigest\":\"0", "32 hexadecimal"),
+        ("\"resolutions\":8}", "\"resolutions\":9}", "should be"),
     ] {
         let altered = edited(&export, from, by);
         assert_ne!(altered, export, "{from} is in the export");

@@ -190,13 +190,16 @@ pub(crate) async fn everything_of_an_event_comes_back_as_it_was_sent(home: impl 
     let events = page.unwrap().events;
     assert_eq!(events[0].source, "account-1");
     assert_eq!(
-        (&events[0].id, &events[0].event_type),
-        (&sent.id, &sent.event_type)
+        (&*events[0].id, &*events[0].event_type),
+        (&*sent.id, &*sent.event_type)
     );
-    assert_eq!(
-        (&events[0].attributes, &events[0].data),
-        (&sent.attributes, &sent.data)
-    );
+    let attributes: Vec<_> = sent
+        .attributes
+        .iter()
+        .map(|(name, value)| (name.as_str().into(), value.clone()))
+        .collect();
+    assert_eq!(events[0].attributes, attributes);
+    assert_eq!(events[0].data, sent.data);
     assert_eq!(
         (events[0].media_type.as_ref(), events[1].data.as_ref()),
         (None, None)

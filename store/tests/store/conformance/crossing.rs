@@ -25,6 +25,7 @@ pub(crate) fn crossing(expected: u64, to: u64, public: Vec<NewPublicEvent>) -> C
         cursors: vec![cursor_move("crossing", expected, to)],
         public,
         parked: Vec::new(),
+        resolved: Vec::new(),
         counts: Vec::new(),
     }
 }
@@ -180,7 +181,9 @@ pub(crate) async fn a_crossing_is_read_back_whole_and_survives_a_restart(home: i
             .unwrap()
             .is_empty()
     );
-    let keys = store.parked_keys(&main_log(), &scope).await.unwrap();
+    let log = main_log();
+    let page = store.parked_keys(&log, &scope, None, ReadLimit::default());
+    let keys = page.await.unwrap().keys;
     assert_eq!(
         keys,
         [ParkedKey {

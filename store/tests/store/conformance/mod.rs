@@ -1,7 +1,11 @@
 //! Behaviours that every event store has, and the stores that are held to them.
 
+use std::sync::{Arc, Mutex};
+
 use horizon_store::{EventStore, Store};
 use tempfile::TempDir;
+
+use crate::memory::{Kept, MemoryStore};
 
 macro_rules! behaviours {
     ($($area:ident { $($behaviour:ident)+ })+) => {
@@ -13,6 +17,16 @@ macro_rules! behaviours {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $behaviour() {
                     super::super::$area::$behaviour(super::super::OnDisk::default()).await;
+                })+
+            })+
+        }
+
+        /// The plain one in memory.
+        mod in_memory {
+            $(mod $area {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $behaviour() {
+                    super::super::$area::$behaviour(super::super::InMemory::default()).await;
                 })+
             })+
         }
@@ -74,6 +88,15 @@ behaviours! {
         a_public_stream_is_followed
         subscriptions_end_when_the_store_is_closed
     }
+    parking {
+        what_is_parked_is_read_in_pages
+        a_mended_key_leaves_in_order_with_what_became_of_it
+        who_is_not_the_first_or_not_there_stays_and_nothing_is_done
+        an_outcome_that_cannot_be_is_refused
+        a_long_reason_to_skip_is_cut_between_two_characters
+        entries_that_leave_a_relay_are_counted_as_what_became_of_them
+        calls_that_are_written_together_see_each_other
+    }
     relay {
         a_settlement_tells_what_became_of_each_event
         a_settlement_from_another_place_than_the_cursors_writes_nothing
@@ -89,7 +112,7 @@ pub(crate) trait Home {
 }
 
 /// A folder of its own.
-struct OnDisk(TempDir);
+pub(crate) struct OnDisk(TempDir);
 
 impl Default for OnDisk {
     fn default() -> Self {
@@ -102,5 +125,17 @@ impl Home for OnDisk {
 
     async fn open(&self) -> Store {
         crate::build::open(&self.0).await
+    }
+}
+
+/// What a store in memory keeps.
+#[derive(Default)]
+pub(crate) struct InMemory(Arc<Mutex<Kept>>);
+
+impl Home for InMemory {
+    type Store = MemoryStore;
+
+    async fn open(&self) -> MemoryStore {
+        MemoryStore::open(&self.0)
     }
 }

@@ -5,7 +5,7 @@ use horizon_store::{EventStore, Expected, LogPage, Position, ReadLimit, Record, 
 use super::Home;
 use crate::build::{append, category, main_log, one, stream};
 
-pub(super) fn records(count: usize) -> ReadLimit {
+pub(crate) fn records(count: usize) -> ReadLimit {
     ReadLimit {
         records: count,
         ..ReadLimit::default()
@@ -36,7 +36,7 @@ pub(crate) async fn a_stream_is_read_in_pages_that_resume(home: impl Home) {
         seen.extend(
             page.events
                 .iter()
-                .map(|event| (event.revision.get(), event.id.clone())),
+                .map(|event| (event.revision.get(), event.id.to_string())),
         );
         match page.events.last() {
             Some(last) if last.revision < page.revision => {
