@@ -172,8 +172,18 @@ async fn an_export_under_way_is_the_store_of_one_moment() {
             if appending.cross(&main_log(), crossing).await.is_err() {
                 break;
             }
-            let settled = settlement(first - 1, last, &[], &[]);
+            let settled = settlement(first - 1, last, &[], &[last]);
             if appending.settle(&main_log(), settled).await.is_err() {
+                break;
+            }
+            // What leaves parking moves from one line to another, and in the totals.
+            let scope = ParkScope::Relay(relay("p/r"));
+            let left = vec![leaves(&scope, "k1", last, ParkOutcome::Unheard)];
+            if appending
+                .resolve(&main_log(), &relay("p/r"), left)
+                .await
+                .is_err()
+            {
                 break;
             }
         }
