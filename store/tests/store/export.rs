@@ -332,7 +332,7 @@ async fn the_banks_events_arrive() {
     let (other, _other_dir, arrived) = imported(&export).await;
     let importing = begun.elapsed().as_secs_f64();
     println!(
-        "{events} events, {} bytes: exported at {:.0} events/s, imported at {:.0} events/s",
+        "{events} events, {} bytes: exported at {:.0} events/s, imported and verified at {:.0} events/s",
         told.bytes,
         events as f64 / exporting,
         events as f64 / importing,
