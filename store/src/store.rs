@@ -66,13 +66,29 @@ impl Store {
     /// # Errors
     /// [`OpenError`]: another process has it open, it is damaged, it is of a newer format, or the system refused.
     pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        Self::open_in(dir, options, Folder::lock).await
+    }
+
+    /// Opens the store in a folder; never makes one.
+    ///
+    /// # Errors
+    /// [`OpenError::NoStore`], and all of [`Store::open`].
+    pub async fn open_existing(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        Self::open_in(dir, options, Folder::lock_existing).await
+    }
+
+    async fn open_in(
+        dir: &Path,
+        options: Options,
+        lock: fn(&Path) -> Result<Folder, OpenError>,
+    ) -> Result<Self, OpenError> {
         options.check()?;
         let dir = dir.to_owned();
         let failed = OpenError::Io {
             dir: dir.clone(),
             reason: "the opening was interrupted".into(),
         };
-        spawn_blocking(move || open(&dir, options))
+        spawn_blocking(move || open(&dir, options, lock(&dir)?))
             .await
             .map_err(|_| failed)?
     }
@@ -292,8 +308,7 @@ impl Drop for Inner {
     }
 }
 
-fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
-    let folder = Folder::lock(dir)?;
+fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError> {
     let (database, entry) = folder.open(&options)?;
     let heads = Arc::new(Heads::new(entry.epoch));
     load(&database, entry.epoch, &heads).map_err(|error| folder.unusable(error))?;

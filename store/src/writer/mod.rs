@@ -10,6 +10,7 @@ mod append;
 mod cross;
 mod draft;
 mod index;
+mod rebuild;
 mod recent;
 mod resolve;
 
@@ -31,8 +32,11 @@ use crate::place::Position;
 use crate::prepare::{PreparedCommit, PreparedCrossing, PreparedResolving, PreparedSettlement};
 use crate::public::CrossError;
 use crate::relay::SettleError;
-use draft::{Draft, LogDraft};
-use recent::Recent;
+use draft::LogDraft;
+
+pub(crate) use draft::Draft;
+pub(crate) use rebuild::Fits;
+pub(crate) use recent::Recent;
 
 type Answer<T, E> = oneshot::Sender<Result<T, E>>;
 
@@ -244,7 +248,7 @@ pub(crate) fn refuse(request: Request, error: &StoreError) {
 }
 
 /// Writes a draft, then shows it in memory. Gives what was written.
-fn finish(
+pub(crate) fn finish(
     mut draft: Draft<'_>,
     heads: &Heads,
 ) -> Result<(HashMap<LogName, LogDraft>, Batch), StoreError> {

@@ -12,7 +12,7 @@ const BATCHES: usize = 20;
 
 /// The last batches, the newest first.
 #[derive(Default)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     batches: VecDeque<HashMap<LogName, LogDraft>>,
     /// The number of the newest.
     last: u64,
