@@ -27,29 +27,22 @@ pub(crate) fn measure(events: u64) -> Vec<String> {
     let small = size(&runtime, 100_000, 10_000);
     let large = size(&runtime, events, events / 10);
     let peak = peak_memory();
+    let sizes = format!(
+        "{events} events in {} streams against 100,000 in 10,000",
+        events / 10
+    );
+    let (appends, reads) = (large.append / small.append, large.read / small.read);
+    let (repeats, micros) = (large.repeat / small.repeat, large.repeat * 1e6);
+    let (open, disk) = (large.open, large.disk / events as f64);
     vec![
+        format!("| {sizes}: append slower by | {appends:.2} | less than 1.5 |"),
+        format!("| the same: reading a stream slower by | {reads:.2} | less than 1.5 |"),
         format!(
-            "| {events} events in {} streams against 100,000 in 10,000: append slower by | {:.2} | less than 1.5 |",
-            events / 10,
-            large.append / small.append
+            "| the same: telling a repeat slower by ({micros:.1} µs an event) | {repeats:.2} | |"
         ),
-        format!(
-            "| the same: reading a stream slower by | {:.2} | less than 1.5 |",
-            large.read / small.read
-        ),
-        format!(
-            "| the same: opening, seconds | {:.2} | under 3 |",
-            large.open
-        ),
+        format!("| the same: opening, seconds | {open:.2} | under 3 |"),
         format!("| the same: peak memory, MB | {peak:.0} | under 512 |"),
-        format!(
-            "| the same: bytes on the disk an event | {:.0} | |",
-            large.disk / events as f64
-        ),
-        format!(
-            "| 100,000 events: bytes on the disk an event | {:.0} | |",
-            small.disk / 1e5
-        ),
+        format!("| the same: bytes on the disk an event | {disk:.0} | |"),
     ]
 }
 
