@@ -1,6 +1,6 @@
 //! How RocksDB is set.
 
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode};
+use rocksdb::{BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode};
 
 use super::LastStop;
 use crate::keys::Column;
@@ -41,6 +41,12 @@ pub(super) fn column_options(
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // In parts: the filter or index of a large table, whole, is more than a shard of the cache takes, and would be read
+    // from the disk for each look-up.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(4 * 1024);
+    table.set_pin_top_level_index_and_filter(true);
     // Checksums of blocks depend on their place from version 6 on, and the footer has one.
     table.set_format_version(6);
     match column {
