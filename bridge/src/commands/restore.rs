@@ -18,11 +18,21 @@ pub(crate) struct Restore {
     /// The number of the backup; the newest if none is given
     #[arg(long, value_name = "NUMBER")]
     which: Option<u32>,
+    /// The epoch that the restored store is in at least, rounded up to a multiple of 16; the next that is known to be free if
+    /// none is given
+    #[arg(long, value_name = "NUMBER")]
+    epoch: Option<u64>,
 }
 
 impl Restore {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let restored = restore(&self.backups, self.which, &self.folder, Options::default());
+        let restored = restore(
+            &self.backups,
+            self.which,
+            &self.folder,
+            self.epoch,
+            Options::default(),
+        );
         let restored = run_to_end(restored)?.map_err(failure)?;
         print(&format!(
             "{} is restored into {}",
@@ -42,11 +52,14 @@ pub(crate) struct NewEpoch {
     /// Why, for those who come after: it is kept in the logs for good
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// The epoch to open, above the store's; the next one if none is given
+    #[arg(long, value_name = "NUMBER")]
+    epoch: Option<u64>,
 }
 
 impl NewEpoch {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let opened = open_new_epoch(&self.folder, &self.reason, Options::default());
+        let opened = open_new_epoch(&self.folder, &self.reason, self.epoch, Options::default());
         let opened = run_to_end(opened)?.map_err(failure)?;
         print("a new epoch is open");
         tell_epochs(&opened);

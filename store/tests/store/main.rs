@@ -23,6 +23,7 @@ mod opening;
 mod oracle;
 mod power;
 mod race;
+mod restored_epoch;
 mod shim;
 mod torn;
 mod verify;
