@@ -64,6 +64,7 @@ mod log_calls;
 mod lookup;
 mod names;
 mod options;
+mod orphans;
 mod page;
 mod parked;
 mod parked_calls;

@@ -11,6 +11,7 @@ mod build;
 mod conformance;
 mod crash;
 mod crash_child;
+mod cut_list;
 mod damage;
 mod disk_faults;
 mod disk_space;
