@@ -4,6 +4,7 @@
 //!   place, and never data.
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
+mod moment;
 mod scan;
 mod settings;
 mod verifying;
@@ -21,6 +22,8 @@ use crate::error::StoreError;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
 use settings::{column_options, database_options};
+
+pub(crate) use moment::Moment;
 
 /// How the last stop was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

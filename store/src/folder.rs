@@ -4,7 +4,7 @@
 //! lock         locked while a process has the store open
 //! store-id     the store's id; without it the database may be made, with it only opened
 //! clean-stop   there only between a clean stop and the next opening; says which write was RocksDB's last
-//! restoring    there while a backup is restored into the folder: nothing is opened then
+//! restoring    there while a backup or an export is restored into the folder: nothing is opened then
 //! rocksdb/     the database
 //! rocksdb-orphans/  tables that the database does not know of, kept after an unclean stop
 //! torn-*       what was cut off as torn, kept

@@ -6,8 +6,8 @@
 //!
 //! It is kept by [`Store::backup`], [`restore`](fn@restore), [`verify`](fn@verify) and [`open_new_epoch`].
 //!
-//! It is *not* a general key-value store, it does not know JSON or schemas, and it opens no sockets. How it lies on
-//! the disk is written down in `FORMAT.md`.
+//! It is *not* a general key-value store, it knows no schemas, it never parses a payload, and it opens no sockets. How
+//! it lies on the disk is written down in `FORMAT.md`; how it is exported as JSON lines, in `EXPORT.md`.
 //!
 //! All calls are `async`, need a tokio runtime with time enabled, and are bounded: no iterator or snapshot leaves the
 //! crate. Reads come in pages that tell where to go on, forwards or backwards; [`Store::subscribe`] goes through history into the
@@ -53,8 +53,10 @@ mod epoch;
 mod error;
 mod event;
 mod event_store;
+mod export;
 mod folder;
 mod heads;
+mod import;
 mod index;
 mod keep;
 mod keys;
@@ -93,6 +95,8 @@ pub use epoch::{Epoch, open_new_epoch};
 pub use error::{Advice, OpenError, StoreError};
 pub use event::{AttributeValue, Event, NewEvent, Record};
 pub use event_store::EventStore;
+pub use export::{ExportCounts, ExportError, Exported, Progress};
+pub use import::{ImportError, Imported, import};
 pub use keep::KeepError;
 pub use limits::{LimitError, Limits};
 pub use names::{

@@ -62,12 +62,9 @@ pub(crate) fn load(database: &Database, epoch: u64, heads: &Heads) -> Result<(),
 
 /// All logs by name.
 pub(crate) fn logs(database: &Database) -> Result<Vec<(LogName, LogId)>, StoreError> {
-    named(
-        database,
-        &keys::log_registrations(),
-        LogName::new,
-        state::decode_log,
-    )
+    named(database, &keys::log_registrations(), LogName::new, |body| {
+        state::decode_log(body).map(|(id, _)| id)
+    })
 }
 
 /// A log's head as it is stored, whatever its records are.

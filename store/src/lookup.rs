@@ -43,10 +43,14 @@ pub(crate) fn commit(
         .events()
         .map(|event| keys::id_index(log, &event.identity))
         .collect();
-    let found = match &*sought {
-        [one] => vec![database.get_in(reach, one, IdEntry::decode)?],
-        sought => database
-            .get_all(reach, sought, |_, body| IdEntry::decode(body))?
+    let found = match reach {
+        // RocksDB reads the disk for several keys at a time, whatever it is told.
+        Reach::Memory => sought
+            .iter()
+            .map(|key| database.get_in(reach, key, IdEntry::decode))
+            .collect::<Result<_, _>>()?,
+        Reach::Disk | Reach::History => database
+            .get_all(reach, &sought, |_, body| IdEntry::decode(body))?
             .into_iter()
             .map(|found| found.map(|(entry, _)| entry))
             .collect(),

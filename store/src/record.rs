@@ -13,7 +13,7 @@ use crate::public::{NewPublicEvent, PublicEvent};
 
 const KIND_EVENT: u8 = 1;
 const KIND_SYSTEM: u8 = 2;
-const KIND_MARKER: u8 = 3;
+pub(crate) const KIND_MARKER: u8 = 3;
 
 const ATTRIBUTE_FALSE: u8 = 0;
 const ATTRIBUTE_TRUE: u8 = 1;

@@ -47,7 +47,7 @@ pub enum SettleError {
 /// What became of a public event at a relay whose cursor has passed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settled {
-    /// When at the latest, within a minute: milliseconds since 1970.
+    /// When at the latest, within a second: milliseconds since 1970.
     pub at_ms: u64,
     /// Whether nobody listened.
     pub unheard: bool,

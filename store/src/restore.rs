@@ -70,14 +70,14 @@ pub async fn restore(
         let epoch = choose_epoch(backups.last_epoch()?.max(backup.epoch), epoch)?;
         check_empty(&to)?;
         let folder = Folder::lock(&to)?;
+        // Again: another restore may have ended while this one waited for the lock.
+        check_empty(&to)?;
         let failed = |error: io::Error| KeepError::io(&to, &error);
-        begin(&to, &backup).map_err(failed)?;
+        begin(&to, &format!("backup {}", backup.id)).map_err(failed)?;
         // Before the epoch can be used, so that no other restore is given it.
         note(&backups, &from, epoch)?;
         let epochs = fill(&backups, &backup, epoch, &folder, &to, &options)?;
-        fs::remove_file(to.join(RESTORING))
-            .and_then(|()| sync_dir(&to))
-            .map_err(failed)?;
+        end(&to).map_err(failed)?;
         Ok(Restored { backup, epochs })
     })
     .await
@@ -96,7 +96,7 @@ fn choose_epoch(known: u64, at_least: Option<u64>) -> Result<u64, KeepError> {
 }
 
 /// Refuses a folder that holds anything.
-fn check_empty(to: &Path) -> Result<(), KeepError> {
+pub(crate) fn check_empty(to: &Path) -> Result<(), KeepError> {
     let files = match fs::read_dir(to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         files => files.map_err(|error| KeepError::io(to, &error))?,
@@ -119,9 +119,14 @@ fn check_empty(to: &Path) -> Result<(), KeepError> {
     Ok(())
 }
 
-/// Leaves the marker, and takes away what an interrupted restore left.
-fn begin(to: &Path, backup: &Backup) -> io::Result<()> {
-    write_whole(to, RESTORING, format!("backup {}\n", backup.id).as_bytes())?;
+/// Leaves the marker, which says what is restored, and takes away what an interrupted restore left.
+pub(crate) fn begin(to: &Path, what: &str) -> io::Result<()> {
+    write_whole(to, RESTORING, format!("{what}\n").as_bytes())?;
+    clear(to)
+}
+
+/// Takes away what a restore made, but for its marker.
+fn clear(to: &Path) -> io::Result<()> {
     for left in LEFT.iter().filter(|left| **left != RESTORING) {
         let path = to.join(left);
         let removed = if path.is_dir() {
@@ -135,6 +140,17 @@ fn begin(to: &Path, backup: &Backup) -> io::Result<()> {
         }
     }
     sync_dir(to)
+}
+
+/// Takes the marker away, when everything is synced.
+pub(crate) fn end(to: &Path) -> io::Result<()> {
+    fs::remove_file(to.join(RESTORING)).and_then(|()| sync_dir(to))
+}
+
+/// Takes away all that a restore made, its marker at last.
+pub(crate) fn give_up(to: &Path) -> io::Result<()> {
+    clear(to)?;
+    end(to)
 }
 
 fn note(backups: &BackupFolder, from: &Path, epoch: u64) -> Result<(), KeepError> {

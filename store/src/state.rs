@@ -220,12 +220,13 @@ pub(crate) fn encode_log(log: LogId, created_ms: u64) -> Vec<u8> {
         .finish()
 }
 
-pub(crate) fn decode_log(body: &[u8]) -> Result<LogId, Flaw> {
+/// A log's id, and when it was made: milliseconds since 1970.
+pub(crate) fn decode_log(body: &[u8]) -> Result<(LogId, u64), Flaw> {
     let mut decoder = Decoder::new(body);
     let log = LogId(decoder.small_number()?);
-    decoder.number()?;
+    let created_ms = decoder.number()?;
     decoder.finish()?;
-    Ok(log)
+    Ok((log, created_ms))
 }
 
 #[cfg(test)]

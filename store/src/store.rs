@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) heads: Arc<Heads>,
     /// None once closed. Reads hold it shared, closing takes it.
-    open: RwLock<Option<Open>>,
+    pub(crate) open: RwLock<Option<Open>>,
     /// None only while this is dropped.
     queue: Option<mpsc::Sender<Queued>>,
     room: Arc<Semaphore>,
@@ -55,8 +55,8 @@ pub(crate) struct Inner {
 }
 
 /// The database and its folder; the lock on the folder goes last.
-struct Open {
-    database: Arc<Database>,
+pub(crate) struct Open {
+    pub(crate) database: Arc<Database>,
     folder: Folder,
 }
 
@@ -66,13 +66,29 @@ impl Store {
     /// # Errors
     /// [`OpenError`]: another process has it open, it is damaged, it is of a newer format, or the system refused.
     pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        Self::open_in(dir, options, Folder::lock).await
+    }
+
+    /// Opens the store in a folder; never makes one.
+    ///
+    /// # Errors
+    /// [`OpenError::NoStore`], and all of [`Store::open`].
+    pub async fn open_existing(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        Self::open_in(dir, options, Folder::lock_existing).await
+    }
+
+    async fn open_in(
+        dir: &Path,
+        options: Options,
+        lock: fn(&Path) -> Result<Folder, OpenError>,
+    ) -> Result<Self, OpenError> {
         options.check()?;
         let dir = dir.to_owned();
         let failed = OpenError::Io {
             dir: dir.clone(),
             reason: "the opening was interrupted".into(),
         };
-        spawn_blocking(move || open(&dir, options))
+        spawn_blocking(move || open(&dir, options, lock(&dir)?))
             .await
             .map_err(|_| failed)?
     }
@@ -249,12 +265,9 @@ impl Inner {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let ended_well = writer.is_none_or(|writer| writer.join().is_ok());
+        // Held until the writer has ended: who closes at the same time waits, and finds the store closed.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended_well = writer.take().is_none_or(|writer| writer.join().is_ok());
         self.heads.close();
         let Open { database, folder } = self
             .open
@@ -295,8 +308,7 @@ impl Drop for Inner {
     }
 }
 
-fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
-    let folder = Folder::lock(dir)?;
+fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError> {
     let (database, entry) = folder.open(&options)?;
     let heads = Arc::new(Heads::new(entry.epoch));
     load(&database, entry.epoch, &heads).map_err(|error| folder.unusable(error))?;

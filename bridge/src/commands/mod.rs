@@ -2,8 +2,10 @@
 
 mod backup;
 mod check;
+mod export;
 mod import;
 mod restore;
+mod restore_export;
 mod serve;
 mod status;
 mod verify;
@@ -36,12 +38,14 @@ pub(crate) enum Command {
     Backup(backup::Backup),
     /// List the backups in a folder
     Backups(backup::Backups),
-    /// Restore a backup into an empty folder, in a new epoch
+    /// Restore a backup or an export into an empty folder, in a new epoch
     Restore(restore::Restore),
     /// Verify a stopped store, a backup, or (less of it) the running daemon's store
     Verify(verify::Verify),
     /// Open a new epoch in a stopped store, after its volume was rolled back
     NewEpoch(restore::NewEpoch),
+    /// Export everything in the store as JSON lines, through the running daemon or from a stopped store
+    Export(export::Export),
 }
 
 impl Command {
@@ -57,6 +61,7 @@ impl Command {
             Command::Restore(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::NewEpoch(command) => command.run(),
+            Command::Export(command) => command.run(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,33 +1,56 @@
 //! `horizon restore` and `horizon new-epoch`: work on a stopped store, without the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use horizon_store::{Epoch, KeepError, Options, open_new_epoch, restore};
 
 use super::backup::told;
+use super::restore_export::restore_export;
 use super::{Failure, print, run_to_end};
 
 #[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct Restore {
     /// The folder of backups
-    #[arg(value_name = "BACKUPS")]
-    backups: PathBuf,
+    #[arg(
+        value_name = "BACKUPS",
+        required_unless_present = "export",
+        conflicts_with = "export"
+    )]
+    backups: Option<PathBuf>,
     /// The folder to restore into: empty or absent
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     /// The number of the backup; the newest if none is given
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "export")]
     which: Option<u32>,
     /// The epoch that the restored store is in at least, rounded up to a multiple of 16; the next that is known to be free if
     /// none is given
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "export")]
     epoch: Option<u64>,
+    /// Restore this export instead of a backup; compressed by gzip if its name ends in .gz; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
 }
 
 impl Restore {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        let epochs = match (&self.backups, &self.export) {
+            (Some(backups), _) => self.restore_backup(backups)?,
+            (None, Some(export)) => restore_export(export, &self.folder)?.epochs,
+            (None, None) => {
+                return Err(Failure::Mend(
+                    "give a folder of backups, or --export".to_owned(),
+                ));
+            }
+        };
+        tell_epochs(&epochs);
+        Ok(())
+    }
+
+    fn restore_backup(&self, backups: &Path) -> Result<Vec<Epoch>, Failure> {
         let restored = restore(
-            &self.backups,
+            backups,
             self.which,
             &self.folder,
             self.epoch,
@@ -39,8 +62,7 @@ impl Restore {
             told(&restored.backup),
             self.folder.display()
         ));
-        tell_epochs(&restored.epochs);
-        Ok(())
+        Ok(restored.epochs)
     }
 }
 

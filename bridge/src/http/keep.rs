@@ -15,7 +15,7 @@ use super::Operator;
 use super::body::body;
 use super::operator::json_answer;
 use super::problem::Problem;
-use super::refusals::{malformed, not_json, unavailable};
+use super::refusals::{malformed, unavailable};
 use crate::clock;
 
 /// Largest request body, in bytes.
@@ -35,7 +35,10 @@ pub(crate) async fn backup(
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let body = body(request, BODY_LIMIT_BYTES).await?;
-    let order: BackupOrder = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
+    let order: BackupOrder = serde_json::from_slice(&body).map_err(|error| {
+        malformed(error.to_string())
+            .mend("send {\"folder\": the folder's whole path, \"keep\": how many backups to keep, if not all}")
+    })?;
     if !order.folder.is_absolute() {
         return Err(malformed("the folder is not absolute")
             .mend("give the folder's whole path on the daemon's machine"));

@@ -1,10 +1,12 @@
-//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why, backups, verifications).
+//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why, backups, verifications,
+//! exports).
 //!
 //! Handlers translate; what is done is done by the store, the schemas and [`crate::intake`].
 
 mod append;
 mod body;
 mod etag;
+mod export;
 pub(crate) mod keep;
 mod operator;
 mod problem;
@@ -57,13 +59,15 @@ pub(crate) fn private_router(state: Private) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// The operator's listener: `GET /status`, `GET /why/{id}`, `POST /backups`, `POST /verifications`, `GET /health`.
+/// The operator's listener: `GET /status`, `GET /why/{id}`, `POST /backups`, `POST /verifications`,
+/// `POST /exports`, `GET /health`.
 pub(crate) fn operator_router(state: Operator) -> Router {
     Router::new()
         .route("/status", get(operator::status))
         .route("/why/{id}", get(operator::why))
         .route("/backups", post(keep::backup))
         .route("/verifications", post(keep::verification))
+        .route("/exports", post(export::export))
         .route("/health", get(operator_health))
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
@@ -117,7 +121,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams and /commits, the operator's has /status, /why, /backups and /verifications",
+        "the private listener has /streams and /commits, the operator's has /status, /why, /backups, /verifications and /exports",
     )
 }
 

@@ -17,6 +17,8 @@ struct Size {
     read: f64,
     open: f64,
     disk: f64,
+    /// Seconds to tell that an event of an old commit is a repeat.
+    repeat: f64,
 }
 
 /// Fills two stores and prints how they differ.
@@ -25,30 +27,33 @@ pub(crate) fn measure(events: u64) -> Vec<String> {
     let small = size(&runtime, 100_000, 10_000);
     let large = size(&runtime, events, events / 10);
     let peak = peak_memory();
+    let sizes = format!(
+        "{events} events in {} streams against 100,000 in 10,000",
+        events / 10
+    );
+    let (appends, reads) = (large.append / small.append, large.read / small.read);
+    let (repeats, micros) = (large.repeat / small.repeat, large.repeat * 1e6);
+    let (open, disk) = (large.open, large.disk / events as f64);
     vec![
+        format!("| {sizes}: append slower by | {appends:.2} | less than 1.5 |"),
+        format!("| the same: reading a stream slower by | {reads:.2} | less than 1.5 |"),
         format!(
-            "| {events} events in {} streams against 100,000 in 10,000: append slower by | {:.2} | less than 1.5 |",
-            events / 10,
-            large.append / small.append
+            "| the same: telling a repeat slower by ({micros:.1} µs an event) | {repeats:.2} | |"
         ),
-        format!(
-            "| the same: reading a stream slower by | {:.2} | less than 1.5 |",
-            large.read / small.read
-        ),
-        format!(
-            "| the same: opening, seconds | {:.2} | under 3 |",
-            large.open
-        ),
+        format!("| the same: opening, seconds | {open:.2} | under 3 |"),
         format!("| the same: peak memory, MB | {peak:.0} | under 512 |"),
-        format!(
-            "| the same: bytes on the disk an event | {:.0} | |",
-            large.disk / events as f64
-        ),
-        format!(
-            "| 100,000 events: bytes on the disk an event | {:.0} | |",
-            small.disk / 1e5
-        ),
+        format!("| the same: bytes on the disk an event | {disk:.0} | |"),
     ]
+}
+
+/// How many events a commit has while a store is filled, each of a stream of its own.
+const COMMIT: u64 = 500;
+
+fn commit_of(first: u64, events: u64, streams: u64) -> Commit {
+    let writes = (first..(first + COMMIT).min(events))
+        .flat_map(|number| commit(stream(mixed(number) % streams), number..number + 1).writes)
+        .collect();
+    Commit { writes }
 }
 
 fn size(runtime: &Runtime, events: u64, streams: u64) -> Size {
@@ -58,19 +63,23 @@ fn size(runtime: &Runtime, events: u64, streams: u64) -> Size {
         let store = Store::open(dir.path(), Options::default()).await.unwrap();
         let mut number = 0;
         while number < events {
-            let writes = (number..(number + 500).min(events))
-                .flat_map(|number| {
-                    commit(stream(mixed(number) % streams), number..number + 1).writes
-                })
-                .collect();
-            store.append(&log, Commit { writes }).await.unwrap();
-            number += 500;
+            let commit = commit_of(number, events, streams);
+            store.append(&log, commit).await.unwrap();
+            number += COMMIT;
         }
         store.close().await.unwrap();
         let disk = bytes_of(dir.path());
         let begun = Instant::now();
         let store = Store::open(dir.path(), Options::default()).await.unwrap();
         let open = begun.elapsed().as_secs_f64();
+        let mut repeats = Vec::new();
+        for old in 0..40 {
+            let number = mixed(old) % (events / COMMIT) * COMMIT;
+            let commit = commit_of(number, events, streams);
+            let begun = Instant::now();
+            assert!(store.append(&log, commit).await.unwrap().repeat);
+            repeats.push(begun.elapsed().as_secs_f64() / COMMIT as f64);
+        }
         let (mut appends, mut reads) = (Vec::new(), Vec::new());
         for extra in 0..2_000 {
             let number = events + extra;
@@ -92,6 +101,7 @@ fn size(runtime: &Runtime, events: u64, streams: u64) -> Size {
             read: median(&mut reads),
             open,
             disk,
+            repeat: median(&mut repeats),
         }
     })
 }

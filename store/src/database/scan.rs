@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use rocksdb::DBRawIterator;
+use rocksdb::{DBRawIterator, ReadOptions};
 
 use super::{Database, Reach, damaged, failed, unseal};
 use crate::codec::Flaw;
@@ -16,7 +16,14 @@ type Visited = Result<ControlFlow<()>, Flaw>;
 
 impl Database {
     fn entries(&self, prefix: &Key, reach: Reach) -> Result<DBRawIterator<'_>, StoreError> {
-        let mut options = reach.options();
+        self.entries_with(prefix, reach.options())
+    }
+
+    fn entries_with(
+        &self,
+        prefix: &Key,
+        mut options: ReadOptions,
+    ) -> Result<DBRawIterator<'_>, StoreError> {
         options.set_iterate_lower_bound(prefix.bytes.clone());
         options.set_iterate_upper_bound(keys::end_of(&prefix.bytes));
         Ok(self
@@ -40,17 +47,20 @@ impl Database {
         reach: Reach,
         prefix: &Key,
         from: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
+        visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        let mut entries = self.entries(prefix, reach)?;
-        entries.seek(from);
-        while let Some((key, value)) = entries.item() {
-            if unseal(key, value, |body| visit(key, body))?.is_break() {
-                break;
-            }
-            entries.next();
-        }
-        entries.status().map_err(|error| failed(prefix, &error))
+        visit_all(prefix, self.entries(prefix, reach)?, from, visit)
+    }
+
+    /// As [`Database::scan`], with options of the caller.
+    pub(super) fn scan_with(
+        &self,
+        options: ReadOptions,
+        prefix: &Key,
+        from: &[u8],
+        visit: impl FnMut(&[u8], &[u8]) -> Visited,
+    ) -> Result<(), StoreError> {
+        visit_all(prefix, self.entries_with(prefix, options)?, from, visit)
     }
 
     /// Visits the entries that begin with `prefix`, from the key `from` on, backwards, until told to stop.
@@ -122,4 +132,20 @@ impl Database {
         }
         entries.status().map_err(|error| failed(prefix, &error))
     }
+}
+
+fn visit_all(
+    prefix: &Key,
+    mut entries: DBRawIterator<'_>,
+    from: &[u8],
+    mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
+) -> Result<(), StoreError> {
+    entries.seek(from);
+    while let Some((key, value)) = entries.item() {
+        if unseal(key, value, |body| visit(key, body))?.is_break() {
+            break;
+        }
+        entries.next();
+    }
+    entries.status().map_err(|error| failed(prefix, &error))
 }

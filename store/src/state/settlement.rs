@@ -5,7 +5,7 @@ use crate::place::Sequence;
 use crate::relay::Settled;
 
 /// How long a settlement record takes in what is settled, in milliseconds.
-const SETTLEMENT_OPEN_MS: u64 = 60_000;
+const SETTLEMENT_OPEN_MS: u64 = 1_000;
 /// How many sequences a settlement record covers before the next one begins, and how many of them by name.
 const SETTLEMENT_COVERS: u64 = 100_000;
 const SETTLEMENT_LISTS: usize = 1_000;
@@ -57,7 +57,7 @@ impl SettlementRecord {
         Ok(record)
     }
 
-    /// Takes in the settlement that follows, if this one is neither old nor large: a record a minute is kept, and not
+    /// Takes in the settlement that follows, if this one is neither old nor large: a record a second is kept, and not
     /// one for each move of a cursor.
     pub(crate) fn merge(&mut self, next: &Self) -> bool {
         let fits = self.to == next.from
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn settlements_of_a_minute_are_one_record() {
+    fn settlements_of_a_second_are_one_record() {
         let record = |from, to, at_ms| SettlementRecord {
             from: Sequence::new(from),
             to: Sequence::new(to),
@@ -169,15 +169,15 @@ mod tests {
             parked: Vec::new(),
         };
         let mut merged = record(0, 3, 1_000);
-        assert!(merged.merge(&record(3, 5, 60_999)));
-        assert!(!merged.merge(&record(5, 6, 61_000)), "a minute later");
-        assert!(!merged.merge(&record(6, 7, 2_000)), "a gap");
-        assert!(!merged.merge(&record(5, 1 << 40, 2_000)), "another epoch");
-        assert!(!merged.merge(&record(5, 100_001, 2_000)), "too large");
+        assert!(merged.merge(&record(3, 5, 1_999)));
+        assert!(!merged.merge(&record(5, 6, 2_000)), "a second later");
+        assert!(!merged.merge(&record(6, 7, 1_500)), "a gap");
+        assert!(!merged.merge(&record(5, 1 << 40, 1_500)), "another epoch");
+        assert!(!merged.merge(&record(5, 100_001, 1_500)), "too large");
         let expected = SettlementRecord {
             begun_ms: 1_000,
             unheard: vec![3, 5],
-            ..record(0, 5, 60_999)
+            ..record(0, 5, 1_999)
         };
         assert_eq!(merged, expected);
     }

@@ -180,7 +180,7 @@ impl<'a> Checker<'a> {
         let mut logs = Vec::new();
         let registry = keys::log_registrations();
         self.walk(&registry, &registry.bytes, Mend::Record, |_, _, body| {
-            logs.push(stored::decode_log(body)?);
+            logs.push(stored::decode_log(body)?.0);
             Ok(ControlFlow::Continue(()))
         })?;
         for log in &logs {

@@ -169,7 +169,7 @@ impl Draft<'_> {
     }
 
     /// Adds an event's record to the batch; its entries of the indexes follow at the batch's end.
-    fn put_event(
+    pub(super) fn put_event(
         &mut self,
         log: &LogName,
         event: &PreparedEvent,
@@ -202,6 +202,18 @@ impl Draft<'_> {
             .last
             .next()
             .ok_or_else(|| StoreError::Refused(full(log)))?;
+        self.put_system(log, position, kind, body)?;
+        self.sync = true;
+        Ok(position)
+    }
+
+    pub(super) fn put_system(
+        &mut self,
+        log: &LogName,
+        position: Position,
+        kind: &str,
+        body: &[u8],
+    ) -> Result<(), StoreError> {
         let (database, of) = (self.database, Indexed::System(kind));
         let draft = self.log(log);
         draft.blocks.take_up(database, draft.id, of, position)?;
@@ -212,8 +224,7 @@ impl Draft<'_> {
             keys::log_record(id, position),
             &record::system(self.now_ms, kind, body),
         );
-        self.sync = true;
-        Ok(position)
+        Ok(())
     }
 }
 
@@ -226,7 +237,7 @@ struct Checked {
 }
 
 /// What an event is indexed by, besides its stream and id.
-fn indexed<'a>(stream: &'a StreamName, event: &'a PreparedEvent) -> [Indexed<'a>; 2] {
+pub(super) fn indexed<'a>(stream: &'a StreamName, event: &'a PreparedEvent) -> [Indexed<'a>; 2] {
     [
         Indexed::Category(stream.category()),
         Indexed::Type(&event.event_type),

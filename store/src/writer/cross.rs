@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use super::draft::Draft;
 use super::resolve::Parking;
 use crate::error::StoreError;
-use crate::keys;
+use crate::keys::{self, KeyDigest, LogId};
 use crate::limits::LimitError;
 use crate::lookup;
 use crate::names::{LogName, PublicStreamName};
 use crate::place::Sequence;
 use crate::prepare::{PreparedCrossing, PreparedSettlement};
-use crate::public::{CrossError, Crossing, CursorMove, PublicHead};
+use crate::public::{CrossError, Crossing, CursorMove, NewPublicEvent, PublicHead};
 use crate::record;
 use crate::relay::{RelayTotals, SettleError, Settlement};
 use crate::state::{self, RelayState, SettlementRecord};
@@ -118,18 +118,7 @@ impl Draft<'_> {
         let id = self.registered(log);
         let crossing = &prepared.crossing;
         for (event, key) in crossing.public.iter().zip(&prepared.keys) {
-            let sequence = event.sequence;
-            let body = record::public_event(event, self.now_ms);
-            self.batch
-                .put(keys::public_record(id, &event.stream, sequence), &body);
-            self.batch.put(
-                keys::origin_index(id, event.origin, &event.stream, sequence),
-                &[],
-            );
-            self.batch.put(
-                keys::last_of_key(id, &event.stream, key),
-                &state::encode_number(sequence.get()),
-            );
+            self.put_public(id, event, key);
         }
         for (stream, head) in &heads {
             self.batch.put(
@@ -148,6 +137,24 @@ impl Draft<'_> {
             log.cursors.insert(cursor.clone(), *to);
         }
         log.public_heads.extend(heads);
+    }
+
+    /// Puts a public event with all that can be rebuilt from it.
+    pub(super) fn put_public(&mut self, log: LogId, event: &NewPublicEvent, key: &KeyDigest) {
+        let NewPublicEvent {
+            stream, sequence, ..
+        } = event;
+        let body = record::public_event(event, self.now_ms);
+        self.batch
+            .put(keys::public_record(log, stream, *sequence), &body);
+        self.batch.put(
+            keys::origin_index(log, event.origin, stream, *sequence),
+            &[],
+        );
+        self.batch.put(
+            keys::last_of_key(log, stream, key),
+            &state::encode_number(sequence.get()),
+        );
     }
 
     pub(super) fn settle(

@@ -17,12 +17,12 @@ use crate::public::PublicHead;
 use crate::record::{self, EventPlace};
 use crate::state::{self, IdEntry, LogHead, RelayState, SettlementRecord};
 
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     pub(super) database: &'a Database,
     pub(super) heads: &'a Heads,
     /// What was written lately: later than what a caller has looked up, perhaps.
     recent: &'a Recent,
-    pub(super) batch: Batch,
+    pub(crate) batch: Batch,
     /// Whether the batch holds anything that must be durable before it is answered.
     pub(super) sync: bool,
     pub(super) now_ms: u64,
@@ -32,7 +32,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// What the batch changes in one log.
-pub(super) struct LogDraft {
+pub(crate) struct LogDraft {
     /// None until something is written to the log for the first time.
     pub(super) id: Option<LogId>,
     pub(super) head: LogHead,
@@ -48,7 +48,7 @@ pub(super) struct LogDraft {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         database: &'a Database,
         heads: &'a Heads,
         recent: &'a Recent,

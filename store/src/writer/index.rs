@@ -10,19 +10,27 @@ use crate::index::block::{Block, block_of};
 use crate::keys::{self, Indexed, LogId};
 use crate::place::Position;
 
-/// Blocks of a name that a batch adds to, in order: a batch may reach over several.
-type Grown = HashMap<String, Vec<(Position, Block)>>;
+/// A block that was taken up.
+struct TakenUp {
+    first: Position,
+    block: Block,
+    /// Whether the batch has added to it. A commit may be refused after its blocks were taken up.
+    grown: bool,
+}
+
+/// Blocks by name; of each name in order, as a batch may reach over several.
+type Named = HashMap<String, Vec<TakenUp>>;
 
 /// Blocks that a batch adds to.
 #[derive(Default)]
 pub(super) struct Blocks {
-    categories: Grown,
-    types: Grown,
-    systems: Grown,
+    categories: Named,
+    types: Named,
+    systems: Named,
 }
 
 impl Blocks {
-    fn of(&mut self, of: Indexed<'_>) -> &mut Grown {
+    fn of(&mut self, of: Indexed<'_>) -> &mut Named {
         match of {
             Indexed::Category(_) => &mut self.categories,
             Indexed::Type(_) => &mut self.types,
@@ -40,8 +48,8 @@ impl Blocks {
     ) -> Result<(), StoreError> {
         let first = block_of(position);
         let name = name(of);
-        let known = self.of(of).get(name).and_then(|blocks| blocks.last());
-        if known.is_some_and(|(at, _)| *at == first) {
+        let mut known = self.of(of).get(name).into_iter().flatten().rev();
+        if known.any(|known| known.first == first) {
             return Ok(());
         }
         let stored = match log {
@@ -49,23 +57,27 @@ impl Blocks {
             None => None,
         };
         let blocks = self.of(of).entry(name.to_owned()).or_default();
-        blocks.push((first, stored.unwrap_or_default()));
+        blocks.push(TakenUp {
+            first,
+            block: stored.unwrap_or_default(),
+            grown: false,
+        });
         Ok(())
     }
 
     /// Adds a position to its block, which was taken up.
     pub(super) fn insert(&mut self, of: Indexed<'_>, position: Position) {
-        let blocks = self.of(of).get_mut(name(of)).into_iter().flatten().rev();
-        for (first, block) in blocks {
-            if *first == block_of(position) {
-                return block.insert(position);
-            }
+        let first = block_of(position);
+        let mut blocks = self.of(of).get_mut(name(of)).into_iter().flatten().rev();
+        if let Some(own) = blocks.find(|taken| taken.first == first) {
+            own.block.insert(position);
+            own.grown = true;
         }
     }
 
     fn put(&self, log: LogId, batch: &mut Batch) {
-        let mut put = |of: Indexed<'_>, blocks: &[(Position, Block)]| {
-            for (first, block) in blocks {
+        let mut put = |of: Indexed<'_>, blocks: &[TakenUp]| {
+            for TakenUp { first, block, .. } in blocks.iter().filter(|taken| taken.grown) {
                 batch.put(keys::block(log, of, *first), &block.encode());
             }
         };

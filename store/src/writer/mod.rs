@@ -10,6 +10,7 @@ mod append;
 mod cross;
 mod draft;
 mod index;
+mod rebuild;
 mod recent;
 mod resolve;
 
@@ -31,8 +32,11 @@ use crate::place::Position;
 use crate::prepare::{PreparedCommit, PreparedCrossing, PreparedResolving, PreparedSettlement};
 use crate::public::CrossError;
 use crate::relay::SettleError;
-use draft::{Draft, LogDraft};
-use recent::Recent;
+use draft::LogDraft;
+
+pub(crate) use draft::Draft;
+pub(crate) use rebuild::Fits;
+pub(crate) use recent::Recent;
 
 type Answer<T, E> = oneshot::Sender<Result<T, E>>;
 
@@ -86,6 +90,20 @@ pub(crate) struct Writer {
     poison: Arc<OnceLock<String>>,
 }
 
+/// Says that nothing is written any more, should the writer panic: what was asked may be stored or not.
+struct TellPanic(Arc<OnceLock<String>>);
+
+impl Drop for TellPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // If a write has failed before, that is the reason.
+            let _ = self
+                .0
+                .set("the writer has ended by a mistake in the program".into());
+        }
+    }
+}
+
 /// An answer that waits for the sync. Told why the write failed, if it did.
 type Pending = Box<dyn FnOnce(Result<(), &StoreError>)>;
 
@@ -110,6 +128,7 @@ impl Writer {
 
     /// Works until it is told to stop, or nobody can ask any more.
     pub(crate) fn run(mut self) {
+        let _told = TellPanic(Arc::clone(&self.poison));
         while let Some(first) = self.queue.blocking_recv() {
             self.write_together(first);
         }
@@ -229,7 +248,7 @@ pub(crate) fn refuse(request: Request, error: &StoreError) {
 }
 
 /// Writes a draft, then shows it in memory. Gives what was written.
-fn finish(
+pub(crate) fn finish(
     mut draft: Draft<'_>,
     heads: &Heads,
 ) -> Result<(HashMap<LogName, LogDraft>, Batch), StoreError> {
@@ -260,3 +279,6 @@ fn finish(
     }
     Ok((logs, batch))
 }
+
+#[cfg(test)]
+mod tests;

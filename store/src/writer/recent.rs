@@ -6,12 +6,13 @@ use std::collections::{HashMap, VecDeque};
 use super::draft::LogDraft;
 use crate::names::LogName;
 
-/// How many batches are remembered; what was looked up before them is looked up again.
-const BATCHES: usize = 8;
+/// How many batches are remembered; what was looked up before them is looked up again. With the default options a full
+/// queue is sixteen batches.
+const BATCHES: usize = 20;
 
 /// The last batches, the newest first.
 #[derive(Default)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     batches: VecDeque<HashMap<LogName, LogDraft>>,
     /// The number of the newest.
     last: u64,

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use horizon_store::{Options, Store};
 use proptest::prelude::*;
 
+use crate::build::main_log;
+use crate::export::arrives;
 use crate::memory::{Kept, MemoryStore};
 use calls::{Belief, Caller, Write, make};
 use compare::compare;
@@ -65,6 +67,13 @@ async fn run(steps: Vec<Step>) {
         }
     }
     compare(&store, &memory, 1_000).await;
+    let (other, _other_dir) = arrives(&store, &[main_log()]).await;
+    // What was stored is a repeat there too, and what was refused is refused.
+    if let Some(call) = caller.call(&memory, &Write::Again).await {
+        let outcome = make(memory.clone(), call.clone()).await;
+        let answer = make(other, call.clone()).await;
+        assert!(answer.agrees(&outcome), "{call:?}\n{answer:?}\n{outcome:?}");
+    }
 }
 
 fn belief() -> impl Strategy<Value = Belief> {

@@ -93,8 +93,8 @@ pub(crate) async fn a_settlement_tells_what_became_of_each_event(home: impl Home
             .settled(&main_log(), &relay(RELAY), Sequence::new(sequence))
             .await
             .unwrap();
-        // When at the latest, within a minute.
-        let settled_ms = 1_003..1_003 + 60_000;
+        // When at the latest, within a second.
+        let settled_ms = 1_003..1_003 + 1_000;
         assert!(found.is_none_or(|found| settled_ms.contains(&found.at_ms)));
         let found = found.map(|found| (found.unheard, found.parked));
         assert_eq!(found, expected, "sequence {sequence}");
