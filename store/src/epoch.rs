@@ -102,14 +102,17 @@ impl Store {
 /// Opens a new epoch in all logs of a stopped store: the next events get positions, and the next public events
 /// sequences, that were never used before. All logs together, or none.
 ///
-/// `reason` is kept for good and shown to operators: at most 1,024 bytes.
+/// `reason` is kept for good and shown to operators: at most 1,024 bytes. `epoch` is the epoch to open; without it, the
+/// one after the store's. A store cannot know of epochs that it has forgotten: where the same copy of a volume is put
+/// back twice, the second time has to name an epoch above that of the first.
 ///
 /// # Errors
 /// [`KeepError::Open`] if there is no store, it is open, or it cannot be opened; [`KeepError::Refused`] if the reason
-/// is empty or too long, or no epoch is left (there are 8,192).
+/// is empty or too long, or the epoch is not above the store's or does not exist (there are 8,192, from 0).
 pub async fn open_new_epoch(
     dir: &Path,
     reason: &str,
+    epoch: Option<u64>,
     options: Options,
 ) -> Result<Vec<Epoch>, KeepError> {
     options.check()?;
@@ -123,16 +126,33 @@ pub async fn open_new_epoch(
     spawn_blocking(move || {
         let folder = Folder::lock_existing(&dir)?;
         let (database, entry) = folder.open(&options)?;
-        let next = entry.epoch + 1;
-        let epochs = open(&database, entry, next, &reason)?;
+        let next = epoch.unwrap_or(entry.epoch + 1);
+        let opened = open(&database, entry, next, &reason);
         database.flush()?;
         let last_write = database.last_write();
         drop(database);
         folder.mark_clean_stop(last_write)?;
-        Ok(epochs)
+        opened
     })
     .await
     .map_err(|_| KeepError::interrupted())?
+}
+
+/// Refuses an epoch that is not above the highest one known, or does not exist; returns its first position.
+pub(crate) fn above(known: u64, epoch: u64) -> Result<Position, KeepError> {
+    if epoch <= known {
+        return Err(KeepError::refused(
+            format!("epoch {epoch}"),
+            format!("it may have been used; name one above {known}"),
+        ));
+    }
+    Position::start_of(epoch).next().ok_or_else(|| {
+        let last = Position::END.epoch() - 1;
+        KeepError::refused(
+            format!("epoch {epoch}"),
+            format!("the last epoch is {last}, and epochs up to {known} may have been used"),
+        )
+    })
 }
 
 /// Opens an epoch in an open database that nobody writes to.
@@ -142,10 +162,7 @@ pub(crate) fn open(
     epoch: u64,
     reason: &str,
 ) -> Result<Vec<Epoch>, KeepError> {
-    let first = Position::start_of(epoch)
-        .next()
-        .filter(|first| first.epoch() > entry.epoch)
-        .ok_or_else(|| KeepError::refused("the store", "it has no epoch left"))?;
+    let first = above(entry.epoch, epoch)?;
     let mut batch = Batch::default();
     let mut epochs = Vec::new();
     for (log, id) in load::logs(database)? {

@@ -6,6 +6,8 @@
 //! clean-stop   there only between a clean stop and the next opening; says which write was RocksDB's last
 //! restoring    there while a backup or an export is restored into the folder: nothing is opened then
 //! rocksdb/     the database
+//! rocksdb-orphans/  tables that the database does not know of, kept after an unclean stop
+//! torn-*       what was cut off as torn, kept
 //! ```
 //!
 //! A database that is gone while `store-id` is there is damage, never a reason to begin anew.
@@ -19,6 +21,7 @@ use crate::database::{Database, LastStop};
 use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::options::Options;
+use crate::orphans::{keep_tables, tell_of_orphans};
 use crate::state::{FORMAT, StoreEntry};
 use crate::torn::cut_torn_ends;
 
@@ -76,24 +79,34 @@ impl Folder {
     }
 
     /// Opens the database, or makes it, and reads the store's own entry. Takes the marker of a clean stop away.
+    ///
+    /// RocksDB's opening for writing removes files that it believes nobody needs. So what can be told before is told
+    /// before, and what it might remove wrongly is kept.
     pub(crate) fn open(&self, options: &Options) -> Result<(Database, StoreEntry), OpenError> {
         let id = self.read("store-id")?;
         let last = self.last_stop()?;
         // A folder of its own rights, whoever made the one around it: the store's secret is in it.
         make_dir(&self.dir.join("rocksdb")).map_err(|error| io_error(&self.dir, &error))?;
-        if last == LastStop::Unclean {
-            cut_torn_ends(&self.dir.join("rocksdb"))
-                .map_err(|error| io_error(&self.dir, &error))?;
+        match last {
+            LastStop::Clean { .. } => {
+                let database = Database::open_to_read(&self.dir.join("rocksdb"), last, options)
+                    .map_err(|error| self.refused(&error))?;
+                self.check_last_write(&database, last)?;
+                drop(database);
+                self.remove_marker()?;
+            }
+            LastStop::Unclean => cut_torn_ends(&self.dir, &self.dir.join("rocksdb"))
+                .and_then(|()| keep_tables(&self.dir))
+                .map_err(|error| io_error(&self.dir, &error))?,
         }
         let database = Database::open(&self.dir.join("rocksdb"), id.is_none(), last, options)
             .map_err(|error| self.refused(&error))?;
-        self.check_last_write(&database, last)?;
+        tell_of_orphans(&self.dir).map_err(|error| io_error(&self.dir, &error))?;
         let entry = self.entry(&database, id.is_none())?;
         match id {
             None => self.identify(&hex(&entry.id))?,
             Some(id) => self.check_id(&id, &entry)?,
         }
-        self.remove_marker()?;
         Ok((database, entry))
     }
 

@@ -66,6 +66,7 @@ mod log_calls;
 mod lookup;
 mod names;
 mod options;
+mod orphans;
 mod page;
 mod parked;
 mod parked_calls;

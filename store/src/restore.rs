@@ -18,6 +18,9 @@ use crate::keep::KeepError;
 use crate::options::Options;
 use crate::state::StoreEntry;
 
+/// Restores are given multiples of this, so that epochs that were opened by hand lie between them. In epochs.
+const EPOCH_STEP: u64 = 16;
+
 /// What a restore may find in a folder: nothing of worth.
 const OF_NO_WORTH: [&str; 3] = ["lock", "lost+found", "restoring.new"];
 /// What a restore that was interrupted may have left besides.
@@ -44,16 +47,19 @@ pub struct Restored {
 /// asked for. A new epoch is opened in all logs, so that what the lost store may have told of positions and sequences is
 /// never told again of something else. If it is interrupted nothing can be opened there, and it may be done again.
 ///
-/// The folder of backups remembers the epoch. A copy of that folder does not: after a second restore from a copy, open
-/// further epochs until it is above that of the first.
+/// The epoch is the next multiple of 16: a few that were opened by hand in the lost store lie below. The folder of backups
+/// remembers it. A copy of that folder does not: there, and where more epochs were opened by hand, `epoch` has to say which
+/// one it must be at least.
 ///
 /// # Errors
-/// [`KeepError::Refused`] if the folder is not empty or there is no such backup; [`KeepError::DamagedBackup`] with the
+/// [`KeepError::Refused`] if the folder is not empty, there is no such backup, or the epoch is not above all that are known
+/// or does not exist (there are 8,192, from 0); [`KeepError::DamagedBackup`] with the
 /// place; [`KeepError::Open`] if what was restored cannot be opened; [`KeepError::Io`].
 pub async fn restore(
     from: &Path,
     which: Option<u32>,
     to: &Path,
+    epoch: Option<u64>,
     options: Options,
 ) -> Result<Restored, KeepError> {
     options.check()?;
@@ -61,7 +67,7 @@ pub async fn restore(
     spawn_blocking(move || {
         let backups = BackupFolder::existing(&from)?;
         let backup = backups.choose(which)?;
-        let epoch = backups.last_epoch()?.max(backup.epoch) + 1;
+        let epoch = choose_epoch(backups.last_epoch()?.max(backup.epoch), epoch)?;
         check_empty(&to)?;
         let folder = Folder::lock(&to)?;
         // Again: another restore may have ended while this one waited for the lock.
@@ -76,6 +82,17 @@ pub async fn restore(
     })
     .await
     .map_err(|_| KeepError::interrupted())?
+}
+
+/// The epoch of a restore, given the highest one that is known and which one it must be at least.
+fn choose_epoch(known: u64, at_least: Option<u64>) -> Result<u64, KeepError> {
+    let at_least = at_least.unwrap_or(known.saturating_add(1));
+    epoch::above(known, at_least)?;
+    // Behind the last multiple a few are left: they are taken as they are named.
+    Ok(at_least
+        .checked_next_multiple_of(EPOCH_STEP)
+        .filter(|rounded| epoch::above(known, *rounded).is_ok())
+        .unwrap_or(at_least))
 }
 
 /// Refuses a folder that holds anything.
@@ -147,8 +164,8 @@ fn note(backups: &BackupFolder, from: &Path, epoch: u64) -> Result<(), KeepError
         {
             tracing::warn!(
                 epoch,
-                "the folder of backups is read-only and cannot remember the new epoch; after another restore from it, open \
-                 further epochs until it is above this one"
+                "the folder of backups is read-only and cannot remember the new epoch; with another restore from it, name an \
+                 epoch above this one"
             );
             Ok(())
         }

@@ -8,11 +8,14 @@
 //! - it is flawed, and no whole record begins behind it, and
 //! - it holds a sector of zeros.
 //!
-//! Any other flaw is left for RocksDB to refuse.
+//! Any other flaw is left for RocksDB to refuse. What is cut off is kept in a file beside: a record that was answered, holds
+//! zeros of its own and lost a bit later looks the same.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+use crate::folder::sync_dir;
 
 /// A write-ahead file consists of blocks of this size, in bytes; no fragment of a record crosses their borders.
 const BLOCK: usize = 32 * 1024;
@@ -27,16 +30,16 @@ const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 
 /// Cuts torn ends off: of RocksDB's list of files, which is written in the same way, of the newest write-ahead file, and
-/// of the one before if there is nothing else in the newest.
-pub(crate) fn cut_torn_ends(dir: &Path) -> io::Result<()> {
+/// of the one before if there is nothing else in the newest. What is cut off goes to files in the folder `kept`.
+pub(crate) fn cut_torn_ends(kept: &Path, dir: &Path) -> io::Result<()> {
     match fs::read_to_string(dir.join("CURRENT")) {
-        Ok(manifest) => drop(cut_torn_end(&dir.join(manifest.trim_end()))?),
+        Ok(manifest) => drop(cut_torn_end(kept, &dir.join(manifest.trim_end()))?),
         // A new database, or a damaged one: RocksDB will say.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     for path in newest_first(dir)? {
-        if cut_torn_end(&path)? > 0 {
+        if cut_torn_end(kept, &path)? > 0 {
             return Ok(());
         }
     }
@@ -44,7 +47,7 @@ pub(crate) fn cut_torn_ends(dir: &Path) -> io::Result<()> {
 }
 
 /// Cuts a torn end off a file; returns how many whole records are left. A file that is not there has none.
-fn cut_torn_end(path: &Path) -> io::Result<u64> {
+fn cut_torn_end(kept: &Path, path: &Path) -> io::Result<u64> {
     let mut ending = Ending::default();
     match File::open(path) {
         Ok(mut file) => ending.read(&mut file)?,
@@ -52,17 +55,33 @@ fn cut_torn_end(path: &Path) -> io::Result<u64> {
         Err(error) => return Err(error),
     }
     if let Some(at) = ending.torn_at() {
-        let file = OpenOptions::new().write(true).open(path)?;
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let copy = keep_end(kept, path, &mut file, at)?;
         tracing::warn!(
             file = %path.display(),
             at,
             bytes = ending.length - at,
-            "a power loss has torn the last write, which was never answered; it is dropped"
+            kept = %copy.display(),
+            "a power loss has torn the last write, which was never answered; it is dropped, and kept in a file of its own"
         );
         file.set_len(at)?;
         file.sync_all()?;
     }
     Ok(ending.whole_records)
+}
+
+/// Copies a file's end, from a place on, into a file of its own, synced; returns its path.
+fn keep_end(kept: &Path, path: &Path, file: &mut File, at: u64) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let copy = kept.join(format!("torn-{name}-{at}"));
+    let new = kept.join(format!("torn-{name}-{at}.new"));
+    file.seek(SeekFrom::Start(at))?;
+    let mut to = File::create(&new)?;
+    io::copy(file, &mut to)?;
+    to.sync_all()?;
+    fs::rename(&new, &copy)?;
+    sync_dir(kept)?;
+    Ok(copy)
 }
 
 fn newest_first(dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -162,7 +181,11 @@ impl Ending {
             self.zeros |= block[sector..end].iter().all(|byte| *byte == 0);
             sector = end;
         }
-        let begins = |at: usize| matches!(Fragment::at(block, at), Found::Whole(fragment) if matches!(fragment.kind, FULL | FIRST));
+        // The kind first: a checksum at every place takes long.
+        let begins = |at: usize| {
+            matches!(block.get(at + HEADER - 1), Some(&(FULL | FIRST)))
+                && matches!(Fragment::at(block, at), Found::Whole(_))
+        };
         self.goes_on |= (from..block.len().saturating_sub(HEADER)).any(begins);
     }
 }

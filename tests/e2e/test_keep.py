@@ -12,6 +12,7 @@ from rig.daemon import Daemon
 from rig.waiting import wait_until
 
 EPOCH = 1 << 40
+RESTORED = 16 * EPOCH
 CONTRACT = "bank.accounts.v1"
 MEND = 2
 
@@ -63,7 +64,7 @@ def test_what_was_backed_up_is_restored_in_a_new_epoch_and_goes_on(daemon: Daemo
     assert full.returncode == MEND and "not empty" in full.stderr
     done = horizon(daemon, "restore", backups, restored)
     assert done.returncode == 0, done.stderr
-    assert str(EPOCH + 1) in done.stdout
+    assert str(RESTORED + 1) in done.stdout
 
     daemon.env["HORIZON_DATA"] = str(restored)
     daemon.start()
@@ -75,10 +76,10 @@ def test_what_was_backed_up_is_restored_in_a_new_epoch_and_goes_on(daemon: Daemo
     assert stale.status == 412 and stale.json()["type"].endswith("wrong-epoch")
     fresh = append(daemon, lost, If_Match=again.headers["etag"])
     assert fresh.status == 201, fresh.body
-    assert fresh.json()["position"] == EPOCH + 2 and fresh.json()["revision"] == 2
+    assert fresh.json()["position"] == RESTORED + 2 and fresh.json()["revision"] == 2
     crossed = public(daemon, lost)
     assert crossed["id"] == lost_public["id"], "the consumer tells the repeat"
-    assert crossed["sequence"] == EPOCH + 1 and lost_public["sequence"] == 2
+    assert crossed["sequence"] == RESTORED + 1 and lost_public["sequence"] == 2
     assert daemon.relay(f"{CONTRACT}/mqtt:main")["lag"] == 2
 
 
@@ -89,8 +90,13 @@ def test_a_new_epoch_is_opened_by_hand_and_its_reason_is_kept(daemon: Daemon) ->
     assert daemon.stop() == 0
     opened = horizon(daemon, "new-epoch", daemon.folder / "data", "--reason", "rolled back")
     assert opened.returncode == 0 and f"{EPOCH + 1}" in opened.stdout, opened
+    folder = daemon.folder / "data"
+    used = horizon(daemon, "new-epoch", folder, "--reason", "rolled back again", "--epoch", "1")
+    assert used.returncode == MEND and "above 1" in used.stderr, used
+    opened = horizon(daemon, "new-epoch", folder, "--reason", "rolled back again", "--epoch", "3")
+    assert opened.returncode == 0 and f"{3 * EPOCH + 1}" in opened.stdout, opened
     daemon.start()
-    assert append(daemon, deposit("5")).json()["position"] == EPOCH + 2
+    assert append(daemon, deposit("5")).json()["position"] == 3 * EPOCH + 2
 
 
 def test_damage_is_found_with_its_place_and_told_by_the_exit_status(daemon: Daemon) -> None:

@@ -24,6 +24,10 @@ pub(crate) struct Restore {
     /// The number of the backup; the newest if none is given
     #[arg(long, value_name = "NUMBER", conflicts_with = "export")]
     which: Option<u32>,
+    /// The epoch that the restored store is in at least, rounded up to a multiple of 16; the next that is known to be free if
+    /// none is given
+    #[arg(long, value_name = "NUMBER", conflicts_with = "export")]
+    epoch: Option<u64>,
     /// Restore this export instead of a backup; compressed by gzip if its name ends in .gz; `-` is standard input
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
@@ -45,7 +49,13 @@ impl Restore {
     }
 
     fn restore_backup(&self, backups: &Path) -> Result<Vec<Epoch>, Failure> {
-        let restored = restore(backups, self.which, &self.folder, Options::default());
+        let restored = restore(
+            backups,
+            self.which,
+            &self.folder,
+            self.epoch,
+            Options::default(),
+        );
         let restored = run_to_end(restored)?.map_err(failure)?;
         print(&format!(
             "{} is restored into {}",
@@ -64,11 +74,14 @@ pub(crate) struct NewEpoch {
     /// Why, for those who come after: it is kept in the logs for good
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// The epoch to open, above the store's; the next one if none is given
+    #[arg(long, value_name = "NUMBER")]
+    epoch: Option<u64>,
 }
 
 impl NewEpoch {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let opened = open_new_epoch(&self.folder, &self.reason, Options::default());
+        let opened = open_new_epoch(&self.folder, &self.reason, self.epoch, Options::default());
         let opened = run_to_end(opened)?.map_err(failure)?;
         print("a new epoch is open");
         tell_epochs(&opened);

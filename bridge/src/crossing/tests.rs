@@ -294,7 +294,7 @@ async fn sequences_go_on_in_a_new_epoch() {
     } = rig;
     store.close().await.unwrap();
     let data = folder.path().join("data");
-    horizon_store::open_new_epoch(&data, "a test", Options::default())
+    horizon_store::open_new_epoch(&data, "a test", None, Options::default())
         .await
         .unwrap();
     let store = Store::open(&data, Options::default()).await.unwrap();

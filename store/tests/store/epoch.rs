@@ -63,7 +63,7 @@ async fn settle(
 }
 
 async fn new_epoch(dir: &Path) -> Vec<Epoch> {
-    open_new_epoch(dir, "a test", Options::default())
+    open_new_epoch(dir, "a test", None, Options::default())
         .await
         .unwrap()
 }
@@ -325,7 +325,8 @@ async fn a_log_that_is_first_written_in_a_later_epoch_begins_there() {
 async fn a_new_epoch_is_opened_in_stopped_stores_only_and_with_a_reason() {
     let (store, dir) = fresh().await;
     let failed = |error: KeepError| format!("{error}");
-    let open_it = |reason: &'static str| open_new_epoch(dir.path(), reason, Options::default());
+    let open_it =
+        |reason: &'static str| open_new_epoch(dir.path(), reason, None, Options::default());
     let in_use = KeepError::Open(OpenError::InUse {
         dir: dir.path().to_owned(),
     });
@@ -338,7 +339,7 @@ async fn a_new_epoch_is_opened_in_stopped_stores_only_and_with_a_reason() {
     let without = open_it("").await.map_err(failed).unwrap_err();
     assert!(without.contains("1 to 1024 bytes"), "{without}");
     let empty = tempfile::tempdir().unwrap();
-    let none = open_new_epoch(empty.path(), "because", Options::default()).await;
+    let none = open_new_epoch(empty.path(), "because", None, Options::default()).await;
     let expected = KeepError::Open(OpenError::NoStore {
         dir: empty.path().to_owned(),
     });
@@ -354,4 +355,34 @@ async fn a_new_epoch_is_opened_in_stopped_stores_only_and_with_a_reason() {
         .append(&main_log(), one("a-1", Expected::None, &["2"]))
         .await;
     assert!(matches!(wrong, Err(AppendError::WrongRevision { .. })));
+}
+
+#[tokio::test]
+async fn an_epoch_that_is_named_is_above_the_stores_and_exists() {
+    let (store, dir) = fresh().await;
+    append(&store, one("a-1", Expected::None, &["1"])).await;
+    store.close().await.unwrap();
+    let named = async |epoch: u64| {
+        let opened = open_new_epoch(dir.path(), "a test", Some(epoch), Options::default()).await;
+        opened
+            .map(|epochs| epochs[0].first.get())
+            .map_err(|error| error.to_string())
+    };
+    // The same volume was rolled back before, and went on in epoch 1 then.
+    assert_eq!(named(2).await, Ok(2 * EPOCH + 1));
+    for used in [0, 1, 2] {
+        let refused = named(used).await.unwrap_err();
+        assert!(refused.contains("name one above 2"), "{refused}");
+    }
+    assert_eq!(named(8_191).await, Ok(8_191 * EPOCH + 1));
+    for none in [8_192, u64::MAX] {
+        let refused = named(none).await.unwrap_err();
+        assert!(refused.contains("the last epoch is 8191"), "{refused}");
+    }
+    let end = open_new_epoch(dir.path(), "a test", None, Options::default()).await;
+    assert!(matches!(end, Err(KeepError::Refused { .. })), "{end:?}");
+    // What was refused has changed nothing.
+    let store = open(&dir).await;
+    let next = append(&store, one("a-1", exact(1), &["2"])).await;
+    assert_eq!(next.first_position.get(), 8_191 * EPOCH + 2);
 }

@@ -73,7 +73,7 @@ async fn the_child_that_is_killed() {
         fs::write(dir.join("begun"), "").unwrap();
         for n in 0.. {
             let to = dir.join("restored").join(n.to_string());
-            restore(&backups, None, &to, small()).await.unwrap();
+            restore(&backups, None, &to, None, small()).await.unwrap();
         }
     }
     let store = Store::open(&dir.join("store"), small()).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_killed_backup_leaves_the_finished_ones_whole_and_the_next_one_works()
             .collect();
         for backup in finished.iter().chain([&made]) {
             let to = tempfile::tempdir().unwrap();
-            let restored = restore(&backups, Some(backup.id), to.path(), small())
+            let restored = restore(&backups, Some(backup.id), to.path(), None, small())
                 .await
                 .unwrap();
             let Some(epoch) = restored.epochs.first() else {
@@ -171,7 +171,7 @@ async fn a_killed_restore_opens_nothing_and_works_when_done_again() {
                 }
                 Err(KeepError::Open(OpenError::Restoring { .. } | OpenError::NoStore { .. })) => {
                     interrupted += 1;
-                    restore(&backups, None, &to, small()).await.unwrap();
+                    restore(&backups, None, &to, None, small()).await.unwrap();
                     let store = Store::open(&to, small()).await.unwrap();
                     assert_eq!(log_of(&store, 200).await.len(), 200);
                 }

@@ -44,7 +44,7 @@ async fn full() -> TempDir {
     settle(&store, 0, 1, &[], &[]).await;
     settle(&store, 1, 4, &[2], &[3]).await;
     store.close().await.unwrap();
-    open_new_epoch(dir.path(), "a test", Options::default())
+    open_new_epoch(dir.path(), "a test", None, Options::default())
         .await
         .unwrap();
     let store = open(&dir).await;
