@@ -85,7 +85,7 @@ pub async fn restore(
 }
 
 /// The epoch of a restore, given the highest one that is known and which one it must be at least.
-fn choose_epoch(known: u64, at_least: Option<u64>) -> Result<u64, KeepError> {
+pub(crate) fn choose_epoch(known: u64, at_least: Option<u64>) -> Result<u64, KeepError> {
     let at_least = at_least.unwrap_or(known.saturating_add(1));
     epoch::above(known, at_least)?;
     // Behind the last multiple a few are left: they are taken as they are named.

@@ -12,7 +12,7 @@ from facts import deposit
 from rig.daemon import Daemon, request
 from rig.waiting import wait_until
 
-EPOCH = 1 << 40
+EPOCH = 16 << 40  # the next multiple of 16, as after a restore
 CONTRACT = "bank.accounts.v1"
 MEND = 2
 

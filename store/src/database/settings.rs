@@ -50,7 +50,7 @@ pub(super) fn column_options(
     // Checksums of blocks depend on their place from version 6 on, and the footer has one.
     table.set_format_version(6);
     match column {
-        Column::Log | Column::Public => table.set_block_size(16 * 1024),
+        Column::Log | Column::Public => table.set_block_size(4 * 1024),
         Column::Index | Column::State | Column::Meta => {
             table.set_block_size(4 * 1024);
             table.set_bloom_filter(10.0, false);

@@ -141,7 +141,7 @@ fn fill(
         .map_err(|error| KeepError::io(&rocksdb, &std::io::Error::other(error.into_string())))?;
     let entry = take_all(&mut lines, &database, options, &mut progress)?.entry()?;
     let store = hex(&entry.id);
-    let next = entry.epoch.saturating_add(1);
+    let next = restore::choose_epoch(entry.epoch, None)?;
     let epochs = epoch::open(&database, entry, next, REASON)?;
     database.flush()?;
     let last_write = database.last_write();

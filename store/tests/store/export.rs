@@ -123,7 +123,7 @@ async fn everything_arrives() {
         }
     );
     let next = append(&other, one("a-2", exact(1), &["6"])).await;
-    assert_eq!(next.first_position, Position::new((1 << 40) + 2));
+    assert_eq!(next.first_position, Position::new((16 << 40) + 2));
     other.close().await.unwrap();
     let other = open(&other_dir).await;
     let (third, _third_dir) = arrives(&other, &[main_log(), log.clone()]).await;
@@ -137,7 +137,7 @@ async fn an_empty_store_arrives() {
     assert_eq!(export.split(|byte| *byte == b'\n').count(), 3);
     let (other, _other_dir) = arrives(&store, &[main_log()]).await;
     let first = append(&other, one("a-1", Expected::None, &["1"])).await;
-    assert_eq!(first.first_position, Position::new((1 << 40) + 1));
+    assert_eq!(first.first_position, Position::new((16 << 40) + 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
