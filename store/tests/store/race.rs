@@ -5,7 +5,7 @@ use horizon_store::{AppendError, ReadLimit, Revision};
 use crate::build::{exact, fresh, main_log, one, stream};
 
 const WRITERS: u64 = 64;
-const ROUNDS: u64 = 200;
+const ROUNDS: u64 = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_64_writers_with_the_same_expected_revision_exactly_one_wins() {
@@ -43,7 +43,10 @@ async fn of_64_writers_with_the_same_expected_revision_exactly_one_wins() {
             &main_log(),
             &stream("a-1"),
             Revision::ZERO,
-            ReadLimit::default(),
+            ReadLimit {
+                records: ReadLimit::RECORDS_MAX,
+                ..ReadLimit::default()
+            },
         )
         .await
         .unwrap();
