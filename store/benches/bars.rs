@@ -1,6 +1,6 @@
 //! How fast the store is, against RocksDB alone, as ratios within one run; and the bars that it should hold.
 //!
-//! Two samples a second on a quiet machine; `HORIZON_BENCH_EVENTS=10000000` measures growth as well, in some minutes.
+//! About two minutes on a quiet machine; `HORIZON_BENCH_EVENTS=10000000` measures growth as well, in some minutes more.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod backup_folder;
 mod build;
 mod conformance;
 mod crash;
