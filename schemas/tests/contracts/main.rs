@@ -11,4 +11,5 @@ mod diagnostics;
 mod fixture;
 mod hostile;
 mod leaks;
+mod mutations;
 mod schemas;
