@@ -6,9 +6,12 @@
 )]
 
 mod bank;
+mod costly;
 mod crossing;
 mod diagnostics;
+mod drafts;
 mod fixture;
 mod hostile;
 mod leaks;
+mod revisions;
 mod schemas;
