@@ -2,12 +2,14 @@
 
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::doors::Doors;
 use crate::files::{self, Text};
 use crate::language::{raw, yaml};
-use crate::private::{self, PrivateSchemas};
+use crate::private::{EventTypes, PrivateSchemas};
 use crate::resolve::{Resolver, World};
 use crate::schema::check;
 use crate::schema::documents::Documents;
+use crate::schema::subjects;
 use crate::source::Span;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -53,6 +55,8 @@ pub enum EventsWithoutSchema {
 pub struct Rules {
     /// What becomes of an event whose type has no private schema.
     pub events_without_schema: EventsWithoutSchema,
+    /// What each door does with an event that does not fit its schema, unless the schema says otherwise.
+    pub doors: Doors,
 }
 
 /// All contracts and schemas of a team.
@@ -74,30 +78,27 @@ impl Catalog {
     ) -> Result<Self, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
         let documents = Documents::load(&folders.schemas, &mut diagnostics);
-        let event_types = private::event_types(&documents, &mut diagnostics);
+        let event_types = EventTypes::find(&documents, &mut diagnostics);
         // Compiling may follow references, so it waits until all of them are known to be good.
-        let compiled = if diagnostics.is_empty() {
+        let mut compiled: HashMap<_, _> = if diagnostics.is_empty() {
             check::compile(&documents, &mut diagnostics)
+                .into_iter()
+                .collect()
         } else {
-            Vec::new()
+            HashMap::new()
         };
-        let mut private_types: HashMap<usize, (String, String)> = event_types
-            .iter()
-            .map(|(names, nth)| (*nth, names.clone()))
-            .collect();
-        let mut private = Vec::new();
-        let mut validators = HashMap::new();
-        for (nth, validator) in compiled {
-            match private_types.remove(&nth) {
-                Some((category, event_type)) => private.push((category, event_type, validator)),
-                None => {
-                    validators.insert(nth, Arc::new(validator));
-                }
-            }
+        if diagnostics.is_empty() {
+            subjects::check(&documents, &event_types, &mut diagnostics);
         }
+        let private = event_types.take(&documents, &mut compiled, rules.doors);
+        let validators = compiled
+            .into_iter()
+            .map(|(nth, validator)| (nth, Arc::new(validator)))
+            .collect();
         let world = World {
             documents: &documents,
-            event_types: &event_types,
+            event_types: &event_types.newest,
+            kept: &event_types.kept,
             validators,
             brokers,
         };

@@ -6,7 +6,7 @@
 use crate::ids::IdSecret;
 use crate::mapping::{Computed, Identity, Mapping};
 use crate::path::Path;
-use crate::schema::check;
+use crate::schema::check::{self, Schema};
 use crate::schema::shape::Declared;
 use crate::timestamp;
 use serde_json::Value;
@@ -68,7 +68,7 @@ pub enum Outcome {
 pub(crate) struct PublicType {
     pub(crate) event_type: String,
     pub(crate) name: String,
-    pub(crate) validator: Arc<jsonschema::Validator>,
+    pub(crate) validator: Arc<Schema>,
     pub(crate) declared: Declared,
     /// The envelope between `id` and `time`.
     before_time: String,
@@ -82,7 +82,7 @@ impl PublicType {
         name: String,
         source: &str,
         dataschema: Option<&str>,
-        validator: Arc<jsonschema::Validator>,
+        validator: Arc<Schema>,
         declared: Declared,
     ) -> Self {
         let before_time = format!(

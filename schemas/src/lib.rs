@@ -16,6 +16,7 @@ mod catalog;
 mod contract;
 mod crossing;
 mod diagnostics;
+mod doors;
 pub mod envelope;
 mod expression;
 mod files;
@@ -38,7 +39,8 @@ pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol,
 pub use contract::{Contract, Start, Status};
 pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use doors::{Door, Doors, Unfit};
 pub use ids::IdSecret;
 pub use outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
-pub use private::{PrivateSchemas, Refusal};
+pub use private::{Admitted, PrivateSchemas, Refusal};
 pub use template::{Template, TemplateError, TemplateValues};

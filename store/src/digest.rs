@@ -141,6 +141,7 @@ mod tests {
                 .collect(),
             media_type: None,
             data: data.map(|data| Bytes::from_static(data.as_bytes())),
+            flagged: false,
         }
     }
 

@@ -37,6 +37,9 @@ pub struct NewEvent {
     pub media_type: Option<String>,
     /// The data, byte for byte as it was sent.
     pub data: Option<Bytes>,
+    /// The writer takes it although it does not fit its schema. A mark beside the content: an event that is sent again is
+    /// a repeat, flagged or not, and keeps the mark of the first time.
+    pub flagged: bool,
 }
 
 /// A private event read from a log. Its texts and its data share one piece of memory: copy what is kept for long.
@@ -66,6 +69,8 @@ pub struct Event {
     pub commit_index: u32,
     /// How many events its commit has.
     pub commit_len: u32,
+    /// Its writer took it although it did not fit its schema.
+    pub flagged: bool,
 }
 
 /// What stands at one position of a log.
@@ -122,6 +127,7 @@ impl fmt::Debug for NewEvent {
             .field("attributes", &AttributeNames(&self.attributes))
             .field("media_type", &self.media_type)
             .field("data_bytes", &self.data.as_ref().map(Bytes::len))
+            .field("flagged", &self.flagged)
             .finish()
     }
 }
@@ -141,6 +147,7 @@ impl fmt::Debug for Event {
             .field("recorded_ms", &self.recorded_ms)
             .field("commit_index", &self.commit_index)
             .field("commit_len", &self.commit_len)
+            .field("flagged", &self.flagged)
             .finish()
     }
 }
@@ -158,6 +165,7 @@ mod tests {
             attributes: vec![("subject".into(), AttributeValue::Text("canary-a".into()))],
             media_type: None,
             data: Some(Bytes::from_static(b"canary-b")),
+            flagged: false,
         };
         let shown = format!("{event:?}");
         assert!(!shown.contains("canary"), "{shown}");

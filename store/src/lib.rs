@@ -28,6 +28,7 @@
 //!     attributes: Vec::new(),
 //!     media_type: Some("application/json".into()),
 //!     data: Some(r#"{"currency":"EUR"}"#.into()),
+//!     flagged: false,
 //! };
 //! let write = StreamWrite { stream: stream.clone(), expected: Expected::None, events: vec![opened] };
 //! let committed = store.append(&log, Commit { writes: vec![write] }).await?;

@@ -65,6 +65,7 @@ pub(crate) struct PreparedEvent {
     pub(crate) content_digest: ContentDigest,
     pub(crate) event_type: String,
     pub(crate) content: Vec<u8>,
+    pub(crate) flagged: bool,
 }
 
 /// A parked entry with its key's digest and its reason cut to size.

@@ -14,6 +14,7 @@ use crate::public::{NewPublicEvent, PublicEvent};
 const KIND_EVENT: u8 = 1;
 const KIND_SYSTEM: u8 = 2;
 pub(crate) const KIND_MARKER: u8 = 3;
+const KIND_FLAGGED_EVENT: u8 = 4;
 
 const ATTRIBUTE_FALSE: u8 = 0;
 const ATTRIBUTE_TRUE: u8 = 1;
@@ -66,10 +67,19 @@ pub(crate) fn attribute(encoder: Encoder, value: &AttributeValue) -> Encoder {
     }
 }
 
-/// An event's body.
-pub(crate) fn event(place: &EventPlace, recorded_ms: u64, content: &[u8]) -> Vec<u8> {
+/// An event's body; a flagged one differs in its kind only.
+pub(crate) fn event(
+    place: &EventPlace,
+    flagged: bool,
+    recorded_ms: u64,
+    content: &[u8],
+) -> Vec<u8> {
     Encoder::with_capacity(content.len() + place.stream.as_str().len() + 32)
-        .byte(KIND_EVENT)
+        .byte(if flagged {
+            KIND_FLAGGED_EVENT
+        } else {
+            KIND_EVENT
+        })
         .number(place.revision.get())
         .number(recorded_ms)
         .number(u64::from(place.commit_index))
@@ -111,7 +121,10 @@ pub(crate) fn decode(position: Position, body: &[u8], pool: &mut Pool) -> Result
     let body = pool.copy(body);
     let mut decoder = Decoder::new(&body);
     let record = match decoder.byte()? {
-        KIND_EVENT => Record::Event(decode_event(position, &body, &mut decoder)?),
+        kind @ (KIND_EVENT | KIND_FLAGGED_EVENT) => {
+            let flagged = kind == KIND_FLAGGED_EVENT;
+            Record::Event(decode_event(position, flagged, &body, &mut decoder)?)
+        }
         KIND_SYSTEM => Record::System {
             position,
             recorded_ms: decoder.number()?,
@@ -129,7 +142,7 @@ pub(crate) fn decode(position: Position, body: &[u8], pool: &mut Pool) -> Result
 /// Reads an event's place without its content; none if the record is no event.
 pub(crate) fn decode_place(body: &[u8]) -> Result<Option<EventPlace>, Flaw> {
     let mut decoder = Decoder::new(body);
-    if decoder.byte()? != KIND_EVENT {
+    if !matches!(decoder.byte()?, KIND_EVENT | KIND_FLAGGED_EVENT) {
         return Ok(None);
     }
     let (place, ..) = decode_event_place(&mut decoder)?;
@@ -154,6 +167,7 @@ fn decode_event_place<'a>(decoder: &mut Decoder<'a>) -> Result<(EventPlace, u64,
 
 fn decode_event(
     position: Position,
+    flagged: bool,
     body: &Bytes,
     decoder: &mut Decoder<'_>,
 ) -> Result<Event, Flaw> {
@@ -193,6 +207,7 @@ fn decode_event(
         recorded_ms,
         commit_index: place.commit_index,
         commit_len: place.commit_len,
+        flagged,
     })
 }
 
@@ -270,6 +285,7 @@ mod tests {
             ],
             media_type: Some("application/json".into()),
             data: Some(Bytes::from_static(b"{\"n\":1.0}")),
+            flagged: false,
         }
     }
 
@@ -283,7 +299,12 @@ mod tests {
             commit_len: 2,
         };
         let sent = new_event();
-        let body = event(&place, 1_700_000_000_000, &event_content(&stream, &sent));
+        let body = event(
+            &place,
+            false,
+            1_700_000_000_000,
+            &event_content(&stream, &sent),
+        );
         assert_eq!(decode_place(&body), Ok(Some(place)));
         let Ok(Record::Event(read)) = decode(Position::new(9), &body, &mut Pool::default()) else {
             unreachable!()
@@ -319,10 +340,30 @@ mod tests {
             commit_index: 0,
             commit_len: 1,
         };
-        let body = event(&place, 300, &event_content(&stream, &new_event()));
+        let body = event(&place, false, 300, &event_content(&stream, &new_event()));
         let expected: &[u8] = b"\x01\x03\xac\x02\0\x01\x03a-1\x01\x01s\x01i\x01T\x03\x01b\x01\x01a\x02\xff\xff\xff\xfe\
             \x01c\x03\x01x\x01\x10application/json\x01\x09{\"n\":1.0}";
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_flagged_events_body_differs_in_its_first_byte_only() {
+        let stream = StreamName::new("a-1").unwrap();
+        let place = EventPlace {
+            stream: stream.clone(),
+            revision: Revision::new(3),
+            commit_index: 0,
+            commit_len: 1,
+        };
+        let content = event_content(&stream, &new_event());
+        let [plain, flagged] = [false, true].map(|flagged| event(&place, flagged, 300, &content));
+        assert_eq!((plain[0], flagged[0]), (1, 4));
+        assert_eq!(plain[1..], flagged[1..]);
+        assert_eq!(decode_place(&flagged), Ok(Some(place)));
+        for (body, told) in [(plain, false), (flagged, true)] {
+            let read = decode(Position::new(9), &body, &mut Pool::default());
+            assert!(matches!(read, Ok(Record::Event(event)) if event.flagged == told));
+        }
     }
 
     #[test]
@@ -347,7 +388,7 @@ mod tests {
             commit_index: 0,
             commit_len: 1,
         };
-        let body = event(&place, 300, &event_content(&stream, &new_event()));
+        let body = event(&place, false, 300, &event_content(&stream, &new_event()));
         for length in 0..body.len() {
             assert!(decode(Position::new(1), &body[..length], &mut Pool::default()).is_err());
         }

@@ -14,6 +14,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::fingerprint::Fingerprint;
 use crate::language::raw;
 use crate::path::{NoPath, Path};
+use crate::schema::check::Schema;
 use crate::schema::documents::Documents;
 use crate::schema::shape::{Declared, Shape};
 use crate::source::{At, Span};
@@ -26,8 +27,10 @@ pub(crate) struct World<'a> {
     pub(crate) documents: &'a Documents,
     /// The document of each private event type, by category and type.
     pub(crate) event_types: &'a BTreeMap<(String, String), usize>,
+    /// The earlier revisions of a private event type's document, by it.
+    pub(crate) kept: &'a HashMap<usize, Vec<usize>>,
     /// The compiled public schemas, by document; some are missing when schemas are wrong.
-    pub(crate) validators: HashMap<usize, Arc<jsonschema::Validator>>,
+    pub(crate) validators: HashMap<usize, Arc<Schema>>,
     pub(crate) brokers: &'a KnownBrokers,
 }
 
@@ -128,7 +131,8 @@ impl<'a> Resolver<'a> {
         }
         let reached: BTreeSet<usize> = used
             .iter()
-            .flat_map(|one| self.world.documents.reached_from(*one))
+            .flat_map(|one| self.with_kept(*one))
+            .flat_map(|one| self.world.documents.reached_from(one))
             .collect();
         let mut documents: Vec<_> = reached
             .into_iter()
@@ -166,11 +170,17 @@ impl<'a> Resolver<'a> {
         found
     }
 
-    /// What a document declares.
+    /// A document, and the earlier revisions of the private event type that it declares.
+    fn with_kept(&self, document: usize) -> Vec<usize> {
+        let kept = self.world.kept.get(&document).into_iter().flatten();
+        [document].into_iter().chain(kept.copied()).collect()
+    }
+
+    /// What a document declares, in any of its revisions: history was recorded under all of them.
     fn shape(&mut self, document: usize, diagnostics: &mut Diagnostics) -> Option<Declared> {
-        let documents = self.world.documents;
+        let (documents, revisions) = (self.world.documents, self.with_kept(document));
         let shape = self.shapes.entry(document).or_insert_with(|| {
-            let shape = Shape::of(documents, document);
+            let shape = Shape::of(documents, &revisions);
             if shape.is_none() {
                 let at = documents.get(document).span("");
                 diagnostics.push(

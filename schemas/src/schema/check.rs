@@ -4,6 +4,7 @@
 //! repeats a value of the data.
 
 use super::documents::Documents;
+use super::examples;
 use crate::crossing::Violation;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -17,13 +18,52 @@ const MAX_PATTERN_CACHE_BYTES: usize = 1 << 20;
 /// How many violations of one document are told.
 pub(crate) const MAX_VIOLATIONS: usize = 20;
 
+/// How many steps checking one document of data may take.
+const MAX_STEPS: u64 = 100_000_000;
+/// So many bytes of text are looked at in one step.
+const BYTES_OF_A_STEP: usize = 64;
+
+/// A schema that data is checked against.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    validator: Validator,
+    /// How many steps each value of the data costs at most.
+    steps: u64,
+}
+
+impl Schema {
+    /// Whether data fits; what would cost too much to tell does not.
+    pub(crate) fn fits(&self, data: &Value) -> bool {
+        self.affords(data) && self.validator.is_valid(data)
+    }
+
+    fn affords(&self, data: &Value) -> bool {
+        size(data).saturating_mul(self.steps) <= MAX_STEPS
+    }
+}
+
+/// How much there is to look at in data: its values and names, and the bytes of long texts.
+fn size(data: &Value) -> u64 {
+    let text = |text: &str| (text.len() / BYTES_OF_A_STEP) as u64;
+    1 + match data {
+        Value::String(value) => text(value),
+        Value::Number(number) => text(number.as_str()),
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| text(name) + size(value))
+            .sum(),
+        Value::Null | Value::Bool(_) => 0,
+    }
+}
+
 /// Compiles every document; reports those that cannot be.
 ///
 /// Must only be called with documents that passed [`Documents::load`] without a diagnostic.
 pub(crate) fn compile(
     documents: &Documents,
     diagnostics: &mut Diagnostics,
-) -> Vec<(usize, Validator)> {
+) -> Vec<(usize, Schema)> {
     // References may name a document by its path and by its `$id`.
     let pairs = documents.iter().flat_map(|document| {
         let by_id =
@@ -49,21 +89,31 @@ pub(crate) fn compile(
     };
     let mut compiled = Vec::new();
     for (nth, document) in documents.iter().enumerate() {
-        let built = jsonschema::options()
-            .with_registry(&registry)
-            .with_base_uri(document.base.clone())
-            .with_draft(document.draft)
-            .with_retriever(Refuse)
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(false)
-            .with_pattern_options(
-                PatternOptions::regex()
-                    .size_limit(MAX_PATTERN_BYTES)
-                    .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
-            )
-            .build(&document.value);
-        match built {
-            Ok(validator) => compiled.push((nth, validator)),
+        let build = |schema: &Value, base: &str| {
+            jsonschema::options()
+                .with_registry(&registry)
+                .with_base_uri(base.to_owned())
+                .with_draft(document.draft)
+                .with_retriever(Refuse)
+                .should_validate_formats(true)
+                .should_ignore_unknown_formats(false)
+                .with_pattern_options(
+                    PatternOptions::regex()
+                        .size_limit(MAX_PATTERN_BYTES)
+                        .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
+                )
+                .build(schema)
+        };
+        let steps = documents.costs.of(nth);
+        match build(&document.value, &document.base) {
+            Ok(validator) => {
+                let part = |schema: &Value| {
+                    let validator = build(schema, examples::BASE).ok()?;
+                    Some(Schema { validator, steps })
+                };
+                examples::check(documents, nth, &part, diagnostics);
+                compiled.push((nth, Schema { validator, steps }));
+            }
             Err(error) => {
                 let reason = reason(&error);
                 diagnostics.push(
@@ -89,7 +139,17 @@ pub(super) fn pattern(pattern: &str) -> Option<Validator> {
 }
 
 /// What a schema says against the data: nothing, or at most [`MAX_VIOLATIONS`].
-pub(crate) fn violations(validator: &Validator, data: &Value) -> Vec<Violation> {
+pub(crate) fn violations(schema: &Schema, data: &Value) -> Vec<Violation> {
+    let validator = &schema.validator;
+    if !schema.affords(data) {
+        return vec![Violation {
+            pointer: String::new(),
+            reason: format!(
+                "has too many values to be checked: the schema costs up to {} steps for each, and {MAX_STEPS} in all are allowed",
+                schema.steps
+            ),
+        }];
+    }
     if validator.is_valid(data) {
         return Vec::new();
     }

@@ -4,9 +4,10 @@
 //! `horizon:///` and its path. References resolve against the base and must lead to a document of the folder; a public
 //! document may only refer to public ones.
 
-use super::cost;
+use super::cost::{self, Costs};
 use super::document::{self, Document};
 use super::keywords::{self, Holds, Verdict};
+use super::marks;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::files;
 use crate::source::Span;
@@ -27,6 +28,7 @@ pub(crate) struct Documents {
     all: Vec<Document>,
     by_path: BTreeMap<String, usize>,
     by_uri: HashMap<String, usize>,
+    pub(crate) costs: Costs,
 }
 
 impl Documents {
@@ -41,7 +43,7 @@ impl Documents {
         for document in &documents.all {
             documents.check_schema(document, "", &document.value, diagnostics);
         }
-        cost::check(&documents, diagnostics);
+        documents.costs = cost::check(&documents, diagnostics);
         documents
     }
 
@@ -192,8 +194,7 @@ impl Documents {
                 Verdict::Known(holds) => keywords::inner(holds, value, &below, &mut |pointer, inner| {
                     self.check_schema(document, &pointer, inner, diagnostics);
                 }),
-                Verdict::Own if keyword == keywords::PERSONAL => check_mark(value, &at, diagnostics),
-                Verdict::Own => {}
+                Verdict::Own => marks::check(document, pointer, keyword, value, diagnostics),
                 Verdict::Refused(mend) => diagnostics.push(
                     Diagnostic::new("schema-keyword-refused", format!("the keyword `{keyword}` is not for schemas here"))
                         .at(&at)
@@ -271,24 +272,6 @@ impl Documents {
             ),
             Some(_) => {}
         }
-    }
-}
-
-fn check_mark(value: &Value, at: &Span, diagnostics: &mut Diagnostics) {
-    let legal = match value {
-        Value::Bool(value) => *value,
-        Value::String(path) => crate::path::Path::parse(path).is_ok(),
-        _ => false,
-    };
-    if !legal {
-        diagnostics.push(
-            Diagnostic::new(
-                "schema-personal",
-                "`x-personal` is neither true nor the path of a subject",
-            )
-            .at(at)
-            .mend("write `true`, or the path of whom it is about, such as \".clientId\""),
-        );
     }
 }
 

@@ -119,6 +119,9 @@ const REFUSED: &[(&str, &str)] = &[
 /// The mark of personal data.
 pub(crate) const PERSONAL: &str = "x-personal";
 
+/// What the doors do with events of the type that do not fit.
+pub(crate) const DOORS: &str = "x-doors";
+
 /// What is to be said of a keyword.
 pub(crate) enum Verdict {
     /// It is one of the draft's.

@@ -63,18 +63,20 @@ pub(crate) enum Keep {
 }
 
 impl Shape {
-    /// What the document's root declares; none when it declares too many places.
-    pub(crate) fn of(documents: &Documents, document: usize) -> Option<Arc<Self>> {
+    /// What the roots of documents declare together: a name is declared when any of them has it, and personal when any of
+    /// them marks it. None when they declare too many places.
+    pub(crate) fn of(documents: &Documents, roots: &[usize]) -> Option<Arc<Self>> {
         let mut build = Build {
             documents,
             known: BTreeMap::new(),
             queue: Vec::new(),
             places: Vec::new(),
         };
-        build.place(BTreeSet::from([Spot {
-            document,
+        let root = |document: &usize| Spot {
+            document: *document,
             pointer: String::new(),
-        }]));
+        };
+        build.place(roots.iter().map(root).collect());
         while let Some((nth, spots)) = build.queue.pop() {
             if build.places.len() > MAX_PLACES {
                 return None;

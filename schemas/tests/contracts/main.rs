@@ -6,10 +6,13 @@
 )]
 
 mod bank;
+mod costly;
 mod crossing;
 mod diagnostics;
+mod drafts;
 mod fixture;
 mod hostile;
 mod leaks;
 mod mutations;
+mod revisions;
 mod schemas;

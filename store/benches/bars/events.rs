@@ -50,6 +50,7 @@ pub(crate) fn event(number: u64) -> NewEvent {
             amount % 10,
             balance / 10
         ))),
+        flagged: false,
     }
 }
 

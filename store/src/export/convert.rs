@@ -128,6 +128,7 @@ pub(crate) fn event<'a>(log: &'a LogName, event: &'a Event) -> Line<'a> {
         recorded_ms: event.recorded_ms,
         commit_index: event.commit_index,
         commit_len: event.commit_len,
+        flagged: event.flagged,
         data,
         data_base64,
     })

@@ -156,6 +156,9 @@ pub(crate) struct EventLine<'a> {
     pub(crate) recorded_ms: u64,
     pub(crate) commit_index: u32,
     pub(crate) commit_len: u32,
+    /// Left out where it is false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) flagged: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

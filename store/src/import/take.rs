@@ -280,6 +280,7 @@ fn event(
         attributes,
         media_type: line.media_type.map(Into::into),
         data: join(line.data, line.data_base64)?,
+        flagged: line.flagged,
     };
     let (prepared, tail) = match draft.fits(&log.name, secrets, &stream, revision, &event)? {
         Fits::Yes(prepared, tail) => (prepared, tail),

@@ -47,6 +47,7 @@ fn event(id: &str, source: Option<&str>) -> NewEvent {
         ],
         media_type: source.map(|_| "application/json".into()),
         data: Some(Bytes::from(id.to_owned().into_bytes())),
+        flagged: false,
     }
 }
 

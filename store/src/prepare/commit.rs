@@ -131,5 +131,6 @@ fn event(
         content_digest: secrets.content(event),
         event_type: event.event_type.clone(),
         content: record::event_content(stream, event),
+        flagged: event.flagged,
     })
 }

@@ -19,6 +19,7 @@ fn commit(id: &str) -> Commit {
         attributes: Vec::new(),
         media_type: None,
         data: None,
+        flagged: false,
     };
     let stream = StreamName::new("a-1").unwrap();
     Commit {

@@ -181,7 +181,7 @@ impl Draft<'_> {
             position,
             content: event.content_digest,
         };
-        let body = record::event(&place, self.now_ms, &event.content);
+        let body = record::event(&place, event.flagged, self.now_ms, &event.content);
         self.batch.put(keys::log_record(id, position), &body);
         let log = self.log(log);
         for of in indexed(&place.stream, event) {

@@ -59,6 +59,7 @@ impl Draft<'_> {
             content_digest: secrets.content(event),
             event_type: event.event_type.clone(),
             content: record::event_content(stream, event),
+            flagged: event.flagged,
         };
         Ok(Fits::Yes(Box::new(prepared), tail))
     }

@@ -17,6 +17,7 @@ fn commit(stream: &str, id: &str, types: &[&str]) -> Commit {
         attributes: Vec::new(),
         media_type: None,
         data: None,
+        flagged: false,
     };
     let write = StreamWrite {
         stream: StreamName::new(stream).unwrap(),

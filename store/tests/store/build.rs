@@ -35,6 +35,7 @@ pub(crate) fn event(id: &str) -> NewEvent {
         )],
         media_type: Some("application/json".into()),
         data: Some(Bytes::from(format!("{{\"id\":\"{id}\"}}"))),
+        flagged: false,
     }
 }
 

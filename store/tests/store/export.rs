@@ -302,6 +302,7 @@ fn bank_commits() -> Vec<Commit> {
                     attributes: vec![("time".into(), AttributeValue::Text(bank.time.into()))],
                     media_type: Some("application/json".into()),
                     data: Some(Bytes::copy_from_slice(bank.data.get().as_bytes())),
+                    flagged: false,
                 }],
             }
         });

@@ -60,6 +60,7 @@ fn decorated() -> NewEvent {
         ],
         media_type: Some("application/json".into()),
         data: Some(r#"{"amount": 10.50, "limit":1e2}"#.into()),
+        flagged: false,
     }
 }
 

@@ -168,6 +168,7 @@ pub(crate) async fn everything_of_an_event_comes_back_as_it_was_sent(home: impl 
         ],
         media_type: None,
         data: Some(Bytes::from_static(b"\x00\xff not json 1.00")),
+        flagged: false,
     };
     let mut new = one("account-1", Expected::Any, &[]);
     new.writes[0].events = vec![

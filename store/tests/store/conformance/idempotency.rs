@@ -1,8 +1,9 @@
 //! Repeats and conflicts: what is sent again is told from what is new, before expectations are looked at.
 
 use bytes::Bytes;
-use horizon_store::{EventStore, 
-    AppendError, Committed, EventState, Expected, NewEvent, Position, Revision,
+use horizon_store::{
+    AppendError, Committed, EventState, EventStore, Expected, NewEvent, Position, ReadLimit,
+    Revision,
 };
 
 use super::Home;
@@ -57,6 +58,33 @@ pub(crate) async fn a_commit_sent_again_is_answered_as_the_first_time_for_good(h
     assert!(again.repeat);
     assert_eq!(places(&again), places(&first));
     assert_eq!(store.head(&main_log()).await.unwrap().get(), 6);
+}
+
+pub(crate) async fn a_mark_stays_as_it_was_first_and_is_no_part_of_the_content(home: impl Home) {
+    let marked = |marks: [bool; 3]| {
+        let mut commit = one("a-1", Expected::Any, &["1", "2", "3"]);
+        for (event, mark) in commit.writes[0].events.iter_mut().zip(marks) {
+            event.flagged = mark;
+        }
+        commit
+    };
+    let store = home.open().await;
+    append(&store, marked([false, true, false])).await;
+    for marks in [[false; 3], [true; 3], [false, true, false]] {
+        assert!(append(&store, marked(marks)).await.repeat);
+    }
+    let mut alone = one("a-1", Expected::Any, &["2"]);
+    alone.writes[0].events[0].flagged = false;
+    assert_eq!(conflict(&store, alone).await, [stored(2, "a-1", 2)]);
+    store.close().await.unwrap();
+    let store = home.open().await;
+    let (log, name) = (main_log(), stream("a-1"));
+    let page = store.read_stream(&log, &name, Revision::ZERO, ReadLimit::default());
+    let events = page.await.unwrap().events;
+    let marks: Vec<_> = events.iter().map(|event| event.flagged).collect();
+    assert_eq!(marks, [false, true, false]);
+    let found = store.find_events(&main_log(), "2", None).await.unwrap();
+    assert!(found[0].flagged);
 }
 
 pub(crate) async fn attributes_in_another_order_are_the_same_content(home: impl Home) {

@@ -46,6 +46,7 @@ behaviours! {
     }
     idempotency {
         a_commit_sent_again_is_answered_as_the_first_time_for_good
+        a_mark_stays_as_it_was_first_and_is_no_part_of_the_content
         attributes_in_another_order_are_the_same_content
         any_other_overlap_is_a_conflict_that_tells_each_events_state
         the_same_id_under_another_source_is_another_event

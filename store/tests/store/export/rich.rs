@@ -48,7 +48,10 @@ fn odd_events() -> Vec<NewEvent> {
     ];
     let numbered = datas.into_iter().enumerate();
     numbered
-        .map(|(n, data)| odd(&format!("odd-{n}"), data))
+        .map(|(n, data)| NewEvent {
+            flagged: n % 2 == 1,
+            ..odd(&format!("odd-{n}"), data)
+        })
         .collect()
 }
 

@@ -120,6 +120,7 @@ impl Log {
                     recorded_ms: NOW_MS,
                     commit_index: revisions.len() as u32,
                     commit_len,
+                    flagged: event.flagged,
                 }));
                 revisions.push(revision);
             }
