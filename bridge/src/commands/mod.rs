@@ -3,11 +3,14 @@
 mod backup;
 mod check;
 mod export;
+mod folder;
 mod import;
+mod junit;
 mod restore;
 mod restore_export;
 mod serve;
 mod status;
+mod test;
 mod verify;
 mod why;
 
@@ -28,6 +31,8 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Check configuration, schemas and contracts without running anything
     Check(check::Check),
+    /// Run the cases beside the contracts: given private events, what must come of them
+    Test(test::Test),
     /// Append the events of a file of JSON lines (.gz too) through the running daemon
     Import(import::Import),
     /// Tell what became of one private event: at each contract and at each outlet
@@ -53,6 +58,7 @@ impl Command {
         let result = match self {
             Command::Serve(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Test(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
