@@ -1,10 +1,12 @@
 //! A contract that passed every check.
 
+use crate::catalogue::about::About;
 use crate::crossing::{self, Key, Outcome, PrivateEvent, Way};
 use crate::ids::IdSecret;
 use crate::outlet::OutletSpec;
 use crate::version::Version;
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
 /// Where a new contract begins in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,12 +89,19 @@ pub struct Contract {
     pub(crate) outlets: Vec<OutletSpec>,
     pub(crate) key: Key,
     pub(crate) ways: HashMap<String, Vec<Way>>,
+    /// What it says of itself to readers.
+    pub(crate) about: About,
 }
 
 impl Contract {
     /// The name, such as `bank.accounts`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The file that it was read from.
+    pub fn file(&self) -> &Path {
+        Path::new(&self.about.file)
     }
 
     /// The semantic version, such as `1.3.0`.

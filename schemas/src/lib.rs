@@ -14,6 +14,7 @@
 
 mod cases;
 mod catalog;
+mod catalogue;
 mod contract;
 mod crossing;
 mod diagnostics;
@@ -37,6 +38,7 @@ mod version;
 
 pub use cases::{CaseReport, TestReport, TestSuite, Untouched, rehearsal_secret};
 pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol, Rules};
+pub use catalogue::{Catalogue, Server, to_yaml};
 pub use contract::{Contract, EntryOfFrom, Rehearsed, Start, Status};
 pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
