@@ -1,5 +1,6 @@
 //! Loading a team's folder: all schemas and contracts, or all that is wrong with them.
 
+use crate::catalogue::about::{self, About, Published};
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::doors::Doors;
@@ -64,6 +65,7 @@ pub struct Rules {
 pub struct Catalog {
     private: PrivateSchemas,
     contracts: Vec<Arc<Contract>>,
+    pub(crate) published: Published,
 }
 
 impl Catalog {
@@ -112,6 +114,7 @@ impl Catalog {
         Ok(Self {
             private: PrivateSchemas::new(*rules, private),
             contracts,
+            published: about::published(&documents),
         })
     }
 
@@ -164,7 +167,7 @@ fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics)
             ("contract", &node.to_json()),
             ("defaults", &defaults_content),
         ];
-        let Some(contract) = resolver.contract(&raw, &defaults, &content, diagnostics) else {
+        let Some(mut contract) = resolver.contract(&raw, &defaults, &content, diagnostics) else {
             if diagnostics.is_empty() {
                 diagnostics.push(
                     Diagnostic::new("contract", "this contract cannot be made").at(&raw.span),
@@ -172,6 +175,7 @@ fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics)
             }
             continue;
         };
+        contract.about = About::of(&file.source.name, &node.to_json(), &defaults_content);
         if let Some(other) = streams.insert(contract.public_stream.clone(), file.path.clone()) {
             let span = raw.contract.as_ref().map_or(&raw.span, |name| &name.span);
             diagnostics.push(

@@ -1,10 +1,12 @@
 //! A contract that passed every check.
 
+use crate::catalogue::about::About;
 use crate::crossing::{self, Key, Outcome, PrivateEvent, Way};
 use crate::ids::IdSecret;
 use crate::outlet::OutletSpec;
 use crate::version::Version;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
 /// Where a new contract begins in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,43 @@ impl Status {
     }
 }
 
+/// An entry of `from`, named by what stands in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryOfFrom {
+    /// The public type.
+    pub public_type: String,
+    /// The private event type.
+    pub event: String,
+    /// Which of the public type's entries for that event it is, from 1.
+    pub nth: usize,
+}
+
+impl EntryOfFrom {
+    /// The entry behind the way at a place of the event type's ways.
+    fn of(event: &str, ways: &[Way], at: usize) -> Option<Self> {
+        let public_type = &ways.get(at)?.public.event_type;
+        let nth = ways
+            .iter()
+            .take(at + 1)
+            .filter(|way| way.public.event_type == *public_type)
+            .count();
+        Some(Self {
+            public_type: public_type.clone(),
+            event: event.to_owned(),
+            nth,
+        })
+    }
+}
+
+/// What [`Contract::rehearse`] tells.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// What becomes of the event.
+    pub outcome: Outcome,
+    /// The entry of `from` that took it, unless it is filtered or unmatched.
+    pub entry: Option<EntryOfFrom>,
+}
+
 /// A contract that passed every check.
 #[derive(Debug)]
 pub struct Contract {
@@ -50,12 +89,19 @@ pub struct Contract {
     pub(crate) outlets: Vec<OutletSpec>,
     pub(crate) key: Key,
     pub(crate) ways: HashMap<String, Vec<Way>>,
+    /// What it says of itself to readers.
+    pub(crate) about: About,
 }
 
 impl Contract {
     /// The name, such as `bank.accounts`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The file that it was read from.
+    pub fn file(&self) -> &Path {
+        Path::new(&self.about.file)
     }
 
     /// The semantic version, such as `1.3.0`.
@@ -120,6 +166,48 @@ impl Contract {
     /// Where its public events are sent.
     pub fn outlets(&self) -> &[OutletSpec] {
         &self.outlets
+    }
+
+    /// The public types, in the order of their names.
+    pub fn public_types(&self) -> impl Iterator<Item = &str> {
+        let types: BTreeSet<&str> = self
+            .ways
+            .values()
+            .flatten()
+            .map(|way| way.public.event_type.as_str())
+            .collect();
+        types.into_iter()
+    }
+
+    /// The entries of `from`, by public type and private event type.
+    pub fn entries(&self) -> Vec<EntryOfFrom> {
+        let mut entries: Vec<EntryOfFrom> = self
+            .ways
+            .iter()
+            .flat_map(|(event, ways)| {
+                (0..ways.len()).filter_map(move |at| EntryOfFrom::of(event, ways, at))
+            })
+            .collect();
+        entries.sort();
+        entries
+    }
+
+    /// What it would make of an event if it were in use, whatever its status says, and by which entry of `from`.
+    pub fn rehearse(&self, event: &PrivateEvent<'_>, secret: &IdSecret) -> Rehearsed {
+        let ways = (self.category == event.category)
+            .then(|| self.ways.get(event.event_type))
+            .flatten();
+        let Some(ways) = ways else {
+            return Rehearsed {
+                outcome: Outcome::Unmatched,
+                entry: None,
+            };
+        };
+        let taken = crossing::taken(ways, event);
+        Rehearsed {
+            outcome: crossing::cross(ways, &self.key, &self.public_stream, event, secret),
+            entry: taken.and_then(|at| EntryOfFrom::of(event.event_type, ways, at)),
+        }
     }
 
     /// What this contract makes of one private event. The same event gives the same outcome, always.

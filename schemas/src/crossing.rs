@@ -157,6 +157,14 @@ fn is_refused(c: char) -> bool {
     c.is_control() || (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
+/// The place of the way that an event takes, or fails in: the first whose condition is not false.
+pub(crate) fn taken(ways: &[Way], event: &PrivateEvent<'_>) -> Option<usize> {
+    ways.iter().position(|way| {
+        let when = way.when.as_ref().map(|when| when.run(event.data));
+        !matches!(when, Some(Ok(Some(Value::Bool(false)))))
+    })
+}
+
 /// What a contract makes of an event of a type that it speaks of, by the first way whose condition holds.
 pub(crate) fn cross(
     ways: &[Way],

@@ -12,7 +12,9 @@
 //! What it does not do: no schema is fetched, no expression can define, recurse or loop for ever, and nothing here
 //! decides when an event is published.
 
+mod cases;
 mod catalog;
+mod catalogue;
 mod contract;
 mod crossing;
 mod diagnostics;
@@ -35,8 +37,10 @@ mod template;
 mod timestamp;
 mod version;
 
+pub use cases::{CaseReport, TestReport, TestSuite, Untouched, rehearsal_secret};
 pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol, Rules};
-pub use contract::{Contract, Start, Status};
+pub use catalogue::{Catalogue, Server, to_yaml};
+pub use contract::{Contract, EntryOfFrom, Rehearsed, Start, Status};
 pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use doors::{Door, Doors, Unfit};

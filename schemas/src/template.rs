@@ -134,6 +134,63 @@ impl Template {
         Ok(text)
     }
 
+    /// What all texts have in common that this template gives with these values and any key: a subscriber's pattern, in
+    /// which a segment with the key is a wildcard.
+    pub(crate) fn filter(&self, values: &TemplateValues<'_>) -> String {
+        let (separator, wildcard) = match self.of {
+            Use::Topic => ("/", "+"),
+            Use::RoutingKey => (".", "*"),
+        };
+        // No literal and no encoded value has this character.
+        let text = self.with(values, |placeholder| {
+            (placeholder == Placeholder::Key).then_some("\0")
+        });
+        let segments: Vec<&str> = text
+            .split(separator)
+            .map(|segment| {
+                if segment.contains('\0') {
+                    wildcard
+                } else {
+                    segment
+                }
+            })
+            .collect();
+        segments.join(separator)
+    }
+
+    /// The template with `{contract}` and `{major}` filled in.
+    pub(crate) fn address(&self, values: &TemplateValues<'_>) -> String {
+        self.with(values, |placeholder| match placeholder {
+            Placeholder::Key => Some("{key}"),
+            Placeholder::Name => Some("{name}"),
+            Placeholder::Type => Some("{type}"),
+            Placeholder::Contract | Placeholder::Major => None,
+        })
+    }
+
+    /// The template with what `instead` gives for a placeholder, or else its value.
+    fn with(
+        &self,
+        values: &TemplateValues<'_>,
+        instead: impl Fn(Placeholder) -> Option<&'static str>,
+    ) -> String {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => text.push_str(literal),
+                Piece::Value(placeholder) => match (instead(*placeholder), placeholder) {
+                    (Some(other), _) => text.push_str(other),
+                    (None, Placeholder::Major) => text.push_str(&values.major.to_string()),
+                    (None, Placeholder::Contract) => encode(values.contract, true, &mut text),
+                    (None, Placeholder::Name) => encode(values.name, true, &mut text),
+                    (None, Placeholder::Type) => encode(values.event_type, true, &mut text),
+                    (None, Placeholder::Key) => {}
+                },
+            }
+        }
+        text
+    }
+
     fn what(&self) -> &'static str {
         match self.of {
             Use::Topic => "topic",
@@ -297,6 +354,18 @@ mod tests {
             routing.render(&values("a.b*#")).unwrap(),
             "a%2Eb%2A%23.a.b.v1"
         );
+    }
+
+    #[test]
+    fn a_subscribers_pattern_leaves_only_the_key_open() {
+        let topic = Template::parse("{contract}/v{major}/x-{key}/{name}", Use::Topic).unwrap();
+        assert_eq!(topic.filter(&values("")), "bank.accounts/v1/+/opened");
+        assert_eq!(
+            topic.address(&values("")),
+            "bank.accounts/v1/x-{key}/{name}"
+        );
+        let routing = Template::parse("{type}.{key}", Use::RoutingKey).unwrap();
+        assert_eq!(routing.filter(&values("")), "a.b.v1.*");
     }
 
     #[test]

@@ -1,21 +1,18 @@
 //! `horizon check`: everything that `serve` checks before it opens the store and binds a port. A secret's variable may be unset.
 
-use std::path::PathBuf;
-
+use super::folder::TeamFolder;
 use super::{Failure, print};
-use crate::config::{Config, Flags};
 use crate::daemon;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "horizon.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    folder: TeamFolder,
 }
 
 impl Check {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let config = Config::load(&self.config, &Flags::default())?;
+        let config = self.folder.load()?;
         let catalog = daemon::load_catalog(&config)?;
         daemon::check_brokers(&config)?;
         for contract in catalog.contracts() {

@@ -6,11 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use horizon_store::{Exported, OpenError, Options, Progress, Store};
+use horizon_store::{Exported, Progress};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Daemon, Failure, print, run_to_end};
+use super::{Daemon, Failure, open_stopped, print, run_to_end};
 
 /// How often the spinner turns, in milliseconds.
 const TICK_MS: u64 = 120;
@@ -97,14 +97,7 @@ async fn export(
     file: &Path,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<Exported, Failure> {
-    let store = Store::open_existing(folder, Options::default())
-        .await
-        .map_err(|error| match error {
-            OpenError::InUse { .. } => Failure::Failed(format!(
-                "{error}\n  = mend: leave --store out to export through the running daemon, or stop it"
-            )),
-            error => Failure::Failed(error.to_string()),
-        })?;
+    let store = open_stopped(folder).await?;
     let exported = if file.as_os_str() == "-" {
         let exported = store.export(std::io::stdout(), progress).await;
         exported.map(|(_, exported)| exported)

@@ -5,7 +5,7 @@
 //! - While the daemon does not answer, or its disk is low, it waits, and sends the same commit again.
 //! - The first line that cannot be stored ends it, with its number and the reason; everything before that line is stored.
 
-mod lines;
+pub(super) mod lines;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

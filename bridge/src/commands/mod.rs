@@ -1,20 +1,27 @@
 //! The command line. Each command is a file; exit status 0 is success, 1 a failure, 2 something to mend in what was given.
 
 mod backup;
+mod catalog;
 mod check;
 mod export;
+mod folder;
 mod import;
+mod init;
+mod junit;
+mod preview;
 mod restore;
 mod restore_export;
 mod serve;
 mod status;
+mod test;
 mod verify;
 mod why;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use horizon_schemas::Diagnostics;
+use horizon_store::{OpenError, Options, Store};
 
 use crate::client::Client;
 use crate::config::{Config, Flags};
@@ -24,10 +31,18 @@ const MEND: u8 = 2;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Make a folder that works: configuration, a contract with its schemas and tests, a CI file
+    Init(init::Init),
     /// Run the daemon until SIGTERM or SIGINT
     Serve(serve::Serve),
     /// Check configuration, schemas and contracts without running anything
     Check(check::Check),
+    /// Run the cases beside the contracts: given private events, what must come of them
+    Test(test::Test),
+    /// Write what consumers may know: an AsyncAPI document and a readable page
+    Catalog(catalog::Catalog),
+    /// Tell what a contract would make of a file of events or of stored history; nothing is written
+    Preview(preview::Preview),
     /// Append the events of a file of JSON lines (.gz too) through the running daemon
     Import(import::Import),
     /// Tell what became of one private event: at each contract and at each outlet
@@ -53,6 +68,10 @@ impl Command {
         let result = match self {
             Command::Serve(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Init(command) => command.run(),
+            Command::Test(command) => command.run(),
+            Command::Catalog(command) => command.run(),
+            Command::Preview(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
@@ -149,6 +168,24 @@ pub(crate) fn run_to_end<T>(work: impl Future<Output = T>) -> Result<T, Failure>
         .build()
         .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?;
     Ok(runtime.block_on(work))
+}
+
+/// Opens the store of a daemon that is stopped.
+pub(crate) async fn open_stopped(folder: &Path) -> Result<Store, Failure> {
+    Store::open_existing(folder, Options::default())
+        .await
+        .map_err(|error| match error {
+            OpenError::InUse { .. } => Failure::Failed(format!(
+                "{error}\n  = mend: leave --store out to go through the running daemon, or stop it"
+            )),
+            error => Failure::Failed(error.to_string()),
+        })
+}
+
+/// Prints to standard error.
+#[expect(clippy::print_stderr, reason = "the command line speaks here")]
+pub(crate) fn tell(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Prints to standard output; a reader that went away (`| head`) ends the command quietly.

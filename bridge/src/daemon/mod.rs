@@ -33,12 +33,16 @@ use outlets::Outlets;
 /// What the secret behind public ids is derived for; part of the ids, so it never changes.
 const ID_SECRET_CONTEXT: &str = "horizon public ids v1";
 
-/// Loads and checks every schema and contract.
-pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
-    let folders = Folders {
+/// Where contracts and schemas are.
+pub(crate) fn folders(config: &Config) -> Folders {
+    Folders {
         contracts: config.contracts.clone(),
         schemas: config.schemas.clone(),
-    };
+    }
+}
+
+/// Loads and checks every schema and contract.
+pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
     let brokers: KnownBrokers = config
         .brokers
         .iter()
@@ -49,7 +53,7 @@ pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
         EventsWithoutSchema::Refuse => horizon_schemas::EventsWithoutSchema::Refuse,
     };
     Catalog::load(
-        &folders,
+        &folders(config),
         &brokers,
         &Rules {
             events_without_schema,

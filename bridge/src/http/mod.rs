@@ -8,6 +8,7 @@ mod body;
 mod etag;
 mod export;
 pub(crate) mod keep;
+mod log;
 mod operator;
 mod problem;
 pub(crate) mod read;
@@ -43,7 +44,7 @@ pub(crate) struct Operator {
     pub(crate) status: Arc<Status>,
 }
 
-/// The private listener: `POST` and `GET /streams/{stream}`, `POST /commits`, `GET /health`.
+/// The private listener: `POST` and `GET /streams/{stream}`, `POST /commits`, `GET /log`, `GET /health`.
 pub(crate) fn private_router(state: Private) -> Router {
     let body_limit = DefaultBodyLimit::max(state.body_limit_bytes);
     Router::new()
@@ -52,6 +53,7 @@ pub(crate) fn private_router(state: Private) -> Router {
             post(append::to_stream).get(read::stream),
         )
         .route("/commits", post(append::commit))
+        .route("/log", get(log::log))
         .route("/health", get(private_health))
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
@@ -121,7 +123,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams and /commits, the operator's has /status, /why, /backups, /verifications and /exports",
+        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /backups, /verifications and /exports",
     )
 }
 

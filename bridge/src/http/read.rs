@@ -22,9 +22,9 @@ use crate::clock;
 /// Events of one answer unless asked for otherwise.
 const DEFAULT_LIMIT_EVENTS: usize = 100;
 /// Most events of one answer.
-const MAX_LIMIT_EVENTS: usize = 1_000;
+pub(super) const MAX_LIMIT_EVENTS: usize = 1_000;
 /// Bytes of events after which an answer ends and names the next page.
-const PAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const PAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// The query of a read.
 #[derive(Deserialize)]
@@ -91,7 +91,8 @@ pub(crate) async fn stream(
         if index > 0 {
             body.push(',');
         }
-        push_event(&mut body, event);
+        body.push('{');
+        event_members(&mut body, event);
     }
     body.push(']');
     if let Some(next) = next {
@@ -114,9 +115,9 @@ pub(crate) async fn stream(
     Ok((headers, body).into_response())
 }
 
-/// Writes an event with its attributes as they were sent and its payload byte for byte; what the store knows of it is beside it,
-/// where it cannot collide with an attribute.
-fn push_event(body: &mut String, event: &Event) {
+/// Writes the members of an event's object, and its end: the event with its attributes as they were sent and its payload byte for
+/// byte; what the store knows of it is beside it, where it cannot collide with an attribute.
+pub(super) fn event_members(body: &mut String, event: &Event) {
     let mut members = Map::new();
     members.insert("id".to_owned(), (&*event.id).into());
     members.insert("source".to_owned(), (&*event.source).into());
@@ -139,7 +140,7 @@ fn push_event(body: &mut String, event: &Event) {
         text.push('}');
     }
     body.push_str(&format!(
-        "{{\"revision\":{},\"position\":{},\"recorded\":\"{}\",\"event\":{text}}}",
+        "\"revision\":{},\"position\":{},\"recorded\":\"{}\",\"event\":{text}}}",
         event.revision,
         event.position,
         clock::rfc3339(event.recorded_ms)

@@ -200,7 +200,8 @@ pub(crate) fn defaults(node: &Node, diagnostics: &mut Diagnostics) -> Option<Sha
     Some(shared(&fields, diagnostics))
 }
 
-fn language_version(fields: &Fields<'_>, diagnostics: &mut Diagnostics) {
+/// Checks `horizon: 1`.
+pub(crate) fn language_version(fields: &Fields<'_>, diagnostics: &mut Diagnostics) {
     let mend = "begin with `horizon: 1`, the version of the language";
     if let Some(node) = fields.require("horizon", mend, diagnostics)
         && !matches!(&node.kind, Kind::Number(number) if number.as_u64() == Some(1))

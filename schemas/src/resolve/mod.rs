@@ -8,6 +8,7 @@ mod outlets;
 mod types;
 
 use crate::catalog::KnownBrokers;
+use crate::catalogue::about::About;
 use crate::contract::{Contract, Start, Status};
 use crate::crossing::Key;
 use crate::diagnostics::{Diagnostic, Diagnostics};
@@ -121,6 +122,7 @@ impl<'a> Resolver<'a> {
             outlets,
             key: key?,
             ways: ways?,
+            about: About::default(),
         })
     }
 

@@ -17,7 +17,7 @@ const CHUNK_LIMIT_EVENTS: usize = 500;
 const CHUNK_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// Some lines of the file, and where they stand in it.
-pub(super) struct Chunk {
+pub(in crate::commands) struct Chunk {
     lines: Vec<(u64, String)>,
     body: Vec<u8>,
 }
@@ -33,6 +33,11 @@ impl Chunk {
         }
         body.extend_from_slice(b"]}");
         Chunk { lines, body }
+    }
+
+    /// The lines with their numbers, from 1.
+    pub(in crate::commands) fn lines(&self) -> &[(u64, String)] {
+        &self.lines
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -79,7 +84,7 @@ impl Chunk {
 }
 
 /// The lines of a file.
-pub(super) struct Lines {
+pub(in crate::commands) struct Lines {
     reader: Box<dyn BufRead>,
     name: String,
     number: u64,
@@ -90,7 +95,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Lines, Failure> {
+    pub(in crate::commands) fn open(path: &Path) -> Result<Lines, Failure> {
         let read_bytes = Rc::new(Cell::new(0));
         let name = path.display().to_string();
         if name == "-" {
@@ -128,18 +133,18 @@ impl Lines {
     }
 
     /// The file's size, where it has one; compressed as it lies there.
-    pub(super) fn total_bytes(&self) -> Option<u64> {
+    pub(in crate::commands) fn total_bytes(&self) -> Option<u64> {
         self.total_bytes
     }
 
     /// How much of the file was read.
-    pub(super) fn read_bytes(&self) -> u64 {
+    pub(in crate::commands) fn read_bytes(&self) -> u64 {
         self.read_bytes.get()
     }
 
     /// The next lines; `None` at the end. Empty lines are passed over. A line that is no JSON object ends the chunk before it and
     /// is told when its turn comes.
-    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, Failure> {
+    pub(in crate::commands) fn next_chunk(&mut self) -> Result<Option<Chunk>, Failure> {
         if let Some(failure) = self.unsound.take() {
             return Err(Failure::Failed(failure));
         }

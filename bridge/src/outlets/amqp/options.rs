@@ -50,6 +50,18 @@ fn default_virtual_host() -> String {
     "/".to_owned()
 }
 
+impl Options {
+    /// Host and port.
+    pub(crate) fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// The virtual host.
+    pub(crate) fn virtual_host(&self) -> &str {
+        &self.virtual_host
+    }
+}
+
 fn default_port() -> u16 {
     5672
 }

@@ -44,6 +44,13 @@ pub(crate) struct Options {
     in_flight_messages: usize,
 }
 
+impl Options {
+    /// Host and port.
+    pub(crate) fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
 fn default_port() -> u16 {
     1883
 }

@@ -1,0 +1,96 @@
+//! `horizon catalog`: what consumers may know, as an AsyncAPI document for programs and as a page for people.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use horizon_schemas::{Catalogue, Protocol, Server, TestSuite, to_yaml};
+
+use super::folder::TeamFolder;
+use super::{Failure, print};
+use crate::config::Config;
+use crate::daemon;
+use crate::outlets::BrokerOptions;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Catalog {
+    #[command(flatten)]
+    folder: TeamFolder,
+    /// Write asyncapi.json, asyncapi.yaml and index.html into this folder, instead of printing one of them
+    #[arg(long, value_name = "FOLDER", conflicts_with = "format")]
+    output: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = CatalogFormat::Json)]
+    format: CatalogFormat,
+    /// The title
+    #[arg(long, value_name = "TEXT", default_value = "Public events")]
+    title: String,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CatalogFormat {
+    /// The AsyncAPI document in JSON
+    Json,
+    /// The AsyncAPI document in YAML
+    Yaml,
+    /// The page
+    Html,
+}
+
+impl Catalog {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let config = self.folder.load()?;
+        let catalog = daemon::load_catalog(&config)?;
+        let suite =
+            TestSuite::load(&daemon::folders(&config), &catalog).map_err(Failure::Diagnostics)?;
+        let tests = suite.run(&catalog);
+        let catalogue = Catalogue::new(&catalog, &self.title, servers(&config), &tests);
+        let json = || {
+            serde_json::to_string_pretty(&catalogue.asyncapi())
+                .map_err(|error| Failure::Failed(error.to_string()))
+        };
+        let yaml = || to_yaml(&catalogue.asyncapi());
+        match (&self.output, self.format) {
+            (Some(folder), _) => {
+                write(folder, "asyncapi.json", &format!("{}\n", json()?))?;
+                write(folder, "asyncapi.yaml", &yaml())?;
+                write(folder, "index.html", &catalogue.html())?;
+                print(&format!(
+                    "asyncapi.json, asyncapi.yaml and index.html of {} contracts are in {}",
+                    catalog.contracts().len(),
+                    folder.display()
+                ));
+            }
+            (None, CatalogFormat::Json) => print(&json()?),
+            (None, CatalogFormat::Yaml) => print(yaml().trim_end()),
+            (None, CatalogFormat::Html) => print(catalogue.html().trim_end()),
+        }
+        Ok(())
+    }
+}
+
+/// The brokers as consumers reach them.
+fn servers(config: &Config) -> Vec<Server> {
+    let server = |(name, options): (&String, &BrokerOptions)| match options {
+        BrokerOptions::Mqtt(options) => Server {
+            name: name.clone(),
+            protocol: Protocol::Mqtt,
+            host: options.address(),
+            virtual_host: None,
+        },
+        BrokerOptions::Amqp(options) => Server {
+            name: name.clone(),
+            protocol: Protocol::Amqp,
+            host: options.address(),
+            virtual_host: Some(options.virtual_host().to_owned()),
+        },
+    };
+    config.brokers.iter().map(server).collect()
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
+    let path = folder.join(name);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", path.display())))
+}

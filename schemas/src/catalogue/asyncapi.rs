@@ -1,0 +1,395 @@
+//! The AsyncAPI 3.0 document: a channel for each outlet, a message for each public type, and what consumers need to subscribe.
+
+use super::about::{AboutType, Within, lead};
+use super::outlets::{address, channel_id, filter, permissions};
+use super::{Catalogue, Server, envelope, neutral, status, status_of};
+use crate::catalog::Protocol;
+use crate::contract::Contract;
+use crate::outlet::{OutletKind, OutletSpec};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The media type of public events.
+const CONTENT_TYPE: &str = "application/cloudevents+json";
+/// The versions of AsyncAPI's bindings that are written here.
+const MQTT_BINDING: &str = "0.2.0";
+const AMQP_BINDING: &str = "0.3.0";
+
+/// The document.
+pub(super) fn document(catalogue: &Catalogue<'_>) -> Value {
+    let mut channels = Map::new();
+    let mut operations = Map::new();
+    let mut messages = Map::new();
+    let mut used = BTreeSet::new();
+    for contract in catalogue.contracts() {
+        for public in &contract.about.types {
+            messages.insert(
+                message_id(contract, public),
+                message(catalogue, contract, public, &mut used),
+            );
+        }
+        for outlet in &contract.outlets {
+            let id = channel_id(contract, outlet);
+            operations.insert(format!("publish-{id}"), operation(contract, outlet, &id));
+            channels.insert(id, channel(catalogue, contract, outlet));
+        }
+    }
+    let schemas = components(catalogue, used);
+    json!({
+        "asyncapi": "3.0.0",
+        "id": "urn:horizon:catalogue",
+        "info": info(catalogue),
+        "defaultContentType": CONTENT_TYPE,
+        "servers": catalogue.servers.iter().map(|one| (one.name.clone(), server(one))).collect::<Map<_, _>>(),
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages, "schemas": schemas},
+    })
+}
+
+fn info(catalogue: &Catalogue<'_>) -> Value {
+    let mut tags = Vec::new();
+    let mut contracts = Map::new();
+    for contract in catalogue.contracts() {
+        let about = &contract.about;
+        tags.push(json!({
+            "name": contract.public_stream,
+            "description": about.description.clone().unwrap_or_else(|| "A public stream.".to_owned()),
+        }));
+        contracts.insert(contract.public_stream.clone(), of_contract(contract));
+    }
+    json!({
+        "title": catalogue.title,
+        "version": catalogue.version(),
+        "description": "Public events as CloudEvents in structured mode. The same event keeps its `id` however often it is delivered; order is kept per `partitionkey`; `previoussequence` tells what you missed.",
+        "tags": tags,
+        "x-contracts": contracts,
+    })
+}
+
+/// What consumers ask of a contract as a whole.
+fn of_contract(contract: &Contract) -> Value {
+    let about = &contract.about;
+    let mut told = Map::new();
+    told.insert("contract".to_owned(), contract.name.clone().into());
+    told.insert("version".to_owned(), contract.version_text.clone().into());
+    told.insert("status".to_owned(), status(contract.status).into());
+    told.insert("source".to_owned(), contract.source.clone().into());
+    if let Some(description) = &about.description {
+        told.insert("description".to_owned(), description.clone().into());
+    }
+    if let Some(team) = &about.team {
+        told.insert(
+            "team".to_owned(),
+            json!({"name": team.name, "contact": team.contact}),
+        );
+    }
+    if let Some(deprecation) = &about.deprecation {
+        told.insert("deprecation".to_owned(), deprecation.clone());
+    }
+    Value::Object(told)
+}
+
+fn server(server: &Server) -> Value {
+    match server.protocol {
+        Protocol::Mqtt => json!({"host": server.host, "protocol": "mqtt", "protocolVersion": "5"}),
+        Protocol::Amqp => {
+            let mut made =
+                json!({"host": server.host, "protocol": "amqp", "protocolVersion": "0.9.1"});
+            let virtual_host = server.virtual_host.as_deref().unwrap_or("/");
+            made["description"] = format!("Virtual host {virtual_host}").into();
+            made["x-virtual-host"] = virtual_host.into();
+            made
+        }
+    }
+}
+
+fn message_id(contract: &Contract, public: &AboutType) -> String {
+    format!("{}.{}", contract.public_stream, public.name)
+}
+
+fn channel(catalogue: &Catalogue<'_>, contract: &Contract, outlet: &OutletSpec) -> Value {
+    let address = address(contract, outlet);
+    let messages: Map<String, Value> = contract
+        .about
+        .types
+        .iter()
+        .map(|public| {
+            let id = message_id(contract, public);
+            (
+                public.name.clone(),
+                json!({"$ref": format!("#/components/messages/{id}")}),
+            )
+        })
+        .collect();
+    let mut parameters = Map::new();
+    let mut parameter = |name: &str, value: Value| {
+        if address.contains(&format!("{{{name}}}")) {
+            parameters.insert(name.to_owned(), value);
+        }
+    };
+    parameter(
+        "key",
+        json!({"description": "The event's key, percent-encoded except for letters, digits, `-`, `_`, `~` and `.`; the `.` too in a routing key."}),
+    );
+    let names: Vec<&String> = contract.about.types.iter().map(|one| &one.name).collect();
+    parameter(
+        "name",
+        json!({"description": "Which public type it is.", "enum": names}),
+    );
+    let types: Vec<&String> = contract
+        .about
+        .types
+        .iter()
+        .map(|one| &one.event_type)
+        .collect();
+    parameter(
+        "type",
+        json!({"description": "The public type.", "enum": types}),
+    );
+    let mut made = json!({
+        "address": address,
+        "title": format!("{} over {}", contract.public_stream, protocol(outlet)),
+        "messages": messages,
+    });
+    if let Some(description) = &contract.about.description {
+        made["description"] = description.clone().into();
+    }
+    if !parameters.is_empty() {
+        made["parameters"] = parameters.into();
+    }
+    if catalogue
+        .servers
+        .iter()
+        .any(|server| server.name == outlet.broker)
+    {
+        made["servers"] = json!([{"$ref": format!("#/servers/{}", outlet.broker)}]);
+    }
+    if let OutletKind::Amqp(place) = &outlet.kind {
+        let mut exchange =
+            json!({"name": place.exchange, "type": "topic", "durable": true, "autoDelete": false});
+        let server = catalogue
+            .servers
+            .iter()
+            .find(|server| server.name == outlet.broker);
+        if let Some(virtual_host) = server.and_then(|server| server.virtual_host.as_ref()) {
+            exchange["vhost"] = virtual_host.clone().into();
+        }
+        made["bindings"] = json!({"amqp": {"is": "routingKey", "exchange": exchange, "bindingVersion": AMQP_BINDING}});
+    }
+    made["tags"] = json!([{"name": contract.public_stream}]);
+    made["x-contract"] = of_contract(contract);
+    made["x-status"] = status(contract.status).into();
+    made["x-permissions"] = permissions(contract, outlet);
+    let subscriptions: BTreeMap<&String, String> = contract
+        .about
+        .types
+        .iter()
+        .map(|one| {
+            (
+                &one.name,
+                filter(contract, outlet, &one.name, &one.event_type),
+            )
+        })
+        .collect();
+    made["x-subscriptions"] = json!(subscriptions);
+    made
+}
+
+fn protocol(outlet: &OutletSpec) -> &'static str {
+    match outlet.kind {
+        OutletKind::Mqtt(_) => "MQTT",
+        OutletKind::Amqp(_) => "AMQP",
+    }
+}
+
+fn operation(contract: &Contract, outlet: &OutletSpec, channel: &str) -> Value {
+    let bindings = match &outlet.kind {
+        OutletKind::Mqtt(place) => {
+            json!({"mqtt": {"qos": place.qos, "retain": false, "bindingVersion": MQTT_BINDING}})
+        }
+        OutletKind::Amqp(_) => {
+            json!({"amqp": {"deliveryMode": 2, "mandatory": true, "timestamp": true, "bindingVersion": AMQP_BINDING}})
+        }
+    };
+    let messages: Vec<Value> = contract
+        .about
+        .types
+        .iter()
+        .map(|public| json!({"$ref": format!("#/channels/{channel}/messages/{}", public.name)}))
+        .collect();
+    json!({
+        "action": "send",
+        "channel": {"$ref": format!("#/channels/{channel}")},
+        "summary": format!("{} publishes over {}.", contract.public_stream, protocol(outlet)),
+        "bindings": bindings,
+        "messages": messages,
+        "x-status": status(contract.status),
+    })
+}
+
+fn message(
+    catalogue: &Catalogue<'_>,
+    contract: &Contract,
+    public: &AboutType,
+    used: &mut BTreeSet<String>,
+) -> Value {
+    let published = &catalogue.catalog.published;
+    let schema = published.get(&public.schema);
+    used.insert(public.schema.clone());
+    let data = json!({"$ref": format!("#/components/schemas/{}", component(&public.schema))});
+    let id = schema.and_then(|schema| schema.id.as_deref());
+    let envelope = envelope::schema(contract, public, id, data);
+    let neutral = neutral::is_neutral(published, &public.schema);
+    let payload = match schema {
+        Some(schema) if !neutral => {
+            let mut envelope = envelope;
+            let place = format!(
+                "#/components/messages/{}/payload/schema/properties/data",
+                message_id(contract, public)
+            );
+            envelope["properties"]["data"] = with_parts(catalogue, &public.schema, &place);
+            json!({"schemaFormat": neutral::media_type(schema.draft), "schema": envelope})
+        }
+        _ => envelope,
+    };
+    let text = |keyword: &str| {
+        let text = schema.and_then(|schema| schema.value.get(keyword));
+        text.and_then(Value::as_str).map(str::to_owned)
+    };
+    let examples: Vec<Value> = catalogue
+        .examples
+        .get(&contract.public_stream, &public.event_type)
+        .iter()
+        .enumerate()
+        .map(|(nth, one)| json!({"name": format!("{}-{}", public.name, nth + 1), "summary": one.name, "payload": one.event}))
+        .collect();
+    let mut made = json!({
+        "name": public.event_type,
+        "title": text("title").unwrap_or_else(|| public.name.clone()),
+        "contentType": CONTENT_TYPE,
+        "payload": payload,
+        "bindings": {
+            "mqtt": {"contentType": format!("{CONTENT_TYPE}; charset=utf-8"), "bindingVersion": MQTT_BINDING},
+            "amqp": {"messageType": public.event_type, "bindingVersion": AMQP_BINDING},
+        },
+        "x-status": status_of(contract, public),
+    });
+    if let Some(description) = text("description") {
+        made["description"] = description.into();
+    }
+    if let Some(deprecation) = public
+        .deprecation
+        .as_ref()
+        .or(contract.about.deprecation.as_ref())
+    {
+        made["x-deprecation"] = deprecation.clone();
+    }
+    if !examples.is_empty() {
+        made["examples"] = examples.into();
+    }
+    made
+}
+
+/// A schema's name among the components.
+fn component(path: &str) -> String {
+    let name = path.strip_prefix("public/").unwrap_or(path);
+    name.strip_suffix(".json")
+        .unwrap_or(name)
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+                c
+            } else {
+                '.'
+            }
+        })
+        .collect()
+}
+
+/// The schemas in AsyncAPI's own format, with all that they refer to.
+fn components(catalogue: &Catalogue<'_>, used: BTreeSet<String>) -> Map<String, Value> {
+    let published = &catalogue.catalog.published;
+    let mut made = Map::new();
+    let mut wanted: Vec<String> = used
+        .into_iter()
+        .filter(|path| neutral::is_neutral(published, path))
+        .collect();
+    let mut next = 0;
+    while let Some(path) = wanted.get(next).cloned() {
+        next += 1;
+        let Some(schema) = published.get(&path) else {
+            continue;
+        };
+        let reached = std::cell::RefCell::new(Vec::new());
+        let value = neutral::beside_references(&schema.value, Within::Schema);
+        let mut value = lead(&value, Within::Schema, &|reference| {
+            let (path, pointer) = reference.split_once('#').unwrap_or((reference, ""));
+            reached.borrow_mut().push(path.to_owned());
+            format!(
+                "#/components/schemas/{}{}",
+                component(path),
+                encoded(pointer)
+            )
+        });
+        for path in reached.into_inner() {
+            if !wanted.contains(&path) {
+                wanted.push(path);
+            }
+        }
+        if let (Some(id), Value::Object(entries)) = (&schema.id, &mut value) {
+            entries.insert("x-schema-id".to_owned(), id.clone().into());
+        }
+        made.insert(component(&path), value);
+    }
+    made
+}
+
+/// A schema of another draft, whole: as it is written, with all that it refers to under `x-parts`. `at` is its place in the
+/// document, by which tools follow references.
+fn with_parts(catalogue: &Catalogue<'_>, path: &str, at: &str) -> Value {
+    let published = &catalogue.catalog.published;
+    let mut wanted = vec![path.to_owned()];
+    let mut parts = Map::new();
+    let mut next = 0;
+    let mut whole = Value::Null;
+    while let Some(own) = wanted.get(next).cloned() {
+        next += 1;
+        let Some(schema) = published.get(&own) else {
+            continue;
+        };
+        let reached = std::cell::RefCell::new(Vec::new());
+        let value = lead(&schema.value, Within::Schema, &|reference| {
+            let (to, pointer) = reference.split_once('#').unwrap_or((reference, ""));
+            reached.borrow_mut().push(to.to_owned());
+            let part = if to == path {
+                String::new()
+            } else {
+                format!("/x-parts/{}", component(to))
+            };
+            format!("{at}{part}{}", encoded(pointer))
+        });
+        for to in reached.into_inner() {
+            if !wanted.contains(&to) {
+                wanted.push(to);
+            }
+        }
+        if own == path {
+            whole = value;
+        } else {
+            parts.insert(component(&own), value);
+        }
+    }
+    if let (false, Value::Object(entries)) = (parts.is_empty(), &mut whole) {
+        entries.insert("x-parts".to_owned(), parts.into());
+    }
+    whole
+}
+
+/// A JSON pointer as a fragment.
+fn encoded(pointer: &str) -> String {
+    pointer
+        .replace('%', "%25")
+        .replace(' ', "%20")
+        .replace('"', "%22")
+}

@@ -1,0 +1,108 @@
+//! The catalogue for consumers: what is published, where to subscribe, in which shape; as an AsyncAPI document and as a page.
+//!
+//! It is made of contracts, public schemas and public events of tests only, so nothing private can be in it. The same
+//! contracts give the same bytes.
+
+pub(crate) mod about;
+mod asyncapi;
+mod envelope;
+mod examples;
+mod fields;
+mod html;
+mod neutral;
+mod outlets;
+mod yaml;
+
+use crate::cases::TestReport;
+use crate::catalog::{Catalog, Protocol};
+use crate::contract::{Contract, Status};
+use crate::fingerprint::Fingerprint;
+use about::AboutType;
+use examples::Examples;
+use serde_json::Value;
+
+pub use yaml::to_yaml;
+
+/// A broker, as consumers reach it. It holds no credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Host and port, such as `mqtt.example:1883`.
+    pub host: String,
+    /// The virtual host, of an AMQP broker.
+    pub virtual_host: Option<String>,
+}
+
+/// What is published, told to consumers.
+#[derive(Debug)]
+pub struct Catalogue<'c> {
+    catalog: &'c Catalog,
+    title: String,
+    servers: Vec<Server>,
+    examples: Examples,
+}
+
+impl<'c> Catalogue<'c> {
+    /// Of all contracts. `tests`, a run of their cases, gives examples of public events.
+    pub fn new(
+        catalog: &'c Catalog,
+        title: &str,
+        servers: Vec<Server>,
+        tests: &TestReport,
+    ) -> Self {
+        Self {
+            catalog,
+            title: title.to_owned(),
+            servers,
+            examples: Examples::of(catalog, tests),
+        }
+    }
+
+    /// The AsyncAPI 3.0 document.
+    pub fn asyncapi(&self) -> Value {
+        asyncapi::document(self)
+    }
+
+    /// A page for people: one HTML document that needs neither network nor script.
+    pub fn html(&self) -> String {
+        html::page(self)
+    }
+
+    /// The contracts that consumers may know of.
+    fn contracts(&self) -> impl Iterator<Item = &'c Contract> {
+        self.catalog.contracts().iter().map(AsRef::as_ref)
+    }
+
+    /// What tells one state of the catalogue from another: twelve hexadecimal digits.
+    fn version(&self) -> String {
+        let mut fingerprint = Fingerprint::default();
+        for contract in self.contracts() {
+            fingerprint.add(
+                &contract.public_stream,
+                &contract.fingerprint.clone().into(),
+            );
+        }
+        fingerprint.finish().chars().take(12).collect()
+    }
+}
+
+/// A status as it is written in contracts.
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Draft => "draft",
+        Status::Active => "active",
+        Status::Deprecated => "deprecated",
+        Status::Retired => "retired",
+    }
+}
+
+/// A public type's status: its own, or its contract's where that says more.
+fn status_of<'a>(contract: &Contract, public: &'a AboutType) -> &'a str {
+    match (contract.status, public.status.as_deref()) {
+        (Status::Active, Some(own)) => own,
+        (contract, _) => status(contract),
+    }
+}

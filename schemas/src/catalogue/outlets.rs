@@ -1,0 +1,101 @@
+//! Where consumers find public events: addresses, filters and the permissions that a broker must give them.
+
+use crate::contract::Contract;
+use crate::outlet::{OutletKind, OutletSpec};
+use crate::template::{Template, TemplateValues};
+use serde_json::{Value, json};
+
+/// What stands for the name of a consumer's own queue.
+pub(super) const QUEUE: &str = "QUEUE";
+
+/// An outlet's channel id: the public stream and the outlet's name.
+pub(super) fn channel_id(contract: &Contract, outlet: &OutletSpec) -> String {
+    let name: String = outlet
+        .name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    format!("{}-{name}", contract.public_stream)
+}
+
+/// What a template's constant placeholders stand for; `{key}` is left open.
+fn values<'c>(contract: &'c Contract, name: &'c str, event_type: &'c str) -> TemplateValues<'c> {
+    TemplateValues {
+        contract: &contract.name,
+        major: contract.major(),
+        name,
+        event_type,
+        key: "",
+    }
+}
+
+/// The template with only `{key}`, `{name}` and `{type}` left in it.
+pub(super) fn address(contract: &Contract, outlet: &OutletSpec) -> String {
+    template(outlet).address(&values(contract, "", ""))
+}
+
+/// The template of an outlet.
+pub(super) fn template(outlet: &OutletSpec) -> &Template {
+    match &outlet.kind {
+        OutletKind::Mqtt(place) => &place.topic,
+        OutletKind::Amqp(place) => &place.routing_key,
+    }
+}
+
+/// What a consumer of one public type subscribes to or binds with.
+pub(super) fn filter(
+    contract: &Contract,
+    outlet: &OutletSpec,
+    name: &str,
+    event_type: &str,
+) -> String {
+    template(outlet).filter(&values(contract, name, event_type))
+}
+
+/// What a consumer of the whole public stream subscribes to or binds with: one pattern for each depth, without repeats.
+pub(super) fn filters(contract: &Contract, outlet: &OutletSpec) -> Vec<String> {
+    let mut filters: Vec<String> = Vec::new();
+    for public in &contract.about.types {
+        let own = filter(contract, outlet, &public.name, &public.event_type);
+        if !filters.contains(&own) {
+            filters.push(own);
+        }
+    }
+    filters
+}
+
+/// What a broker must allow a consumer: an MQTT subscription, or RabbitMQ's three regular expressions.
+pub(super) fn permissions(contract: &Contract, outlet: &OutletSpec) -> Value {
+    match &outlet.kind {
+        OutletKind::Mqtt(_) => json!({"subscribe": filters(contract, outlet)}),
+        OutletKind::Amqp(place) => {
+            let exchange = regular_expression(&place.exchange);
+            json!({
+                "configure": format!("^{QUEUE}$"),
+                "write": format!("^{QUEUE}$"),
+                "read": format!("^({QUEUE}|{exchange})$"),
+                "bind": {"exchange": place.exchange, "routingKeys": filters(contract, outlet)},
+                "note": format!("{QUEUE} stands for the name of your own queue: declare it durable, bind it to the exchange, and consume from it."),
+            })
+        }
+    }
+}
+
+/// A name as a regular expression that matches nothing else.
+fn regular_expression(name: &str) -> String {
+    name.chars()
+        .map(|c| {
+            if c == '.' {
+                "\\.".to_owned()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}
