@@ -114,28 +114,46 @@ impl<'a> Decoder<'a> {
         Self(body)
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, Flaw> {
         let (byte, rest) = self.0.split_first().ok_or(Flaw::Short)?;
         self.0 = rest;
         Ok(*byte)
     }
 
+    #[inline]
     pub(crate) fn number(&mut self) -> Result<u64, Flaw> {
+        // Most are small.
+        match self.0.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64, Flaw> {
+        const LONG: Flaw = Flaw::Content("a number is over 64 bits");
         let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
+        let mut rest = self.0;
+        for shift in [0, 7, 14, 21, 28, 35, 42, 49, 56, 63] {
+            let (byte, after) = rest.split_first().ok_or(Flaw::Short)?;
+            rest = after;
             let bits = u64::from(byte & 0x7f);
             if shift == 63 && bits > 1 {
-                return Err(Flaw::Content("a number is over 64 bits"));
+                return Err(LONG);
             }
             number |= bits << shift;
-            if byte & 0x80 == 0 {
+            if *byte < 0x80 {
+                self.0 = rest;
                 return Ok(number);
             }
         }
-        Err(Flaw::Content("a number is over 64 bits"))
+        Err(LONG)
     }
 
+    #[inline]
     pub(crate) fn small_number(&mut self) -> Result<u32, Flaw> {
         u32::try_from(self.number()?).map_err(|_| Flaw::Content("a number is over 32 bits"))
     }
@@ -146,6 +164,7 @@ impl<'a> Decoder<'a> {
         Ok(*array)
     }
 
+    #[inline]
     pub(crate) fn slice(&mut self) -> Result<&'a [u8], Flaw> {
         let length = usize::try_from(self.number()?).map_err(|_| Flaw::Short)?;
         let (slice, rest) = self.0.split_at_checked(length).ok_or(Flaw::Short)?;
@@ -157,6 +176,7 @@ impl<'a> Decoder<'a> {
         Ok(Bytes::copy_from_slice(self.slice()?))
     }
 
+    #[inline]
     pub(crate) fn str(&mut self) -> Result<&'a str, Flaw> {
         std::str::from_utf8(self.slice()?).map_err(|_| NO_TEXT)
     }

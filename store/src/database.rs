@@ -252,13 +252,11 @@ impl Database {
             sought.iter().all(|key| key.column == first.column),
             "one column family"
         );
+        let bytes: Vec<_> = sought.iter().map(|key| key.bytes.as_slice()).collect();
         let found = self.db.batched_multi_get_cf_opt(
             self.column(first.column)?,
-            sought
-                .iter()
-                .map(|key| key.bytes.as_slice())
-                .collect::<Vec<_>>(),
-            false,
+            &bytes,
+            bytes.is_sorted(),
             &reach.options(),
         );
         let read = sought

@@ -64,6 +64,11 @@ impl Room {
         self.records == 0 || self.bytes == 0
     }
 
+    /// How many records are likely to fit, to ask for their memory at once: no more than a usual page has.
+    fn likely(&self) -> usize {
+        self.records.min(ReadLimit::default().records)
+    }
+
     /// Takes room for a record; false if it was the last that fits.
     pub(crate) fn take(&mut self, bytes: usize) -> bool {
         self.records = self.records.saturating_sub(1);

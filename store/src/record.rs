@@ -99,31 +99,47 @@ pub(crate) fn system(recorded_ms: u64, kind: &str, body: &[u8]) -> Vec<u8> {
         .finish()
 }
 
-/// Memory for the bodies of a page: asked for in pieces, not for each record.
+/// Memory for the bodies of a page: asked for in pieces, not for each record; and the name of the last record's stream,
+/// which most often is the next one's as well where a stream is read.
 #[derive(Default)]
-pub(crate) struct Pool(BytesMut);
+pub(crate) struct Pool {
+    piece: BytesMut,
+    stream: Option<StreamName>,
+}
 
 impl Pool {
     /// Bytes of a piece, which lives as long as any record in it: small, so that one that is kept holds little.
     const PIECE_BYTES: usize = 32 * 1024;
 
     fn copy(&mut self, body: &[u8]) -> Bytes {
-        if self.0.capacity() < body.len() {
-            self.0 = BytesMut::with_capacity(Self::PIECE_BYTES.max(body.len()));
+        if self.piece.capacity() < body.len() {
+            self.piece = BytesMut::with_capacity(Self::PIECE_BYTES.max(body.len()));
         }
-        self.0.extend_from_slice(body);
-        self.0.split().freeze()
+        self.piece.extend_from_slice(body);
+        self.piece.split().freeze()
+    }
+
+    fn stream(&mut self, name: &str) -> Result<StreamName, Flaw> {
+        match &self.stream {
+            Some(last) if last.as_str() == name => Ok(last.clone()),
+            _ => {
+                let stream = stream_name(name)?;
+                self.stream = Some(stream.clone());
+                Ok(stream)
+            }
+        }
     }
 }
 
 /// Reads whatever stands at a position. What it holds shares one copy of the body.
+#[inline]
 pub(crate) fn decode(position: Position, body: &[u8], pool: &mut Pool) -> Result<Record, Flaw> {
     let body = pool.copy(body);
     let mut decoder = Decoder::new(&body);
     let record = match decoder.byte()? {
         kind @ (KIND_EVENT | KIND_FLAGGED_EVENT) => {
             let flagged = kind == KIND_FLAGGED_EVENT;
-            Record::Event(decode_event(position, flagged, &body, &mut decoder)?)
+            Record::Event(decode_event(position, flagged, &body, &mut decoder, pool)?)
         }
         KIND_SYSTEM => Record::System {
             position,
@@ -145,24 +161,39 @@ pub(crate) fn decode_place(body: &[u8]) -> Result<Option<EventPlace>, Flaw> {
     if !matches!(decoder.byte()?, KIND_EVENT | KIND_FLAGGED_EVENT) {
         return Ok(None);
     }
-    let (place, ..) = decode_event_place(&mut decoder)?;
-    Ok(Some(place))
+    let head = Head::decode(&mut decoder)?;
+    Ok(Some(EventPlace {
+        stream: stream_name(head.stream)?,
+        revision: head.revision,
+        commit_index: head.commit_index,
+        commit_len: head.commit_len,
+    }))
 }
 
-/// An event's place, when it was recorded, and its stream's name as it stands in the body.
-fn decode_event_place<'a>(decoder: &mut Decoder<'a>) -> Result<(EventPlace, u64, &'a str), Flaw> {
-    let revision = Revision::new(decoder.number()?);
-    let recorded_ms = decoder.number()?;
-    let commit_index = decoder.small_number()?;
-    let commit_len = decoder.small_number()?;
-    let name = decoder.str()?;
-    let place = EventPlace {
-        stream: StreamName::new(name).map_err(|_| Flaw::Content("the stream's name is none"))?,
-        revision,
-        commit_index,
-        commit_len,
-    };
-    Ok((place, recorded_ms, name))
+fn stream_name(name: &str) -> Result<StreamName, Flaw> {
+    StreamName::new(name).map_err(|_| Flaw::Content("the stream's name is none"))
+}
+
+/// What an event's body begins with: its place, and when it was recorded.
+struct Head<'a> {
+    revision: Revision,
+    recorded_ms: u64,
+    commit_index: u32,
+    commit_len: u32,
+    /// The stream's name as it stands in the body.
+    stream: &'a str,
+}
+
+impl<'a> Head<'a> {
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Flaw> {
+        Ok(Self {
+            revision: Revision::new(decoder.number()?),
+            recorded_ms: decoder.number()?,
+            commit_index: decoder.small_number()?,
+            commit_len: decoder.small_number()?,
+            stream: decoder.str()?,
+        })
+    }
 }
 
 fn decode_event(
@@ -170,10 +201,12 @@ fn decode_event(
     flagged: bool,
     body: &Bytes,
     decoder: &mut Decoder<'_>,
+    pool: &mut Pool,
 ) -> Result<Event, Flaw> {
-    let (place, recorded_ms, stream) = decode_event_place(decoder)?;
+    let head = Head::decode(decoder)?;
+    let stream = pool.stream(head.stream)?;
     let source = match decoder.byte()? {
-        0 => ByteString::try_from(body.slice_ref(stream.as_bytes())).map_err(|_| NO_TEXT)?,
+        0 => ByteString::try_from(body.slice_ref(head.stream.as_bytes())).map_err(|_| NO_TEXT)?,
         1 => text(body, decoder)?,
         _ => return Err(NO_OPTION),
     };
@@ -182,11 +215,12 @@ fn decode_event(
     let count = decoder.count()?;
     let mut attributes = Vec::with_capacity(count);
     for _ in 0..count {
-        attributes.push((text(body, decoder)?, decode_attribute(body, decoder)?));
+        let name = common_text(body, decoder)?;
+        attributes.push((name, decode_attribute(body, decoder)?));
     }
     let media_type = match decoder.byte()? {
         0 => None,
-        1 => Some(text(body, decoder)?),
+        1 => Some(common_text(body, decoder)?),
         _ => return Err(NO_OPTION),
     };
     let data = match decoder.byte()? {
@@ -196,17 +230,17 @@ fn decode_event(
     };
     Ok(Event {
         position,
-        stream: place.stream,
-        revision: place.revision,
+        stream,
+        revision: head.revision,
         source,
         id,
         event_type,
         attributes,
         media_type,
         data,
-        recorded_ms,
-        commit_index: place.commit_index,
-        commit_len: place.commit_len,
+        recorded_ms: head.recorded_ms,
+        commit_index: head.commit_index,
+        commit_len: head.commit_len,
         flagged,
     })
 }
@@ -214,6 +248,20 @@ fn decode_event(
 /// A text that shares the body's memory.
 fn text(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<ByteString, Flaw> {
     ByteString::try_from(body.slice_ref(decoder.slice()?)).map_err(|_| NO_TEXT)
+}
+
+/// As [`text`], of a text that most often is one of a few: those cost no share in the body's memory.
+fn common_text(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<ByteString, Flaw> {
+    let slice = decoder.slice()?;
+    let common = match slice {
+        b"application/json" => "application/json",
+        b"dataschema" => "dataschema",
+        b"subject" => "subject",
+        b"time" => "time",
+        b"traceparent" => "traceparent",
+        _ => return ByteString::try_from(body.slice_ref(slice)).map_err(|_| NO_TEXT),
+    };
+    Ok(ByteString::from_static(common))
 }
 
 fn decode_attribute(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<AttributeValue, Flaw> {

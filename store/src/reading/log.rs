@@ -19,7 +19,7 @@ pub(crate) fn log(
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
     let mut room = Room::new(limit);
-    let (mut records, mut pool) = (Vec::new(), Pool::default());
+    let (mut records, mut pool) = (Vec::with_capacity(room.likely()), Pool::default());
     let mut through = after;
     if after < head {
         let from = keys::log_record(log, Position::new(after.get().saturating_add(1))).bytes;
@@ -60,7 +60,7 @@ pub(crate) fn log_back(
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
     let mut room = Room::new(limit);
-    let (mut records, mut pool) = (Vec::new(), Pool::default());
+    let (mut records, mut pool) = (Vec::with_capacity(room.likely()), Pool::default());
     let last = Position::new(before.get().saturating_sub(1)).min(head);
     let reach = reach(last.get(), head.get());
     let mut above = if before > head {
