@@ -72,7 +72,10 @@ pub(super) fn column_options(
     family.set_write_buffer_size((options.memtables_bytes / 2).max(64 * 1024));
     family.set_max_write_buffer_number(4);
     family.set_compression_type(DBCompressionType::Lz4);
-    family.set_bottommost_compression_type(DBCompressionType::Zstd);
+    family.set_bottommost_compression_type(match column {
+        Column::Log | Column::Public => DBCompressionType::Lz4,
+        Column::Index | Column::State | Column::Meta => DBCompressionType::Zstd,
+    });
     family.set_level_compaction_dynamic_level_bytes(true);
     Ok(family)
 }
