@@ -5,10 +5,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod attributes;
 mod bank;
 mod crossing;
+mod defaults;
 mod diagnostics;
 mod fixture;
 mod hostile;
+mod language;
 mod leaks;
+mod life;
 mod schemas;
+mod told;
