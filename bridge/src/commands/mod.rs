@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod restore;
 mod restore_export;
+mod schema;
 mod serve;
 mod status;
 mod verify;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Check configuration, schemas and contracts without running anything
     Check(check::Check),
+    /// Print the JSON Schema of the contract language, for editors
+    Schema(schema::Schema),
     /// Append the events of a file of JSON lines (.gz too) through the running daemon
     Import(import::Import),
     /// Tell what became of one private event: at each contract and at each outlet
@@ -53,6 +56,7 @@ impl Command {
         let result = match self {
             Command::Serve(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Schema(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
