@@ -40,11 +40,12 @@ pub(crate) struct AboutType {
 }
 
 impl About {
-    /// Reads what a sound contract and its defaults say.
-    pub(crate) fn of(file: &str, contract: &Value, defaults: &Value) -> Self {
+    /// Reads what a sound contract says, and then the defaults that it inherits, the nearest first.
+    pub(crate) fn of<'v>(file: &str, written: impl Iterator<Item = &'v Value> + Clone) -> Self {
+        let contract = written.clone().next().unwrap_or(&Value::Null);
         let text =
             |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let team = contract.get("team").or_else(|| defaults.get("team"));
+        let team = written.clone().find_map(|one| one.get("team"));
         let types = contract.get("types").and_then(Value::as_object);
         Self {
             file: file.to_owned(),

@@ -5,14 +5,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod attributes;
 mod bank;
 mod costly;
 mod crossing;
+mod defaults;
 mod diagnostics;
 mod drafts;
 mod fixture;
 mod hostile;
+mod language;
 mod leaks;
 mod mutations;
 mod revisions;
+mod life;
 mod schemas;
+mod told;
