@@ -6,6 +6,7 @@
 )]
 
 mod bank;
+mod cases;
 mod crossing;
 mod diagnostics;
 mod fixture;
