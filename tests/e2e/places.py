@@ -9,9 +9,11 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "deploy" / "example"
+SHOP = REPOSITORY / "deploy" / "shop"
 PUBLIC_SCHEMAS = EXAMPLE / "schemas" / "public"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 BINARY = Path(os.environ.get("DAEMON_UNDER_TEST", TARGET / "release" / "horizon"))
+NODE_MODULES = TARGET / "tests-node" / "node_modules"
 BANK_EVENTS = Path(os.environ.get("BANK_EVENTS", REPOSITORY.parent / "shared" / "data" / "bank" / "events.jsonl.gz"))
 GENERATED_EVENTS = 20_000
 

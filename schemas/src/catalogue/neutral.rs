@@ -21,9 +21,6 @@ const NOT_IN_DRAFT_7: [&str; 13] = [
     "$vocabulary",
 ];
 
-/// Formats that draft 7 does not know.
-const FORMATS_NOT_IN_DRAFT_7: [&str; 2] = ["duration", "uuid"];
-
 /// Whether the schema, and every schema it refers to, means the same in draft 7.
 pub(super) fn is_neutral(published: &Published, path: &str) -> bool {
     let mut reached = vec![path.to_owned()];
@@ -33,21 +30,21 @@ pub(super) fn is_neutral(published: &Published, path: &str) -> bool {
         let Some(schema) = published.get(&path) else {
             return false;
         };
-        if !means_the_same(&schema.value, Within::Schema, schema.draft, &mut reached) {
+        if !means_the_same(&schema.value, Within::Schema, &mut reached) {
             return false;
         }
     }
     true
 }
 
-fn means_the_same(value: &Value, at: Within, draft: Draft, reached: &mut Vec<String>) -> bool {
+fn means_the_same(value: &Value, at: Within, reached: &mut Vec<String>) -> bool {
     match value {
         _ if at == Within::Value => true,
         Value::Object(entries) => entries.iter().all(|(keyword, value)| {
             let keyword = keyword.as_str();
             let below = within(at, keyword);
             match (keyword, value) {
-                _ if at == Within::Names => means_the_same(value, below, draft, reached),
+                _ if at == Within::Names => means_the_same(value, below, reached),
                 (REFERENCE, Value::String(reference)) => {
                     let path = reference.split('#').next().unwrap_or_default();
                     if !reached.iter().any(|known| known == path) {
@@ -57,18 +54,10 @@ fn means_the_same(value: &Value, at: Within, draft: Draft, reached: &mut Vec<Str
                 }
                 // In draft 4 these are flags beside the limit.
                 ("exclusiveMinimum" | "exclusiveMaximum", Value::Bool(_)) => false,
-                ("format", Value::String(format)) => {
-                    draft == Draft::Draft7 || !FORMATS_NOT_IN_DRAFT_7.contains(&format.as_str())
-                }
-                _ => {
-                    !NOT_IN_DRAFT_7.contains(&keyword)
-                        && means_the_same(value, below, draft, reached)
-                }
+                _ => !NOT_IN_DRAFT_7.contains(&keyword) && means_the_same(value, below, reached),
             }
         }),
-        Value::Array(items) => items
-            .iter()
-            .all(|item| means_the_same(item, at, draft, reached)),
+        Value::Array(items) => items.iter().all(|item| means_the_same(item, at, reached)),
         _ => true,
     }
 }

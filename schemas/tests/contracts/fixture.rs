@@ -2,7 +2,7 @@
 
 use horizon_schemas::{
     Catalog, Contract, Crossed, Diagnostics, Folders, IdSecret, KnownBrokers, Outcome,
-    PrivateEvent, Protocol, Rules, Violation,
+    PrivateEvent, Protocol, Rules, TestReport, TestSuite, Violation,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -164,6 +164,17 @@ impl Fixture {
         load(self.folder.path(), &self.rules)
     }
 
+    /// Runs a file of tests for `shop.orders.v1`.
+    pub(crate) fn test(&self, cases: &str) -> Result<TestReport, Diagnostics> {
+        self.write(
+            "contracts/shop.orders.v1.test.yaml",
+            &format!("horizon: 1\ncases:\n{cases}"),
+        );
+        let catalog = self.load()?;
+        let folders = folders(self.folder.path());
+        Ok(TestSuite::load(&folders, &catalog)?.run(&catalog))
+    }
+
     /// The one contract, which must be right.
     pub(crate) fn right(&self) -> Arc<Contract> {
         match self.load() {
@@ -191,11 +202,15 @@ impl Fixture {
     }
 }
 
-pub(crate) fn load(folder: &Path, rules: &Rules) -> Result<Catalog, Diagnostics> {
-    let folders = Folders {
+fn folders(folder: &Path) -> Folders {
+    Folders {
         contracts: folder.join("contracts"),
         schemas: folder.join("schemas"),
-    };
+    }
+}
+
+pub(crate) fn load(folder: &Path, rules: &Rules) -> Result<Catalog, Diagnostics> {
+    let folders = folders(folder);
     let brokers = KnownBrokers::from([
         ("main".to_owned(), Protocol::Mqtt),
         ("rabbit".to_owned(), Protocol::Amqp),

@@ -8,6 +8,7 @@
 mod attributes;
 mod bank;
 mod costly;
+mod cases;
 mod crossing;
 mod defaults;
 mod diagnostics;
