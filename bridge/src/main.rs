@@ -14,11 +14,14 @@ mod crossing;
 mod daemon;
 mod http;
 mod intake;
+mod loaded;
 mod outlets;
+mod parked;
 mod patience;
 mod relay;
 mod status;
 mod telemetry;
+mod unparking;
 mod why;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use horizon_store::{Advice, CrossError, SettleError, StoreError};
+use horizon_store::{Advice, CrossError, ResolveError, SettleError, StoreError};
 
 use crate::relay::backoff;
 
@@ -27,6 +27,12 @@ impl Advised for CrossError {
 impl Advised for SettleError {
     fn is_passing(&self) -> bool {
         matches!(self, SettleError::Unavailable(error) if error.is_passing())
+    }
+}
+
+impl Advised for ResolveError {
+    fn is_passing(&self) -> bool {
+        matches!(self, ResolveError::Unavailable(error) if error.is_passing())
     }
 }
 

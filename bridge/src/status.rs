@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock;
 use crate::outlets::SessionState;
+use crate::unparking::Stuck;
 
 /// The daemon's live state, shared by those who change it and those who show it.
 #[derive(Debug, Default)]
@@ -32,15 +33,20 @@ impl Status {
             .clone()
     }
 
-    /// The live state of a relay; made when it is asked for first.
-    pub(crate) fn add_relay(&self, name: &str) -> Arc<RelayStatus> {
-        Arc::clone(
-            self.relays
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(name.to_owned())
-                .or_default(),
-        )
+    /// A relay starts; this is its live state.
+    pub(crate) fn add_relay(&self, name: &str, status: Arc<RelayStatus>) {
+        self.relays
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), status);
+    }
+
+    /// A relay has ended for good.
+    pub(crate) fn remove_relay(&self, name: &str) {
+        self.relays
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
     }
 
     /// The live state of a relay that runs.
@@ -58,6 +64,14 @@ impl Status {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(contract.to_owned(), reason.to_owned());
+    }
+
+    /// A contract goes on, or tries to.
+    pub(crate) fn goes_on(&self, contract: &str) {
+        self.halted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(contract);
     }
 
     /// Why a contract halted, if it did.
@@ -102,10 +116,15 @@ pub(crate) struct RelayView {
     pub(crate) parked_keys: usize,
 }
 
+/// Most keys of a relay of which it is remembered why they could not go on.
+const STUCK_LIMIT_KEYS: usize = 1_000;
+
 /// The live state of one relay.
 #[derive(Debug)]
 pub(crate) struct RelayStatus {
     view: Mutex<RelayView>,
+    /// What the broker said when a parked key was tried again.
+    stuck: Mutex<BTreeMap<String, Stuck>>,
 }
 
 impl Default for RelayStatus {
@@ -119,6 +138,7 @@ impl Default for RelayStatus {
         };
         RelayStatus {
             view: Mutex::new(view),
+            stuck: Mutex::default(),
         }
     }
 }
@@ -193,6 +213,29 @@ impl RelayStatus {
             view.in_flight = in_flight;
             view.parked_keys = parked_keys;
         });
+    }
+
+    /// A parked key was tried again, and could not go on.
+    pub(crate) fn stuck(&self, stuck: Stuck) {
+        let mut keys = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() < STUCK_LIMIT_KEYS || keys.contains_key(&stuck.key) {
+            keys.insert(stuck.key.clone(), stuck);
+        }
+    }
+
+    /// A key is parked no more.
+    pub(crate) fn goes_on(&self, key: &str) {
+        self.stuck
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+    }
+
+    /// Why the event of `key` at `at` could not go on when it was tried last, since the relay started.
+    pub(crate) fn stuck_at(&self, key: &str, at: u64) -> Option<String> {
+        let keys = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        let stuck = keys.get(key).filter(|stuck| stuck.at == Some(at))?;
+        Some(stuck.reason.clone())
     }
 
     pub(crate) fn stopped(&self) {

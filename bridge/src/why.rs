@@ -18,9 +18,10 @@ use crate::relay::relay_name;
 /// Tells of every event with this id; ids are unique within a source only, so there may be several.
 pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, StoreError> {
     let mut told = Vec::new();
+    let catalog = state.catalog.current();
     for event in state.store.find_events(&state.log, id, None).await? {
         let mut contracts = Vec::new();
-        for contract in state.catalog.contracts() {
+        for contract in catalog.contracts() {
             if let Ok(stream) = PublicStreamName::new(&contract.public_stream()) {
                 contracts.push(at_contract(state, contract, &stream, &event).await?);
             }
@@ -103,19 +104,16 @@ async fn at_contract(
 
 /// Asks the contract again about an event that left no trace in the store.
 fn again(state: &Operator, contract: &Contract, event: &Event, told: &mut Value) {
-    if !contract.matches(event.stream.category(), &event.event_type) {
-        told["outcome"] = "unmatched".into();
-        told["reason"] = format!(
-            "no `from` of the contract takes {} of category {}",
-            event.event_type,
-            event.stream.category()
-        )
-        .into();
-        return;
-    }
-    let data = pass::payload(event);
-    match contract.cross(&pass::private_event(event, &data), &state.id_secret) {
-        Outcome::Unmatched => told["outcome"] = "unmatched".into(),
+    match pass::ask(contract, event, &state.id_secret) {
+        Outcome::Unmatched => {
+            told["outcome"] = "unmatched".into();
+            told["reason"] = format!(
+                "no `from` of the contract takes {} of category {}",
+                event.event_type,
+                event.stream.category()
+            )
+            .into();
+        }
         Outcome::Filtered => {
             told["outcome"] = "filtered".into();
             told["reason"] = "the contract's `when` does not hold for it".into();

@@ -111,9 +111,9 @@ class Daemon:
         """A request to the private listener."""
         return request(self.addresses()["http"], method, path, body, headers)
 
-    def operator(self, method: str, path: str) -> Answer:
+    def operator(self, method: str, path: str, body: object | bytes | None = None) -> Answer:
         """A request to the operator's listener."""
-        return request(self.addresses()["operator"], method, path)
+        return request(self.addresses()["operator"], method, path, body, seconds=60)
 
     def status(self) -> dict[str, Any]:
         """What `/status` says."""

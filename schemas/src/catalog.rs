@@ -194,7 +194,10 @@ fn contract(
         );
     }
     let mut contract = resolver.contract(&raw, &content, diagnostics)?;
-    contract.about = About::of(&file.source.name, content.iter().map(|(_, written)| *written));
+    contract.about = About::of(
+        &file.source.name,
+        content.iter().map(|(_, written)| *written),
+    );
     let span = raw.contract.as_ref().map_or(&raw.span, |name| &name.span);
     Some((contract, span.clone()))
 }

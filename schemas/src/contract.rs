@@ -281,11 +281,7 @@ impl Contract {
 
     /// What this contract makes of one private event. The same event gives the same outcome, always.
     pub fn cross(&self, event: &PrivateEvent<'_>, secret: &IdSecret) -> Outcome {
-        let ways = self
-            .status
-            .crosses()
-            .then(|| self.ways_of(event))
-            .flatten();
+        let ways = self.status.crosses().then(|| self.ways_of(event)).flatten();
         match ways {
             Some(ways) => crossing::cross(ways, &self.key, &self.public_stream, event, secret).0,
             None => Outcome::Unmatched,

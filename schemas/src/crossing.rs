@@ -140,7 +140,10 @@ pub(crate) fn cross(
     event: &PrivateEvent<'_>,
     secret: &IdSecret,
 ) -> (Outcome, Option<usize>) {
-    let taken = ways.iter().enumerate().filter(|(_, way)| way.public.is_taken);
+    let taken = ways
+        .iter()
+        .enumerate()
+        .filter(|(_, way)| way.public.is_taken);
     for (place, way) in taken {
         let time = way.attributes.time.of(event);
         let identity = Identity {

@@ -60,7 +60,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 4] = [
 /// Names that one place of the bridge only may say. A crossing that passed its public schema is the only thing that becomes a public
 /// event, and the public log is the only thing that becomes an outbound message.
 const SAID_ONLY_IN: [(&str, &[&str]); 2] = [
-    ("NewPublicEvent", &["bridge/src/crossing/mod.rs"]),
+    ("NewPublicEvent", &["bridge/src/crossing/member.rs"]),
     (
         "from_public_log",
         &["bridge/src/outlets/message.rs", "bridge/src/relay/place.rs"],

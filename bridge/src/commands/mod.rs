@@ -8,7 +8,9 @@ mod folder;
 mod import;
 mod init;
 mod junit;
+mod parked;
 mod preview;
+mod reload;
 mod restore;
 mod restore_export;
 mod schema;
@@ -52,6 +54,10 @@ pub(crate) enum Command {
     Why(why::Why),
     /// Show positions, contracts and relays of the running daemon
     Status(status::Status),
+    /// List the keys that cannot go on, show what waits, try it again, or give it up
+    Parked(parked::Parked),
+    /// Have the running daemon load contracts and schemas again, all or nothing
+    Reload(reload::Reload),
     /// Back the running daemon's store up into a folder of backups
     Backup(backup::Backup),
     /// List the backups in a folder
@@ -79,6 +85,8 @@ impl Command {
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
+            Command::Parked(command) => command.run(),
+            Command::Reload(command) => command.run(),
             Command::Backup(command) => command.run(),
             Command::Backups(command) => command.run(),
             Command::Restore(command) => command.run(),
@@ -94,6 +102,7 @@ impl Command {
 }
 
 /// Why a command did not succeed, in words for the person who ran it.
+#[derive(Debug)]
 pub(crate) enum Failure {
     /// What was given has to be mended.
     Mend(String),
@@ -113,6 +122,15 @@ impl Failure {
         };
         eprintln!("{}", text.trim_end());
         status
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Mend(text) | Failure::Failed(text) => f.write_str(text),
+            Failure::Diagnostics(diagnostics) => diagnostics.fmt(f),
+        }
     }
 }
 

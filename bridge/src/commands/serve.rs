@@ -20,10 +20,14 @@ impl Serve {
         crate::telemetry::start().map_err(Failure::Mend)?;
         let config = Config::load(&self.config, &self.flags)?;
         let catalog = daemon::load_catalog(&config)?;
+        let given = daemon::Given {
+            path: self.config,
+            flags: self.flags,
+        };
         tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?
-            .block_on(daemon::run(config, catalog))
+            .block_on(daemon::run(config, given, catalog))
     }
 }

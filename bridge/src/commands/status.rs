@@ -44,6 +44,7 @@ fn in_words(status: &Value) -> String {
         cell(log, "head")
     )];
     parts.extend(low_disk(status));
+    parts.extend(loading(status));
     let contracts = [
         "contract",
         "version",
@@ -82,6 +83,34 @@ fn in_words(status: &Value) -> String {
     parts.join("\n\n")
 }
 
+/// Why the last reload was refused, and what waits for a restart, if anything.
+fn loading(status: &Value) -> Option<String> {
+    let loading = status.get("loading")?;
+    let mut parts = Vec::new();
+    let error = &loading["lastError"];
+    if error.is_object() {
+        parts.push(format!(
+            "the reload at {} was refused, and the contracts of {} are in use:\n{}",
+            cell(error, "at"),
+            cell(loading, "loaded"),
+            cell(error, "reason").trim_end()
+        ));
+    }
+    let keys: Vec<&str> = loading["restartNeeded"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if !keys.is_empty() {
+        parts.push(format!(
+            "changed, and in use only after a restart: {}",
+            keys.join(", ")
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
 /// What is refused because the disk is low, if anything is.
 fn low_disk(status: &Value) -> Option<String> {
     let disk = status.get("disk")?;
@@ -99,7 +128,7 @@ fn low_disk(status: &Value) -> Option<String> {
 }
 
 /// Rows of objects as aligned columns; numbers to the right.
-fn table(rows: Option<&Value>, columns: &[&str]) -> String {
+pub(super) fn table(rows: Option<&Value>, columns: &[&str]) -> String {
     let rows: Vec<&Value> = rows
         .and_then(Value::as_array)
         .into_iter()

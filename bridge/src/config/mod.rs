@@ -6,7 +6,7 @@
 
 mod file;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Serialized};
+use figment::value::{Dict, Value};
 use serde::Deserialize;
 
 use crate::outlets::BrokerOptions;
@@ -87,7 +88,7 @@ pub(crate) enum EventsWithoutSchema {
 }
 
 /// Settings given as flags; they win over the file and the environment.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Address of the private listener (append and read), instead of `http.listen`; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -127,6 +128,8 @@ pub(crate) struct Config {
     pub(crate) shutdown_deadline: Duration,
     /// The brokers by name.
     pub(crate) brokers: BTreeMap<String, BrokerOptions>,
+    /// Everything as it was given, file, environment and flags merged.
+    given: Dict,
 }
 
 /// Why a configuration cannot be used; the text says where and how to mend it.
@@ -173,17 +176,41 @@ impl Config {
             .ok()
             .and_then(|path| path.parent().map(Path::to_path_buf))
             .unwrap_or_default();
-        let raw: RawConfig = Figment::new()
+        let figment = Figment::new()
             .merge(file)
             .merge(
                 Env::prefixed(ENV_PREFIX)
                     .ignore(&[OTHER_VARIABLE])
                     .split("__"),
             )
-            .merge(Serialized::defaults(flag_overrides(flags)))
-            .extract()
-            .map_err(|error| ConfigError::Merged(Box::new(error)))?;
-        raw.resolve(&folder)
+            .merge(Serialized::defaults(flag_overrides(flags)));
+        let merged = |error| ConfigError::Merged(Box::new(error));
+        let raw: RawConfig = figment.extract().map_err(merged)?;
+        let mut config = raw.resolve(&folder)?;
+        config.given = figment.extract().map_err(merged)?;
+        Ok(config)
+    }
+
+    /// The keys whose values differ from `other`'s, as they were given.
+    pub(crate) fn differs_from(&self, other: &Config) -> Vec<String> {
+        let mut keys = Vec::new();
+        differing("", &self.given, &other.given, &mut keys);
+        keys
+    }
+}
+
+/// The paths of what differs between two dictionaries.
+fn differing(path: &str, one: &Dict, other: &Dict, keys: &mut Vec<String>) {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    for name in names {
+        let path = format!("{path}{name}");
+        match (one.get(name), other.get(name)) {
+            (Some(Value::Dict(_, one)), Some(Value::Dict(_, other))) => {
+                differing(&format!("{path}."), one, other, keys);
+            }
+            (one, other) if one == other => {}
+            _ => keys.push(path),
+        }
     }
 }
 
@@ -210,8 +237,7 @@ fn bounded<N: PartialOrd + std::fmt::Display + Copy>(
 }
 
 /// The flags in the file's shape, so that they merge over it.
-fn flag_overrides(flags: &Flags) -> figment::value::Dict {
-    use figment::value::{Dict, Value};
+fn flag_overrides(flags: &Flags) -> Dict {
     let nest =
         |key: &str, value: String| Value::from(Dict::from([(key.to_owned(), Value::from(value))]));
     let mut overrides = Dict::new();
@@ -286,6 +312,7 @@ impl RawConfig {
                 SHUTDOWN_DEADLINE_SECONDS,
             )?),
             brokers: self.brokers,
+            given: Dict::new(),
         };
         if config.appends_min_free_bytes > 0
             && config.crossing_min_free_bytes > config.appends_min_free_bytes

@@ -8,24 +8,30 @@
 //! - `crossed ≤ durable`: only what the store shows is read, and it shows only what is synced.
 
 mod begin;
+mod member;
+mod orders;
 pub(crate) mod parked;
 pub(crate) mod pass;
 mod previous;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use horizon_schemas::{Contract, IdSecret};
 use horizon_store::{
-    CrossError, Crossing, CursorMove, CursorName, LogName, NewPublicEvent, ParkScope, Position,
-    PublicStreamName, ReadLimit, Selection, Sequence, Store, StoreError,
+    CrossError, Crossing, CursorMove, CursorName, LogName, Position, PublicStreamName, ReadLimit,
+    Selection, Store, StoreError,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::clock;
+use crate::contract_changes::ChangeError;
 use crate::patience::patiently;
 use crate::status::Status;
-use parked::ParkedKeys;
-use pass::{Batch, Pass};
-use previous::PreviousSequences;
+use member::Member;
+pub(crate) use orders::CrossingOrder;
+use orders::Job;
+use pass::{Batch, Halt, Pass, Setting};
 
 /// Most records of one pass.
 const PASS_LIMIT_RECORDS: usize = 1_024;
@@ -36,18 +42,6 @@ const PASS_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 const CROSSING_LIMIT_ENTRIES: usize = 10_000;
 /// Bytes of public events of one record, likewise.
 const CROSSING_LIMIT_BYTES: usize = 16 * 1024 * 1024;
-
-/// One contract and how far it is.
-struct Member {
-    contract: Arc<Contract>,
-    stream: PublicStreamName,
-    cursor_name: CursorName,
-    cursor: Position,
-    last: Sequence,
-    parked: ParkedKeys,
-    previous: PreviousSequences,
-    halted: bool,
-}
 
 /// Why the crossing cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +64,8 @@ pub(crate) enum CrossingError {
         position: Position,
         head: Position,
     },
+    #[error(transparent)]
+    Change(#[from] ChangeError),
 }
 
 /// The crossing task's state.
@@ -79,6 +75,8 @@ pub(crate) struct Crosser {
     secret: IdSecret,
     members: Vec<Member>,
     status: Arc<Status>,
+    /// Orders about parked keys that are being carried out, each a batch in its turn.
+    jobs: VecDeque<Job>,
 }
 
 /// The name of a contract's crossing cursor.
@@ -99,28 +97,7 @@ impl Crosser {
     ) -> Result<Crosser, CrossingError> {
         let mut members = Vec::with_capacity(contracts.len());
         for contract in contracts {
-            let stream = PublicStreamName::new(&contract.public_stream())?;
-            let cursor_name = cursor_name(&stream)?;
-            let cursor = match store.crossing_cursor(&log, &cursor_name).await? {
-                Some(cursor) => cursor,
-                None => begin::begin(&store, &log, contract, &stream, &cursor_name).await?,
-            };
-            let last = store
-                .public_head(&log, &stream)
-                .await?
-                .map_or(Sequence::ZERO, |head| head.last);
-            let scope = ParkScope::Crossing(stream.clone());
-            let parked = ParkedKeys::read(&store, &log, &scope).await?;
-            members.push(Member {
-                contract: Arc::clone(contract),
-                stream,
-                cursor_name,
-                cursor,
-                last,
-                parked,
-                previous: PreviousSequences::default(),
-                halted: false,
-            });
+            members.push(Member::restore(&store, &log, contract).await?);
         }
         Ok(Crosser {
             store,
@@ -128,22 +105,35 @@ impl Crosser {
             secret,
             members,
             status,
+            jobs: VecDeque::new(),
         })
     }
 
-    /// Crosses until told to stop. Ends early only when the store fails.
+    /// Crosses, and carries out orders between two passes, until told to stop. Ends early only when the store fails.
     pub(crate) async fn run(
         mut self,
+        mut orders: mpsc::Receiver<CrossingOrder>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), CrossingError> {
         let mut head = self.store.watch_log(&self.log).await?;
         loop {
+            while let Ok(order) = orders.try_recv() {
+                self.take(order).await;
+            }
+            tokio::select! {
+                done = self.carry_out() => done?,
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            }
             let durable = *head.borrow_and_update();
             let groups = self.groups(durable);
-            if groups.is_empty() {
-                tokio::select! {
-                    changed = head.changed() => if changed.is_err() { return Ok(()) },
+            if groups.is_empty() && self.jobs.is_empty() {
+                let order = tokio::select! {
+                    changed = head.changed() => if changed.is_err() { return Ok(()) } else { None },
+                    Some(order) = orders.recv() => Some(order),
                     _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                };
+                if let Some(order) = order {
+                    self.take(order).await;
                 }
                 continue;
             }
@@ -205,6 +195,10 @@ impl Crosser {
             .into_iter()
             .take_while(|record| record.position() <= through)
             .collect();
+        let setting = Setting {
+            secret: &self.secret,
+            now_ms: clock::now_ms(),
+        };
         let passes = tokio::task::block_in_place(|| {
             let batch = Batch::of(&records, through);
             let mut passes = Vec::with_capacity(group.len());
@@ -216,7 +210,7 @@ impl Crosser {
                         &batch,
                         cursor,
                         &mut member.parked,
-                        &self.secret,
+                        &setting,
                     );
                     passes.push((index, pass));
                 }
@@ -239,7 +233,7 @@ impl Crosser {
 
     /// Writes what was decided; one record, all or nothing.
     async fn write(&self, crossing: Crossing) -> Result<(), CrossingError> {
-        if crossing.cursors.is_empty() {
+        if crossing.cursors.is_empty() && crossing.resolved.is_empty() {
             return Ok(());
         }
         let cross = || self.store.cross(&self.log, crossing.clone());
@@ -263,34 +257,11 @@ impl Crosser {
             return Ok(());
         };
         member
-            .previous
-            .fetch(&self.store, &self.log, &member.stream, &pass.crossed)
+            .seal(&self.store, &self.log, pass.crossed, head, crossing)
             .await?;
-        for (origin, crossed) in pass.crossed {
-            let sequence = member
-                .last
-                .following(head)
-                .ok_or_else(|| CrossingError::Full(member.stream.clone()))?;
-            let previous = member
-                .previous
-                .advance(crossed.key(), crossed.event_type(), sequence);
-            let event = crossed.seal(sequence.get(), previous.get());
-            crossing.public.push(NewPublicEvent {
-                stream: member.stream.clone(),
-                sequence,
-                origin,
-                contract_version: member.contract.version().to_owned(),
-                event_type: event.event_type().to_owned(),
-                name: event.name().to_owned(),
-                id: event.id().to_owned(),
-                key: event.key().to_owned(),
-                event: event.bytes().to_vec().into(),
-            });
-            member.last = sequence;
-        }
-        if let Some(reason) = pass.halt {
+        if let Some(Halt { full, reason }) = pass.halt {
             tracing::error!(contract = %member.stream, reason, "the contract halts; the others go on");
-            member.halted = true;
+            (member.halted, member.full) = (true, full);
             self.status.halted(member.stream.as_str(), &reason);
         }
         for entry in pass.parked.iter().filter(|entry| entry.reason.is_some()) {

@@ -1,6 +1,6 @@
 //! The keys of one contract or relay that cannot go on, known from memory, and the bounds on how many there may be.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use horizon_store::{LogName, ParkScope, ReadLimit, Store, StoreError};
 
@@ -12,7 +12,7 @@ pub(crate) const PARKED_EVENTS_LIMIT: u64 = 1_000_000;
 /// Parked keys and how many events they hold.
 #[derive(Debug, Default)]
 pub(crate) struct ParkedKeys {
-    keys: HashSet<String>,
+    keys: HashMap<String, u64>,
     events: u64,
 }
 
@@ -30,8 +30,8 @@ impl ParkedKeys {
             let page = read.await?;
             after = page.keys.last().map(|key| key.key.clone());
             for key in page.keys {
-                parked.keys.insert(key.key);
                 parked.events += key.entries;
+                parked.keys.insert(key.key, key.entries);
             }
             if !page.more {
                 return Ok(parked);
@@ -41,15 +41,43 @@ impl ParkedKeys {
 
     /// Whether events of `key` have to wait.
     pub(crate) fn holds(&self, key: &str) -> bool {
-        !self.keys.is_empty() && self.keys.contains(key)
+        !self.keys.is_empty() && self.keys.contains_key(key)
     }
 
     /// One more event of `key` waits.
     pub(crate) fn add(&mut self, key: &str) {
-        if !self.keys.contains(key) {
-            self.keys.insert(key.to_owned());
+        match self.keys.get_mut(key) {
+            Some(events) => *events += 1,
+            None => {
+                self.keys.insert(key.to_owned(), 1);
+            }
         }
         self.events += 1;
+    }
+
+    /// So many events of `key` wait no more; without any, it is parked no more.
+    pub(crate) fn remove(&mut self, key: &str, events: u64) {
+        let Some(waiting) = self.keys.get_mut(key) else {
+            return;
+        };
+        let events = events.min(*waiting);
+        *waiting -= events;
+        self.events -= events;
+        if *waiting == 0 {
+            self.keys.remove(key);
+        }
+    }
+
+    /// How many events of `key` wait.
+    pub(crate) fn waiting(&self, key: &str) -> u64 {
+        self.keys.get(key).copied().unwrap_or_default()
+    }
+
+    /// Every parked key, sorted.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.keys.keys().cloned().collect();
+        keys.sort_unstable();
+        keys
     }
 
     /// Why no event of `key` can be parked any more, once a bound is reached.

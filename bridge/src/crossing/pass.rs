@@ -13,9 +13,14 @@ use horizon_store::{
 use serde_json::{Value, json};
 
 use super::parked::ParkedKeys;
+use crate::clock;
 
 /// Bytes of violations that are kept with a parked entry.
 const REASON_LIMIT_BYTES: usize = 3_000;
+/// Most violations of an event that are told in one line.
+const IN_WORDS_LIMIT_VIOLATIONS: usize = 3;
+/// Most characters that are told of each of them.
+const IN_WORDS_LIMIT_CHARACTERS: usize = 300;
 
 /// A private event on its way through the contracts; its payload is parsed once, and only if a contract asks.
 struct Candidate<'a> {
@@ -57,7 +62,21 @@ pub(super) struct Pass {
     /// Everything up to here is decided.
     pub(super) through: Position,
     /// Why the contract cannot go on past `through`.
-    pub(super) halt: Option<String>,
+    pub(super) halt: Option<Halt>,
+}
+
+/// Why a contract cannot go on.
+pub(super) struct Halt {
+    /// Whether it can as soon as fewer events are parked.
+    pub(super) full: bool,
+    pub(super) reason: String,
+}
+
+/// When and where a pass runs, and what it needs to.
+pub(super) struct Setting<'a> {
+    pub(super) secret: &'a IdSecret,
+    /// What is written down as the moment of parking: milliseconds since 1970.
+    pub(super) now_ms: u64,
 }
 
 /// Runs `contract` over the batch from `after` on. `parked` learns of keys that this pass parks.
@@ -67,7 +86,7 @@ pub(super) fn run(
     batch: &Batch<'_>,
     after: Position,
     parked: &mut ParkedKeys,
-    secret: &IdSecret,
+    setting: &Setting<'_>,
 ) -> Pass {
     let mut pass = Pass {
         crossed: Vec::new(),
@@ -83,7 +102,7 @@ pub(super) fn run(
         .filter(|candidate| candidate.event.position > after)
     {
         let at = candidate.event.position;
-        match outcome(contract, candidate, secret) {
+        match outcome(contract, candidate, setting.secret) {
             Outcome::Unmatched => pass.counts.unmatched += 1,
             Outcome::Filtered => pass.counts.filtered += 1,
             Outcome::Crossed(crossed) if parked.holds(crossed.key()) => {
@@ -95,7 +114,7 @@ pub(super) fn run(
                 public_type,
                 violations,
             } => {
-                let reason = reason(contract, &public_type, &violations);
+                let reason = reason(contract, &public_type, &violations, setting.now_ms);
                 if pass.park(stream, key, at, Some(reason), parked) {
                     pass.counts.violated += 1;
                 }
@@ -105,10 +124,13 @@ pub(super) fn run(
                 public_type,
                 violations,
             } => {
-                pass.halt = Some(format!(
-                    "the event at position {at} has no usable key, so nothing can be parked: {}",
-                    reason(contract, &public_type, &violations)
-                ));
+                pass.halt = Some(Halt {
+                    full: false,
+                    reason: format!(
+                        "the event at position {at} has no usable key, so nothing can be parked: {}",
+                        in_words(&public_type, &violations)
+                    ),
+                });
             }
         }
         if pass.halt.is_some() {
@@ -130,8 +152,8 @@ impl Pass {
         reason: Option<String>,
         parked: &mut ParkedKeys,
     ) -> bool {
-        if let Some(full) = parked.full(&key) {
-            self.halt = Some(full);
+        if let Some(reason) = parked.full(&key) {
+            self.halt = Some(Halt { full: true, reason });
             return false;
         }
         parked.add(&key);
@@ -154,8 +176,17 @@ fn outcome(contract: &Contract, candidate: &Candidate<'_>, secret: &IdSecret) ->
     contract.cross(&private_event(event, data), secret)
 }
 
+/// What a contract makes of one stored event.
+pub(crate) fn ask(contract: &Contract, event: &Event, secret: &IdSecret) -> Outcome {
+    let candidate = Candidate {
+        event,
+        data: OnceCell::new(),
+    };
+    outcome(contract, &candidate, secret)
+}
+
 /// The payload as JSON; anything else is seen by a contract as `null`.
-pub(crate) fn payload(event: &Event) -> Value {
+fn payload(event: &Event) -> Value {
     event
         .data
         .as_ref()
@@ -164,7 +195,7 @@ pub(crate) fn payload(event: &Event) -> Value {
 }
 
 /// A stored event as contracts see it.
-pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEvent<'a> {
+fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEvent<'a> {
     let text = |wanted: &str| {
         event
             .attributes
@@ -189,8 +220,16 @@ pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEve
     }
 }
 
-/// The reason of a violation as it is kept with the parked entry: a JSON document of a bounded size. What does not fit is counted.
-fn reason(contract: &Contract, public_type: &str, violations: &[Violation]) -> String {
+/// The reason of a violation as it is kept with the parked entry: a JSON document of a bounded size.
+fn reason(contract: &Contract, public_type: &str, violations: &[Violation], now_ms: u64) -> String {
+    let mut told = violated(public_type, violations);
+    told["contractVersion"] = contract.version().into();
+    told["since"] = clock::rfc3339(now_ms).into();
+    told.to_string()
+}
+
+/// A violation as it is told: the public type and each pointer with its reason. What does not fit is counted.
+pub(crate) fn violated(public_type: &str, violations: &[Violation]) -> Value {
     let mut told = Vec::new();
     let mut bytes = 0;
     for violation in violations {
@@ -203,9 +242,26 @@ fn reason(contract: &Contract, public_type: &str, violations: &[Violation]) -> S
     }
     json!({
         "type": public_type,
-        "contractVersion": contract.version(),
         "untold": violations.len() - told.len(),
         "violations": told,
     })
-    .to_string()
+}
+
+/// The same in one line, of the first few.
+pub(crate) fn in_words(public_type: &str, violations: &[Violation]) -> String {
+    let told: Vec<String> = violations
+        .iter()
+        .take(IN_WORDS_LIMIT_VIOLATIONS)
+        .map(|violation| {
+            let pointer = Some(violation.pointer.as_str()).filter(|pointer| !pointer.is_empty());
+            let place = pointer.unwrap_or("the data");
+            let reason: String = violation
+                .reason
+                .chars()
+                .take(IN_WORDS_LIMIT_CHARACTERS)
+                .collect();
+            format!("at {place}: {reason}")
+        })
+        .collect();
+    format!("it violates {public_type}, {}", told.join("; "))
 }

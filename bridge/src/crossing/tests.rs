@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use horizon_schemas::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Rules};
-use horizon_store::{Commit, Expected, NewEvent, Options, PublicEvent, StreamName, StreamWrite};
+use horizon_store::{
+    Commit, Expected, NewEvent, Options, ParkScope, PublicEvent, Sequence, StreamName, StreamWrite,
+};
 
 use super::*;
 
@@ -39,6 +41,11 @@ fn catalog(folder: &Path, contracts: &[(&str, &str)]) -> Catalog {
     for (name, start) in contracts {
         write(&format!("contracts/{name}.v1.yaml"), &contract(name, start));
     }
+    load(folder)
+}
+
+/// What is in the folder.
+fn load(folder: &Path) -> Catalog {
     let folders = Folders {
         contracts: folder.join("contracts"),
         schemas: folder.join("schemas"),
@@ -111,7 +118,8 @@ impl Rig {
             Arc::clone(&status),
         );
         let (stop, stopped) = watch::channel(false);
-        let running = tokio::spawn(crosser.await.unwrap().run(stopped));
+        let (_desk, orders) = mpsc::channel(1);
+        let running = tokio::spawn(crosser.await.unwrap().run(orders, stopped));
         let head = self.store.head(&self.log).await.unwrap();
         for (name, _) in contracts {
             let name = cursor_name(&PublicStreamName::new(&format!("{name}.v1")).unwrap()).unwrap();
@@ -394,3 +402,6 @@ async fn sequences_go_on_in_a_new_epoch() {
         .collect();
     assert_eq!(previous, [0, 1, 2, first]);
 }
+
+mod halting;
+mod unparking;

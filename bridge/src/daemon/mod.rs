@@ -1,9 +1,12 @@
 //! The composition root: the one place where the daemon's parts are put together, started in order and stopped in order.
 //!
 //! Start: configuration and catalogue (before anything is opened), store, contract changes, ports, crossing, relays, HTTP.
+//! Reload: [`reload`] changes contracts, crossing and relays while all of it runs.
 //! Stop: no new requests, no further crossing, answers for what is in flight, cursors, store. Each within one deadline.
 
 mod outlets;
+mod relays;
+mod reload;
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -17,7 +20,7 @@ use horizon_schemas::{Catalog, Contract, Folders, IdSecret, KnownBrokers, Protoc
 use horizon_store::{LogName, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::address::Addresses;
@@ -26,9 +29,13 @@ use crate::config::{Config, EventsWithoutSchema};
 use crate::contract_changes;
 use crate::crossing::Crosser;
 use crate::http::{self, Operator, Private};
+use crate::loaded::SharedCatalog;
 use crate::outlets::BrokerOptions;
 use crate::status::Status;
+use crate::unparking::{Desk, ORDERS_WAITING};
 use outlets::Outlets;
+use relays::{Ground, Relays};
+pub(crate) use reload::{Given, Reloader};
 
 /// What the secret behind public ids is derived for; part of the ids, so it never changes.
 const ID_SECRET_CONTEXT: &str = "horizon public ids v1";
@@ -78,12 +85,15 @@ fn protocol(options: &BrokerOptions) -> Protocol {
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, and stops it within the configured deadline.
-pub(crate) async fn run(config: Config, catalog: Catalog) -> Result<(), Failure> {
+pub(crate) async fn run(config: Config, given: Given, catalog: Catalog) -> Result<(), Failure> {
+    let config = Arc::new(config);
     let failed = |what: &str, error: &dyn Display| Failure::Failed(format!("{what}: {error}"));
     let mut interrupted = signal(SignalKind::interrupt())
         .map_err(|error| failed("cannot listen for SIGINT", &error))?;
     let mut terminated = signal(SignalKind::terminate())
         .map_err(|error| failed("cannot listen for SIGTERM", &error))?;
+    let mut hung_up =
+        signal(SignalKind::hangup()).map_err(|error| failed("cannot listen for SIGHUP", &error))?;
     let mut told_to_stop = async || {
         tokio::select! {
             _ = interrupted.recv() => tracing::info!("SIGINT: stopping"),
@@ -91,10 +101,21 @@ pub(crate) async fn run(config: Config, catalog: Catalog) -> Result<(), Failure>
         }
     };
     let daemon = tokio::select! {
-        daemon = Daemon::start(&config, Arc::new(catalog)) => daemon?,
+        daemon = Daemon::start(&config, given, Arc::new(catalog)) => daemon?,
         () = told_to_stop() => return Ok(()),
     };
-    told_to_stop().await;
+    let reloads = async {
+        while hung_up.recv().await.is_some() {
+            tracing::info!("SIGHUP: loading contracts and schemas again");
+            // What it did, or why not, is in the log and in the status. It goes on when the daemon is told to stop.
+            let reloader = Arc::clone(&daemon.reloader);
+            let _ = tokio::spawn(async move { reloader.reload().await }).await;
+        }
+    };
+    tokio::select! {
+        () = told_to_stop() => {}
+        () = reloads => told_to_stop().await,
+    }
     let begun = Instant::now();
     let stopped = tokio::time::timeout(
         config.shutdown_deadline,
@@ -120,14 +141,17 @@ struct Daemon {
     log: LogName,
     status: Arc<Status>,
     stop_intake: watch::Sender<bool>,
-    stop_relays: watch::Sender<bool>,
     servers: JoinSet<()>,
     crossing: JoinSet<()>,
-    relays: JoinSet<()>,
+    reloader: Arc<Reloader>,
 }
 
 impl Daemon {
-    async fn start(config: &Config, catalog: Arc<Catalog>) -> Result<Daemon, Failure> {
+    async fn start(
+        config: &Arc<Config>,
+        given: Given,
+        catalog: Arc<Catalog>,
+    ) -> Result<Daemon, Failure> {
         let failed = |error: &dyn Display| Failure::Failed(error.to_string());
         // Secrets and names first: what can be wrong in what was given is told before anything is opened.
         let crossing = with_status(&catalog, &[Active, Deprecated]);
@@ -135,14 +159,7 @@ impl Daemon {
             config,
             &with_status(&catalog, &[Active, Deprecated, Retired]),
         )?;
-        let options = horizon_store::Options {
-            appends_min_free_bytes: config.appends_min_free_bytes,
-            crossing_min_free_bytes: config.crossing_min_free_bytes,
-            ..horizon_store::Options::default()
-        };
-        let store = Store::open(&config.data, options)
-            .await
-            .map_err(|error| failed(&error))?;
+        let store = open_store(config).await?;
         let log = LogName::main();
         let changes = contract_changes::find(&store, &log, &crossing).await?;
         let listeners = Listeners::bind(config).await?;
@@ -159,36 +176,38 @@ impl Daemon {
         .map_err(|error| failed(&error))?;
         contract_changes::record(&store, &log, changes).await?;
 
+        let (orders, taken) = mpsc::channel(ORDERS_WAITING);
+        let reloader = Reloader {
+            config: Arc::clone(config),
+            given,
+            catalog: SharedCatalog::new(catalog),
+            ground: Ground {
+                store: store.clone(),
+                log: log.clone(),
+                status: Arc::clone(&status),
+                desk: Arc::new(Desk::new(orders)),
+                drain: config.shutdown_deadline / 2,
+            },
+            relays: Mutex::new(Relays::default()),
+        };
         let mut daemon = Daemon {
             store,
             log,
             status,
             stop_intake: watch::channel(false).0,
-            stop_relays: watch::channel(false).0,
             servers: JoinSet::new(),
             crossing: JoinSet::new(),
-            relays: JoinSet::new(),
+            reloader: Arc::new(reloader),
         };
-        let running = crosser.run(daemon.stop_intake.subscribe());
+        let running = crosser.run(taken, daemon.stop_intake.subscribe());
         daemon.crossing.spawn(watched(
             Arc::clone(&daemon.status),
             "the crossing".to_owned(),
             running,
         ));
-        for relay in outlets.relays(
-            &daemon.store,
-            &daemon.log,
-            &daemon.status,
-            config.shutdown_deadline / 2,
-        ) {
-            let what = format!("the relay {}", relay.name);
-            let running = relay.run(daemon.stop_relays.subscribe());
-            daemon
-                .relays
-                .spawn(watched(Arc::clone(&daemon.status), what, running));
-        }
+        daemon.reloader.start(outlets).await;
         let addresses = listeners.addresses().map_err(|error| failed(&error))?;
-        daemon.serve(listeners, config, catalog);
+        daemon.serve(listeners, config);
         addresses
             .write(&config.data)
             .map_err(|error| failed(&format!("cannot write addresses.json: {error}")))?;
@@ -197,20 +216,22 @@ impl Daemon {
     }
 
     /// Starts both listeners' servers.
-    fn serve(&mut self, listeners: Listeners, config: &Config, catalog: Arc<Catalog>) {
+    fn serve(&mut self, listeners: Listeners, config: &Config) {
         let private = http::private_router(Private {
             store: self.store.clone(),
             log: self.log.clone(),
-            catalog: Arc::clone(&catalog),
+            catalog: self.reloader.catalog.clone(),
             body_limit_bytes: config.body_limit_bytes,
             status: Arc::clone(&self.status),
         });
         let operator = http::operator_router(Operator {
             store: self.store.clone(),
             log: self.log.clone(),
-            catalog,
+            catalog: self.reloader.catalog.clone(),
             id_secret: IdSecret::new(self.store.derive_secret(ID_SECRET_CONTEXT)),
             status: Arc::clone(&self.status),
+            desk: Arc::clone(&self.reloader.ground.desk),
+            reloader: Arc::clone(&self.reloader),
         });
         for (listener, router) in [(listeners.private, private), (listeners.operator, operator)] {
             let mut stop = self.stop_intake.subscribe();
@@ -236,13 +257,22 @@ impl Daemon {
             self.servers.shutdown().await;
         }
         while self.crossing.join_next().await.is_some() {}
-        self.stop_relays.send_replace(true);
-        while self.relays.join_next().await.is_some() {}
+        self.reloader.stop().await;
         self.store
             .close()
             .await
             .map_err(|error| Failure::Failed(error.to_string()))
     }
+}
+
+async fn open_store(config: &Config) -> Result<Store, Failure> {
+    let options = horizon_store::Options {
+        appends_min_free_bytes: config.appends_min_free_bytes,
+        crossing_min_free_bytes: config.crossing_min_free_bytes,
+        ..horizon_store::Options::default()
+    };
+    let opened = Store::open(&config.data, options).await;
+    opened.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// Runs a part of the daemon. One that fails or panics does not come back before a restart, and that is made known.

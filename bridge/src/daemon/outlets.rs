@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use horizon_schemas::{Contract, OutletKind, Unheard};
-use horizon_store::{LogName, PublicStreamName, RelayName, Store};
+use horizon_store::{PublicStreamName, RelayName};
 
+use super::relays::Ground;
 use crate::commands::Failure;
 use crate::config::Config;
 use crate::outlets::{Broker, Outlet, Surroundings};
 use crate::relay::{Place, Relay, relay_name};
-use crate::status::Status;
 
 /// The outlets of every contract that publishes, with secrets resolved.
 pub(super) struct Outlets {
@@ -25,6 +24,8 @@ struct OutletPart {
     outlet: Outlet,
     place: Place,
     unheard: Unheard,
+    /// The outlet as its contract describes it: another text is another outlet.
+    made_of: String,
 }
 
 impl Outlets {
@@ -60,31 +61,32 @@ impl Outlets {
                     outlet,
                     place,
                     unheard: spec.unheard(),
+                    made_of: format!("{spec:?}"),
                 });
             }
         }
         Ok(Outlets { parts })
     }
 
-    pub(super) fn relays(
-        self,
-        store: &Store,
-        log: &LogName,
-        status: &Status,
-        drain: Duration,
-    ) -> Vec<Relay> {
+    /// What each relay is made of, by its name.
+    pub(super) fn made_of(&self) -> BTreeMap<String, String> {
+        let of = |part: &OutletPart| (part.name.as_str().to_owned(), part.made_of.clone());
+        self.parts.iter().map(of).collect()
+    }
+
+    pub(super) fn relays(self, ground: &Ground) -> impl Iterator<Item = Relay> {
         let relay = |part: OutletPart| Relay {
-            store: store.clone(),
-            log: log.clone(),
+            store: ground.store.clone(),
+            log: ground.log.clone(),
             stream: part.stream,
-            status: status.add_relay(part.name.as_str()),
+            status: Arc::default(),
             name: part.name,
             outlet: part.outlet,
             place: part.place,
             unheard: part.unheard,
-            drain,
+            drain: ground.drain,
         };
-        self.parts.into_iter().map(relay).collect()
+        self.parts.into_iter().map(relay)
     }
 }
 

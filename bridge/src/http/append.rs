@@ -43,10 +43,11 @@ pub(crate) async fn to_stream(
     if events.is_empty() {
         return Err(malformed("there are no events").mend("send at least one event"));
     }
+    let catalog = state.catalog.current();
     let mut taken = Vec::with_capacity(events.len());
     for (index, object) in events.into_iter().enumerate() {
         taken.push(
-            intake::take(&stream, object, state.catalog.private())
+            intake::take(&stream, object, catalog.private())
                 .map_err(|refused| refusal(refused, index))?,
         );
     }
@@ -83,9 +84,10 @@ pub(crate) async fn commit(
             events: Vec::new(),
         });
     }
+    let catalog = state.catalog.current();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;
-        let event = intake::take(&stream, object, state.catalog.private())
+        let event = intake::take(&stream, object, catalog.private())
             .map_err(|refused| refusal(refused, index))?;
         match writes.last_mut() {
             Some(last) if last.stream == stream => last.events.push(event),

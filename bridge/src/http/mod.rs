@@ -1,5 +1,5 @@
-//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why, backups, verifications,
-//! exports).
+//! The HTTP interface: the private listener (append, read) and the operator's listener (status, why, parked keys, reload, backups,
+//! verifications, exports).
 //!
 //! Handlers translate; what is done is done by the store, the schemas and [`crate::intake`].
 
@@ -10,9 +10,11 @@ mod export;
 pub(crate) mod keep;
 mod log;
 mod operator;
+mod parked;
 mod problem;
 pub(crate) mod read;
 mod refusals;
+mod reload;
 
 use std::sync::Arc;
 
@@ -20,17 +22,19 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use horizon_schemas::Catalog;
 use horizon_store::{LogName, Store};
 
+use crate::daemon::Reloader;
+use crate::loaded::SharedCatalog;
 use crate::status::Status;
+use crate::unparking::Desk;
 use problem::Problem;
 
 /// What the private side's handlers work with.
 pub(crate) struct Private {
     pub(crate) store: Store,
     pub(crate) log: LogName,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) catalog: SharedCatalog,
     pub(crate) body_limit_bytes: usize,
     pub(crate) status: Arc<Status>,
 }
@@ -39,9 +43,11 @@ pub(crate) struct Private {
 pub(crate) struct Operator {
     pub(crate) store: Store,
     pub(crate) log: LogName,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) catalog: SharedCatalog,
     pub(crate) id_secret: horizon_schemas::IdSecret,
     pub(crate) status: Arc<Status>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) reloader: Arc<Reloader>,
 }
 
 /// The private listener: `POST` and `GET /streams/{stream}`, `POST /commits`, `GET /log`, `GET /health`.
@@ -61,12 +67,18 @@ pub(crate) fn private_router(state: Private) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// The operator's listener: `GET /status`, `GET /why/{id}`, `POST /backups`, `POST /verifications`,
-/// `POST /exports`, `GET /health`.
+/// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /parked`, `GET /parked/{contract}/{key}`,
+/// `POST /parked/retry`, `POST /parked/skip`, `POST /reload`, `POST /backups`, `POST /verifications`, `POST /exports`,
+/// `GET /health`.
 pub(crate) fn operator_router(state: Operator) -> Router {
     Router::new()
         .route("/status", get(operator::status))
         .route("/why/{id}", get(operator::why))
+        .route("/parked", get(parked::keys))
+        .route("/parked/{contract}/{key}", get(parked::events))
+        .route("/parked/retry", post(parked::retry))
+        .route("/parked/skip", post(parked::skip))
+        .route("/reload", post(reload::reload))
         .route("/backups", post(keep::backup))
         .route("/verifications", post(keep::verification))
         .route("/exports", post(export::export))
@@ -123,7 +135,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /backups, /verifications and /exports",
+        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /parked, /reload, /backups, /verifications and /exports",
     )
 }
 

@@ -60,7 +60,8 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
     let events = state.store.event_count(&state.log).await?;
     let mut contracts = Vec::new();
     let mut relays = Vec::new();
-    for contract in state.catalog.contracts() {
+    let catalog = state.catalog.current();
+    for contract in catalog.contracts() {
         // Names that a contract was loaded with are sound: the crossing could not run otherwise.
         let Ok(stream) = PublicStreamName::new(&contract.public_stream()) else {
             continue;
@@ -82,6 +83,7 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
             "crossingRefused": disk.crossing_refused,
         },
         "log": {"name": state.log.as_str(), "head": head.get(), "events": events},
+        "loading": state.catalog.view(),
         "contracts": contracts,
         "relays": relays,
         "failures": super::failures(&state.status, &state.store),
@@ -113,6 +115,8 @@ async fn contract_status(
     Ok(json!({
         "contract": stream.as_str(),
         "version": contract.version(),
+        "fingerprint": contract.fingerprint(),
+        "loaded": state.catalog.since(stream.as_str()),
         "cursor": cursor.get(),
         "sequence": last.get(),
         "crossed": crossed,

@@ -4,11 +4,14 @@
 //! - The log is the queue: nothing is kept here that could not be read again from behind the cursor.
 //! - The cursor moves only over settled events (confirmed, unheard by policy, parked), in the same record as what was parked.
 //! - A connection is disposable. When it is lost, what is not settled goes out again over a new one, in order.
+//! - Parked keys go on by orders, in lanes beside the window; a key is live again when nothing of it waits.
 //! - Relays share nothing: one relay's trouble does not reach another.
 
 pub(crate) mod backoff;
+mod lanes;
 mod place;
 mod session;
+mod unpark;
 pub(crate) mod window;
 
 use std::sync::Arc;
@@ -16,11 +19,12 @@ use std::time::{Duration, Instant};
 
 use horizon_schemas::Unheard;
 use horizon_store::{LogName, ParkScope, PublicStreamName, RelayName, Sequence, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::crossing::parked::ParkedKeys;
 use crate::outlets::{Identity, Outlet};
 use crate::status::RelayStatus;
+use crate::unparking::Order;
 pub(crate) use place::Place;
 use session::{Ended, Run};
 use window::{Window, WindowLimits};
@@ -56,7 +60,11 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Relays until told to stop; then sends nothing new, waits for answers as long as it may, and writes the cursor.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+    pub(crate) async fn run(
+        self,
+        orders: mpsc::Receiver<Order>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
         let cursor = self
             .store
             .relay_cursor(&self.log, &self.name)
@@ -70,7 +78,7 @@ impl Relay {
             held_bytes: HELD_LIMIT_BYTES,
         };
         let window = Window::new(limits, parked, self.unheard == Unheard::Wait);
-        let mut run = Run::new(&self, window, cursor);
+        let mut run = Run::new(&self, window, cursor, orders);
         let identity = Identity {
             store_id: self.store.id(),
             relay: self.name.as_str(),
@@ -78,12 +86,10 @@ impl Relay {
         let mut failures = 0;
         while !*stop.borrow() {
             self.status.connecting();
-            let connected = tokio::select! {
-                connected = self.outlet.connect(identity) => connected,
-                _ = stop.wait_for(|stop| *stop) => break,
-            };
+            let connected = run.tend(self.outlet.connect(identity), &mut stop).await?;
             let reason = match connected {
-                Ok(session) => {
+                None => break,
+                Some(Ok(session)) => {
                     self.status.connected();
                     if failures > 0 {
                         tracing::info!(relay = %self.name, attempts = failures, "connected again");
@@ -97,7 +103,7 @@ impl Relay {
                         Ended::Lost(reason) => reason,
                     }
                 }
-                Err(error) => error.to_string(),
+                Some(Err(error)) => error.to_string(),
             };
             failures += 1;
             if failures == 1 {
@@ -105,9 +111,9 @@ impl Relay {
             }
             self.status.retrying(&reason);
             let again = Instant::now() + backoff::delay(failures);
-            tokio::select! {
-                () = tokio::time::sleep_until(again.into()) => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+            let slept = run.tend(tokio::time::sleep_until(again.into()), &mut stop);
+            if slept.await?.is_none() {
+                break;
             }
         }
         run.finish().await

@@ -2,22 +2,23 @@
 //!
 //! `select!` only chooses what happens next; what follows from it is decided by [`Window`].
 
-use std::time::{Duration, Instant};
+mod cursor;
+
+use std::time::Instant;
 
 use horizon_schemas::Unheard;
-use horizon_store::{
-    NewParked, ParkScope, PublicEvent, PublicPage, ReadLimit, Sequence, SettleError, Settlement,
-    StoreError,
-};
-use tokio::sync::watch;
+use horizon_store::{PublicEvent, PublicPage, ReadLimit, Sequence, SettleError, StoreError};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Relay;
 use super::backoff;
+use super::unpark::{News, Unpark};
 use super::window::{Advance, Window};
-use crate::clock;
 use crate::outlets::{Answer, Session};
 use crate::patience::patiently;
+use crate::unparking::Order;
+use cursor::settle_failure;
 
 /// Most events of one read of the public log.
 const READ_LIMIT_EVENTS: usize = 2_000;
@@ -26,10 +27,6 @@ const READ_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 /// Unheard and parked events that wait to be written with the cursor, above which nothing more is read. With a window's worth
 /// more they stay far below what the store takes in one settlement.
 const UNWRITTEN_LIMIT_EVENTS: usize = 8_000;
-/// How long settled events may wait for the cursor to be written, in milliseconds. After a crash they are sent again.
-const CURSOR_DELAY_MS: u64 = 20;
-/// Settled events after which the cursor is written at once.
-const CURSOR_BATCH_EVENTS: u64 = 1_000;
 
 /// How a connection ended.
 pub(super) enum Ended {
@@ -52,6 +49,7 @@ pub(super) struct Run<'a> {
     unwritten_since: Option<Instant>,
     reading: Option<JoinHandle<Result<PublicPage, StoreError>>>,
     writing: Option<JoinHandle<Result<(), SettleError>>>,
+    unpark: Unpark,
 }
 
 /// What happened while waiting.
@@ -59,6 +57,7 @@ enum Happened {
     Answers(Option<Vec<(u64, Answer)>>),
     Read(Result<PublicPage, StoreError>),
     Written(Result<(), StoreError>),
+    Unpark(News),
     Time,
     Head,
     State,
@@ -66,7 +65,12 @@ enum Happened {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(relay: &'a Relay, window: Window<PublicEvent>, cursor: Sequence) -> Run<'a> {
+    pub(super) fn new(
+        relay: &'a Relay,
+        window: Window<PublicEvent>,
+        cursor: Sequence,
+        orders: mpsc::Receiver<Order>,
+    ) -> Run<'a> {
         Run {
             relay,
             window,
@@ -76,6 +80,39 @@ impl<'a> Run<'a> {
             unwritten_since: None,
             reading: None,
             writing: None,
+            unpark: Unpark::new(orders),
+        }
+    }
+
+    /// Waits for something without a connection, and carries out meanwhile what orders ask that needs none. None: it is told to
+    /// stop.
+    pub(super) async fn tend<T>(
+        &mut self,
+        awaited: impl Future<Output = T>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Option<T>, StoreError> {
+        tokio::pin!(awaited);
+        loop {
+            self.unpark.work(self.relay, &mut self.window);
+            self.write_cursor_if_due();
+            let due = self.cursor_due();
+            let happened = tokio::select! {
+                awaited = &mut awaited => return Ok(Some(awaited)),
+                written = join(&mut self.writing) => Happened::Written(written.map_err(settle_failure)),
+                news = self.unpark.news() => Happened::Unpark(news),
+                () = sleep_until(due) => Happened::Time,
+                _ = stop.wait_for(|stop| *stop) => return Ok(None),
+            };
+            match happened {
+                Happened::Written(written) => {
+                    written?;
+                    self.unpark.lanes.cursor_written();
+                }
+                Happened::Unpark(news) => {
+                    self.unpark.take(news, &mut self.window, self.written)?;
+                }
+                _ => {}
+            }
         }
     }
 
@@ -95,21 +132,24 @@ impl<'a> Run<'a> {
         loop {
             match stop_by {
                 None => self.read_ahead(*head.borrow_and_update()),
-                Some(moment) if self.window.is_empty() || moment <= Instant::now() => {
+                Some(moment) if self.is_empty() || moment <= Instant::now() => {
                     return Ok((Ended::Stopped, settled));
                 }
                 Some(_) => {}
             }
+            self.unpark.work(self.relay, &mut self.window);
             self.send(&session);
             self.write_cursor_if_due();
+            let in_flight = self.window.in_flight() + self.unpark.lanes.in_flight();
             self.relay
                 .status
-                .window(self.window.in_flight(), self.window.parked_keys());
+                .window(in_flight, self.window.parked_keys());
             let wake = [self.wake_at(), stop_by].into_iter().flatten().min();
             let happened = tokio::select! {
                 answers = session.answers.recv() => Happened::Answers(answers),
                 read = join(&mut self.reading) => Happened::Read(read),
                 written = join(&mut self.writing) => Happened::Written(written.map_err(settle_failure)),
+                news = self.unpark.news() => Happened::Unpark(news),
                 () = sleep_until(wake) => Happened::Time,
                 _ = head.changed(), if stop_by.is_none() => Happened::Head,
                 Ok(()) = session.state.changed() => Happened::State,
@@ -119,13 +159,21 @@ impl<'a> Run<'a> {
                 Happened::Answers(Some(answers)) => settled += self.settle(answers),
                 Happened::Answers(None) => {
                     self.window.connection_lost();
+                    self.unpark.lanes.connection_lost();
                     return Ok((Ended::Lost(session.lost_reason().await), settled));
                 }
                 Happened::Read(page) => self.offer(page?),
-                Happened::Written(written) => written?,
+                Happened::Written(written) => {
+                    written?;
+                    self.unpark.lanes.cursor_written();
+                }
+                Happened::Unpark(news) => {
+                    self.unpark.take(news, &mut self.window, self.written)?;
+                }
                 Happened::State => self.relay.status.session(&session.state.borrow()),
                 Happened::Stop => {
                     self.window.wind_down();
+                    self.unpark.lanes.close();
                     self.reading = None;
                     self.take_advance();
                     stop_by = Some(Instant::now() + self.relay.drain);
@@ -145,8 +193,14 @@ impl<'a> Run<'a> {
         if self.writing.is_some() {
             join(&mut self.writing).await.map_err(settle_failure)?;
         }
+        self.unpark.finish(self.relay, &mut self.window).await?;
         self.relay.status.stopped();
         Ok(())
+    }
+
+    /// Whether nothing is in hand that waits for an answer, or could be passed.
+    fn is_empty(&self) -> bool {
+        self.window.is_empty() && self.unpark.lanes.in_flight() == 0
     }
 
     /// Starts a read of the public log where there is something to read and room for it.
@@ -190,10 +244,14 @@ impl<'a> Run<'a> {
 
     fn send(&mut self, session: &Session) {
         let now = Instant::now();
-        while let Some((sequence, event)) = self.window.next(now) {
+        loop {
+            let next = self.unpark.lanes.next(now);
+            let Some((sequence, event)) = next.or_else(|| self.window.next(now)) else {
+                return;
+            };
             match self.relay.place.message(event) {
-                // The channel holds as much as the window lets out; it refuses only when the connection is gone, and then the
-                // answers end as well and everything goes out again.
+                // The channel holds as much as the window and the lanes let out; it refuses only when the connection is gone, and
+                // then the answers end as well and everything goes out again.
                 Ok(message) => {
                     if session.messages.try_send(message).is_err() {
                         break;
@@ -211,6 +269,7 @@ impl<'a> Run<'a> {
         let now = Instant::now();
         for (sequence, answer) in answers {
             let sequence = Sequence::new(sequence);
+            let in_lane = self.unpark.lanes.attempts(sequence);
             match &answer {
                 Answer::TryAgain(reason) => {
                     if self.relay.status.event_retrying(reason) {
@@ -226,6 +285,8 @@ impl<'a> Run<'a> {
                         tracing::warn!(relay = %self.relay.name, %sequence, "nobody listens; its key waits");
                     }
                 }
+                // What a lane meets is told when the lane ends.
+                Answer::Refused(_) if in_lane.is_some() => {}
                 Answer::Refused(reason) => match self.window.full() {
                     None => {
                         tracing::error!(relay = %self.relay.name, %sequence, reason, "the event was refused; its key is parked");
@@ -238,83 +299,38 @@ impl<'a> Run<'a> {
                 },
                 Answer::Confirmed | Answer::Unheard => {}
             }
-            let retry_at = now + backoff::delay(self.window.attempts(sequence));
-            self.window.settle(sequence, answer, retry_at);
+            let attempts = in_lane.unwrap_or_else(|| self.window.attempts(sequence));
+            let retry_at = now + backoff::delay(attempts);
+            match in_lane {
+                Some(_) => {
+                    let wait = self.relay.unheard == Unheard::Wait;
+                    self.unpark.lanes.settle(sequence, answer, retry_at, wait);
+                }
+                None => self.window.settle(sequence, answer, retry_at),
+            }
         }
-        if !self.window.has_retries() && self.relay.status.event_retries_over() {
+        let retries = self.window.has_retries() || self.unpark.lanes.has_retries();
+        if !retries && self.relay.status.event_retries_over() {
             tracing::info!(relay = %self.relay.name, "every event that was tried again has been settled");
         }
         self.take_advance();
         count
     }
 
-    fn take_advance(&mut self) {
-        let advance = self.window.advance();
-        if advance.to.is_some() {
-            self.unwritten.extend(advance);
-            self.unwritten_since.get_or_insert_with(Instant::now);
-        }
-    }
-
     fn wake_at(&self) -> Option<Instant> {
-        let cursor_due = self
-            .unwritten_since
-            .filter(|_| self.writing.is_none())
-            .map(|since| since + Duration::from_millis(CURSOR_DELAY_MS));
-        [cursor_due, self.window.next_retry()]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    fn write_cursor_if_due(&mut self) {
-        let (Some(since), Some(to)) = (self.unwritten_since, self.unwritten.to) else {
-            return;
-        };
-        let many = to.get() - self.written.get() >= CURSOR_BATCH_EVENTS;
-        if many || since.elapsed() >= Duration::from_millis(CURSOR_DELAY_MS) {
-            self.write_cursor();
-        }
-    }
-
-    /// Gives what is settled to the store, unless a write is under way: then it goes with the next one.
-    fn write_cursor(&mut self) {
-        if self.writing.is_some() {
-            return;
-        }
-        let advance = std::mem::take(&mut self.unwritten);
-        let Some(to) = advance.to else { return };
-        self.unwritten_since = None;
-        let scope = ParkScope::Relay(self.relay.name.clone());
-        let parked = advance
-            .parked
-            .into_iter()
-            .map(|(key, sequence, reason)| NewParked {
-                scope: scope.clone(),
-                key,
-                at: sequence.get(),
-                reason,
-            });
-        let settlement = Settlement {
-            relay: self.relay.name.clone(),
-            stream: self.relay.stream.clone(),
-            expected: self.written,
-            to,
-            at_ms: clock::now_ms(),
-            unheard: advance.unheard,
-            parked: parked.collect(),
-        };
-        self.written = to;
-        let (store, log) = (self.relay.store.clone(), self.relay.log.clone());
-        self.writing = Some(tokio::spawn(async move {
-            let settle = || store.settle(&log, settlement.clone());
-            patiently("writing a relay's cursor", settle).await
-        }));
+        [
+            self.cursor_due(),
+            self.window.next_retry(),
+            self.unpark.lanes.next_retry(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }
 
 /// Waits for a task and forgets it; without one, waits for ever.
-async fn join<T>(task: &mut Option<JoinHandle<T>>) -> T {
+pub(super) async fn join<T>(task: &mut Option<JoinHandle<T>>) -> T {
     let Some(running) = task.as_mut() else {
         return std::future::pending().await;
     };
@@ -334,21 +350,5 @@ async fn sleep_until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-fn settle_failure(error: SettleError) -> StoreError {
-    match error {
-        SettleError::Unavailable(error) => error,
-        // What a relay settles at a time is bounded well below the store's limits.
-        SettleError::Limit(error) => StoreError::Damaged {
-            place: "a settlement".to_owned(),
-            reason: error.to_string(),
-        },
-        // Somebody else moved this cursor: two daemons cannot hold one store, so this is damage and not a race.
-        SettleError::CursorMoved { actual } => StoreError::Damaged {
-            place: "a relay's cursor".to_owned(),
-            reason: format!("it stands at {actual}, and nobody moved it"),
-        },
     }
 }

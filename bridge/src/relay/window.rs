@@ -5,6 +5,8 @@
 //!   `written ≤ settled ≤ in flight ≤ offered`.
 //! - After a lost connection everything that is not settled is sent again, in order.
 
+mod parked;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
@@ -329,31 +331,6 @@ impl<T> Window<T> {
             .values()
             .filter_map(|waiting| waiting.front().copied())
             .collect();
-    }
-
-    /// Parks the key of `sequence`, which is its first: everything of the key that is in hand waits behind it. Where nothing more
-    /// may be parked the event stays where it is, and the cursor with it.
-    fn park(&mut self, sequence: Sequence, reason: String, retry_at: Instant) {
-        let Some(entry) = self.entry(sequence) else {
-            return;
-        };
-        let key = entry.key.clone();
-        if self.parked.full(&key).is_some() {
-            if let Some(entry) = self.entry(sequence) {
-                entry.state = State::Retrying;
-            }
-            self.retries.insert((retry_at, sequence));
-            return;
-        }
-        let mut reason = Some(reason);
-        for waiting in self.keys.remove(&key).unwrap_or_default() {
-            self.parked.add(&key);
-            if let Some(entry) = self.entry(waiting) {
-                entry.state = State::Settled(Settled::Parked(reason.take()));
-                let retried = std::mem::take(&mut entry.retried);
-                self.retried -= usize::from(retried);
-            }
-        }
     }
 
     fn index(&self, sequence: Sequence) -> Option<usize> {

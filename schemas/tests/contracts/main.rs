@@ -7,8 +7,8 @@
 
 mod attributes;
 mod bank;
-mod costly;
 mod cases;
+mod costly;
 mod crossing;
 mod defaults;
 mod diagnostics;
@@ -17,8 +17,8 @@ mod fixture;
 mod hostile;
 mod language;
 mod leaks;
+mod life;
 mod mutations;
 mod revisions;
-mod life;
 mod schemas;
 mod told;

@@ -1,0 +1,153 @@
+//! Reload: contracts and schemas are loaded again, all or nothing, while everything runs.
+//!
+//! - Everything that can be wrong is found before anything changes: language, schemas, outlets, what never changes within a major
+//!   version. Whatever is found, the old contracts stay.
+//! - The crossing changes first, between two passes, and writes down where. Who appends sees the new schemas after that: no event
+//!   of a new type comes before the contract that takes it.
+//! - A relay whose outlet did not change is left alone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use horizon_schemas::Status::{Active, Deprecated, Retired};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, oneshot};
+
+use super::outlets::Outlets;
+use super::relays::{Changed, Ground, Relays};
+use super::{load_catalog, with_status};
+use crate::commands::Failure;
+use crate::config::{Config, Flags};
+use crate::contract_changes;
+use crate::crossing::{CrossingError, CrossingOrder};
+use crate::loaded::SharedCatalog;
+
+/// What a running daemon loads again, and changes when it is sound.
+pub(crate) struct Reloader {
+    pub(super) config: Arc<Config>,
+    pub(super) given: Given,
+    pub(super) catalog: SharedCatalog,
+    pub(super) ground: Ground,
+    /// Held while they change: one reload at a time, and none while the daemon stops.
+    pub(super) relays: Mutex<Relays>,
+}
+
+/// Where the configuration came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    pub(crate) path: PathBuf,
+    pub(crate) flags: Flags,
+}
+
+/// What a reload did.
+#[derive(Debug)]
+pub(crate) struct Reloaded {
+    contracts: Vec<Value>,
+    relays: Changed,
+    restart_needed: Vec<String>,
+}
+
+impl Reloaded {
+    pub(crate) fn body(&self) -> Value {
+        json!({
+            "contracts": self.contracts,
+            "relays": {"started": self.relays.started, "stopped": self.relays.stopped},
+            "restartNeeded": self.restart_needed,
+        })
+    }
+}
+
+impl Reloader {
+    /// Loads contracts and schemas again. What went wrong is told to the caller, in the log, and in the status.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, Failure> {
+        let mut relays = self.relays.lock().await;
+        match self.change(&mut relays).await {
+            Ok(reloaded) => {
+                tracing::info!(
+                    contracts = reloaded.contracts.len(),
+                    relays_started = reloaded.relays.started.len(),
+                    relays_stopped = reloaded.relays.stopped.len(),
+                    "contracts and schemas are loaded again"
+                );
+                if !reloaded.restart_needed.is_empty() {
+                    let keys = reloaded.restart_needed.join(", ");
+                    tracing::warn!(keys, "settings have changed that need a restart");
+                }
+                Ok(reloaded)
+            }
+            Err(failure) => {
+                let reason = failure.to_string();
+                tracing::error!(reason, "nothing was loaded; the old contracts stay");
+                self.catalog.refused(reason);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Starts the relays of what was loaded at the start.
+    pub(super) async fn start(&self, outlets: Outlets) {
+        self.relays.lock().await.run(outlets, &self.ground).await;
+    }
+
+    /// Stops the relays for good.
+    pub(super) async fn stop(&self) {
+        self.relays.lock().await.close().await;
+    }
+
+    async fn change(&self, relays: &mut Relays) -> Result<Reloaded, Failure> {
+        let (config, given) = (Arc::clone(&self.config), self.given.clone());
+        let loaded = tokio::task::spawn_blocking(move || {
+            let now = Config::load(&given.path, &given.flags)?;
+            let catalog = load_catalog(&config)?;
+            Ok::<_, Failure>((config.differs_from(&now), catalog))
+        });
+        let (restart_needed, catalog) = loaded.await.map_err(|error| {
+            Failure::Failed(format!("contracts could not be loaded: {error}"))
+        })??;
+        let catalog = Arc::new(catalog);
+        let crossing = with_status(&catalog, &[Active, Deprecated]);
+        let publishing = with_status(&catalog, &[Active, Deprecated, Retired]);
+        let outlets = Outlets::resolve(&self.config, &publishing)?;
+        let changes =
+            contract_changes::find(&self.ground.store, &self.ground.log, &crossing).await?;
+        let (answer, answered) = oneshot::channel();
+        let order = CrossingOrder::TakeUp {
+            contracts: crossing,
+            changes,
+            answer,
+        };
+        let ended = || Failure::Failed("the crossing has ended; see the daemon's log".to_owned());
+        let orders = self.ground.desk.crossing();
+        orders.send(order).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?.map_err(not_taken_up)?;
+        let before = self.catalog.current();
+        self.catalog
+            .replace(Arc::clone(&catalog), restart_needed.clone());
+        let changed = |contract: &horizon_schemas::Contract| {
+            let mut old = before.contracts().iter();
+            !old.any(|old| {
+                old.public_stream() == contract.public_stream()
+                    && old.fingerprint() == contract.fingerprint()
+            })
+        };
+        let contracts = catalog.contracts().iter().map(|contract| {
+            json!({
+                "contract": contract.public_stream(),
+                "version": contract.version(),
+                "changed": changed(contract),
+            })
+        });
+        Ok(Reloaded {
+            contracts: contracts.collect(),
+            relays: relays.run(outlets, &self.ground).await,
+            restart_needed,
+        })
+    }
+}
+
+fn not_taken_up(error: CrossingError) -> Failure {
+    match error {
+        CrossingError::Change(error) => error.into(),
+        error => Failure::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,379 @@
+//! The operator's handlers for parked keys: `GET /parked`, `GET /parked/{contract}/{key}`, `POST /parked/retry` and
+//! `POST /parked/skip`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use horizon_schemas::Catalog;
+use horizon_store::{ReadLimit, StoreError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::Operator;
+use super::body::body;
+use super::operator::json_answer;
+use super::problem::Problem;
+use super::read::path_segment;
+use super::refusals::{malformed, unavailable};
+use crate::crossing::CrossingOrder;
+use crate::parked::Scope;
+use crate::unparking::{Keys, Order, Progress, Skip, Ticket};
+
+/// Largest request body, in bytes.
+const BODY_LIMIT_BYTES: usize = 64 * 1024;
+/// Keys or events of one answer unless asked for otherwise.
+const DEFAULT_LIMIT: usize = 100;
+/// Most keys or events of one answer.
+const MAX_LIMIT: usize = 1_000;
+/// How long an answer waits for an order to be done, in seconds. The order goes on after it.
+const PATIENCE_SECONDS: u64 = 30;
+
+/// The query of `GET /parked`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeysQuery {
+    contract: Option<String>,
+    outlet: Option<String>,
+    /// The last key of the page before: contract, outlet or null, key, as JSON.
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// The query of `GET /parked/{contract}/{key}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventsQuery {
+    outlet: Option<String>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// What `POST /parked/retry` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryOrder {
+    contract: String,
+    outlet: Option<String>,
+    key: Option<String>,
+    #[serde(default)]
+    all: bool,
+}
+
+/// What `POST /parked/skip` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct SkipOrder {
+    contract: String,
+    outlet: Option<String>,
+    key: String,
+    reason: String,
+    at: Option<u64>,
+    #[serde(default)]
+    all_events: bool,
+}
+
+/// Lists parked keys, of all contracts and outlets or of some.
+pub(crate) async fn keys(
+    State(state): State<Arc<Operator>>,
+    query: Result<Query<KeysQuery>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(query) = query.map_err(malformed_query)?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let catalog = state.catalog.current();
+    let scopes = scopes(&catalog, query.contract.as_deref(), query.outlet.as_deref())?;
+    let after = query.after.as_deref().map(last_key).transpose()?;
+    let (rows, last) = page(&state, scopes, after, limit)
+        .await
+        .map_err(unavailable)?;
+    let mut answer = json!({"keys": rows});
+    if let Some(last) = last {
+        let mut next = format!(
+            "/parked?after={}&limit={limit}",
+            path_segment(&last.to_string())
+        );
+        for (name, value) in [("contract", &query.contract), ("outlet", &query.outlet)] {
+            if let Some(value) = value {
+                next.push_str(&format!("&{name}={}", path_segment(value)));
+            }
+        }
+        answer["next"] = next.into();
+    }
+    Ok(json_answer(&answer))
+}
+
+/// The events that wait under one key.
+pub(crate) async fn events(
+    State(state): State<Arc<Operator>>,
+    place: Result<Path<(String, String)>, PathRejection>,
+    query: Result<Query<EventsQuery>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Path((contract, key)) = place.map_err(|rejection| {
+        malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
+    })?;
+    let Query(query) = query.map_err(malformed_query)?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let scope = one_scope(&state.catalog.current(), &contract, query.outlet.as_deref())?;
+    let after = query.after.unwrap_or_default();
+    let (waiting, events, more) = crate::parked::events(&state, &scope, &key, after, limit)
+        .await
+        .map_err(unavailable)?;
+    if waiting == 0 {
+        return Err(not_parked(&key));
+    }
+    let mut answer = json!({
+        "contract": contract,
+        "outlet": query.outlet,
+        "key": key,
+        "waiting": waiting,
+        "events": events,
+    });
+    if let (true, Some(last)) = (more, events.last()) {
+        let outlet = query.outlet.as_deref().map(path_segment);
+        let outlet = outlet.map_or_else(String::new, |outlet| format!("&outlet={outlet}"));
+        answer["next"] = format!(
+            "/parked/{}/{}?after={}&limit={limit}{outlet}",
+            path_segment(&contract),
+            path_segment(&key),
+            last["at"]
+        )
+        .into();
+    }
+    Ok(json_answer(&answer))
+}
+
+/// Lets keys go on: what waits is tried again, in order.
+pub(crate) async fn retry(
+    State(state): State<Arc<Operator>>,
+    request: Request,
+) -> Result<impl IntoResponse, Problem> {
+    let body = body(request, BODY_LIMIT_BYTES).await?;
+    let mend =
+        "send {\"contract\", \"key\" or \"all\": true, and \"outlet\" if it is parked there}";
+    let order: RetryOrder =
+        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
+    let keys = match (order.key, order.all) {
+        (Some(key), false) => Keys::One(key),
+        (None, true) => Keys::All,
+        _ => return Err(malformed("one key is retried, or all").mend(mend)),
+    };
+    let scope = one_scope(
+        &state.catalog.current(),
+        &order.contract,
+        order.outlet.as_deref(),
+    )?;
+    carry_out(&state, &scope, keys, None).await
+}
+
+/// Gives up what waits of a key, and lets the rest go on.
+pub(crate) async fn skip(
+    State(state): State<Arc<Operator>>,
+    request: Request,
+) -> Result<impl IntoResponse, Problem> {
+    let body = body(request, BODY_LIMIT_BYTES).await?;
+    let mend = "send {\"contract\", \"key\", \"reason\"}, and if need be \"outlet\", \"at\" and \"allEvents\": true";
+    let order: SkipOrder =
+        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
+    if order.reason.trim().is_empty() {
+        return Err(malformed("the reason is empty")
+            .mend("say why the event is given up; `horizon why` tells it"));
+    }
+    let scope = one_scope(
+        &state.catalog.current(),
+        &order.contract,
+        order.outlet.as_deref(),
+    )?;
+    let skip = Skip {
+        all_events: order.all_events,
+        at: order.at,
+        reason: order.reason,
+    };
+    carry_out(&state, &scope, Keys::One(order.key), Some(skip)).await
+}
+
+/// Hands an order in, and waits for it to be done; but not for ever.
+async fn carry_out(
+    state: &Operator,
+    scope: &Scope,
+    keys: Keys,
+    skip: Option<Skip>,
+) -> Result<impl IntoResponse + use<>, Problem> {
+    let (ticket, mut progress) = Ticket::new();
+    let order = Order {
+        keys: keys.clone(),
+        skip,
+        ticket,
+    };
+    let handed_in = match scope.relay() {
+        None => {
+            let stream = scope.stream().clone();
+            let order = CrossingOrder::Unpark { stream, order };
+            state.desk.crossing().send(order).await.is_ok()
+        }
+        Some(relay) => match state.desk.relay(relay.as_str()) {
+            Some(orders) => orders.send(order).await.is_ok(),
+            None => false,
+        },
+    };
+    if !handed_in {
+        return Err(not_running(scope));
+    }
+    let waited = tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), done(&mut progress));
+    let told = match waited.await {
+        Ok(Some(told)) => told,
+        Ok(None) => return Err(not_running(scope)),
+        Err(_) => progress.borrow().clone(),
+    };
+    if let (Keys::One(key), [stuck]) = (&keys, told.stuck_keys.as_slice())
+        && stuck.at.is_none()
+        && told.keys == 1
+    {
+        return Err(not_parked(key).detail(format!("key {key}: {}", stuck.reason)));
+    }
+    let status = if told.done {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    let body = serde_json::to_value(&told).unwrap_or_default();
+    Ok((status, json_answer(&body)))
+}
+
+/// Waits for the end of an order; none if nobody carries it out any more.
+async fn done(progress: &mut watch::Receiver<Progress>) -> Option<Progress> {
+    let done = progress.wait_for(|progress| progress.done).await;
+    done.ok().map(|progress| progress.clone())
+}
+
+/// Rows from several scopes, and where the next page begins if there is more.
+async fn page(
+    state: &Operator,
+    scopes: Vec<Scope>,
+    after: Option<(String, Option<String>, String)>,
+    limit: usize,
+) -> Result<(Vec<Value>, Option<Value>), StoreError> {
+    let mut rows: Vec<Value> = Vec::new();
+    let mut skipping = after.is_some();
+    for scope in scopes {
+        let mut from = None;
+        if let Some((contract, outlet, key)) = after.as_ref().filter(|_| skipping) {
+            if !scope.is(contract, outlet.as_deref()) {
+                continue;
+            }
+            (from, skipping) = (Some(key.clone()), false);
+        }
+        let room = ReadLimit {
+            records: limit - rows.len(),
+            ..ReadLimit::default()
+        };
+        let place = scope.park_scope();
+        let read = state
+            .store
+            .parked_keys(&state.log, &place, from.as_deref(), room);
+        let page = read.await?;
+        let mut last = None;
+        for key in page.keys {
+            rows.push(crate::parked::key(state, &scope, &key).await?);
+            last = Some(json!([scope.contract(), scope.outlet(), key.key]));
+        }
+        if page.more || rows.len() >= limit {
+            // Where another scope follows, the page may be the last one and does not know it.
+            return Ok((rows, last));
+        }
+    }
+    Ok((rows, None))
+}
+
+fn last_key(text: &str) -> Result<(String, Option<String>, String), Problem> {
+    serde_json::from_str(text).map_err(|_| {
+        malformed("`after` is not understood").mend("take it from `next` of the page before")
+    })
+}
+
+/// The places where keys may be parked: of every contract, or of one, or one outlet of it.
+fn scopes(
+    catalog: &Catalog,
+    contract: Option<&str>,
+    outlet: Option<&str>,
+) -> Result<Vec<Scope>, Problem> {
+    match (contract, outlet) {
+        (Some(contract), Some(_)) => Ok(vec![one_scope(catalog, contract, outlet)?]),
+        (None, Some(_)) => {
+            Err(malformed("an outlet is named without its contract").mend("name the contract too"))
+        }
+        (contract, None) => {
+            if let Some(contract) = contract {
+                one_scope(catalog, contract, None)?;
+            }
+            let wanted = |name: &str| contract.is_none_or(|contract| contract == name);
+            let contracts = catalog.contracts().iter();
+            Ok(contracts
+                .filter(|contract| wanted(&contract.public_stream()))
+                .flat_map(Scope::all_of)
+                .collect())
+        }
+    }
+}
+
+fn one_scope(catalog: &Catalog, contract: &str, outlet: Option<&str>) -> Result<Scope, Problem> {
+    let mut known = catalog.contracts().iter();
+    let Some(found) = known.find(|known| known.public_stream() == contract) else {
+        let names: Vec<String> = catalog
+            .contracts()
+            .iter()
+            .map(|contract| contract.public_stream())
+            .collect();
+        return Err(no_such("no-such-contract", "no such contract is loaded")
+            .detail(format!("{contract:?} is none of {}", names.join(", ")))
+            .mend("name the contract with its major version, as `horizon status` does"));
+    };
+    let mut scopes = Scope::all_of(found).into_iter();
+    scopes
+        .find(|scope| scope.is(contract, outlet))
+        .ok_or_else(|| {
+            let names: Vec<&str> = found.outlets().iter().map(|outlet| outlet.name()).collect();
+            no_such("no-such-outlet", "the contract has no such outlet")
+                .detail(format!(
+                    "{:?} is none of {}",
+                    outlet.unwrap_or_default(),
+                    names.join(", ")
+                ))
+                .mend("name the outlet as `horizon why` does, such as `mqtt:main`")
+        })
+}
+
+fn no_such(name: &str, title: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, name, title)
+}
+
+fn not_parked(key: &str) -> Problem {
+    no_such("not-parked", "the key is not parked there")
+        .detail(format!("nothing waits under the key {key:?}"))
+        .mend("`horizon parked` lists what is parked, and where")
+}
+
+fn not_running(scope: &Scope) -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "not-running",
+        "nothing carries this out now",
+    )
+    .detail(format!(
+        "{} does not run: the contract is a draft or retired, was reloaded just now, or the daemon is stopping",
+        scope.park_scope()
+    ))
+    .mend("see `horizon status`; what is parked stays parked")
+}
+
+fn malformed_query(rejection: QueryRejection) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed-query",
+        "the query is not understood",
+    )
+    .detail(rejection.body_text())
+}
