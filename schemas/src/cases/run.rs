@@ -129,10 +129,14 @@ impl<'c> Run<'c> {
             let event = PrivateEvent {
                 source: given.source.as_deref().unwrap_or(&given.stream),
                 id: &given.id,
+                stream: &given.stream,
                 category: given.category(),
                 event_type: &given.event_type,
                 time: Some(&given.time),
+                traceparent: None,
+                tracestate: None,
                 recorded_ms: 0,
+                flagged: false,
                 data: &given.data,
             };
             let rehearsed = contract.rehearse(&event, &secret);

@@ -25,7 +25,10 @@ struct Told {
     id: String,
     event_type: String,
     time: Option<String>,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
     recorded_ms: u64,
+    flagged: bool,
     data: Value,
 }
 
@@ -51,7 +54,10 @@ impl Told {
             id,
             event_type,
             time,
+            traceparent: text("traceparent"),
+            tracestate: text("tracestate"),
             recorded_ms,
+            flagged: event.get("flagged") == Some(&Value::Bool(true)),
             data: event.get_mut("data").map_or(Value::Null, Value::take),
             place,
         })
@@ -61,10 +67,14 @@ impl Told {
         PrivateEvent {
             source: self.source.as_deref().unwrap_or(&self.stream),
             id: &self.id,
+            stream: &self.stream,
             category: self.stream.split('-').next().unwrap_or_default(),
             event_type: &self.event_type,
             time: self.time.as_deref(),
+            traceparent: self.traceparent.as_deref(),
+            tracestate: self.tracestate.as_deref(),
             recorded_ms: self.recorded_ms,
+            flagged: self.flagged,
             data: &self.data,
         }
     }
