@@ -45,6 +45,7 @@ fn catalog(folder: &Path, contracts: &[(&str, &str)]) -> Catalog {
     };
     let rules = Rules {
         events_without_schema: EventsWithoutSchema::Accept,
+        ..Rules::default()
     };
     Catalog::load(&folders, &KnownBrokers::new(), &rules).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -80,6 +81,7 @@ impl Rig {
             attributes: Vec::new(),
             media_type: None,
             data: Some(Bytes::copy_from_slice(data.as_bytes())),
+            flagged: false,
         };
         let stream = StreamName::new("account-1").unwrap();
         let write = StreamWrite {

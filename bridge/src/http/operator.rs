@@ -81,7 +81,7 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
             "appendsRefused": disk.appends_refused,
             "crossingRefused": disk.crossing_refused,
         },
-        "log": {"name": state.log.as_str(), "head": head.get(), "events": events},
+        "log": {"name": state.log.as_str(), "head": head.get(), "events": events, "flaggedSinceStart": state.status.flagged_since_start()},
         "contracts": contracts,
         "relays": relays,
         "failures": super::failures(&state.status, &state.store),

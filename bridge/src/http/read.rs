@@ -138,8 +138,13 @@ fn push_event(body: &mut String, event: &Event) {
         text.push_str(data);
         text.push('}');
     }
+    let flagged = if event.flagged {
+        "\"flagged\":true,"
+    } else {
+        ""
+    };
     body.push_str(&format!(
-        "{{\"revision\":{},\"position\":{},\"recorded\":\"{}\",\"event\":{text}}}",
+        "{{\"revision\":{},\"position\":{},\"recorded\":\"{}\",{flagged}\"event\":{text}}}",
         event.revision,
         event.position,
         clock::rfc3339(event.recorded_ms)

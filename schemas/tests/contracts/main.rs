@@ -7,6 +7,7 @@
 
 mod bank;
 mod costly;
+mod costly_generated;
 mod crossing;
 mod diagnostics;
 mod drafts;
