@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Many times what any of them takes; one that doubles at each of 100 levels would not end at all.
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(60);
 
 fn schema() -> impl Strategy<Value = Value> {
     let reference = prop::sample::select(vec!["#", "#/$defs/a", "#/$defs/b"]);
