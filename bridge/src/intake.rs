@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use horizon_schemas::PrivateSchemas;
+use horizon_schemas::{Admitted, Door, PrivateSchemas, Violation};
 use horizon_store::{AttributeValue, NewEvent, StreamName};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -54,6 +54,30 @@ pub(crate) struct Mistake {
     pub(crate) pointer: String,
     /// What is wrong there.
     pub(crate) reason: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.pointer, self.reason)
+    }
+}
+
+impl From<Violation> for Mistake {
+    fn from(violation: Violation) -> Mistake {
+        Mistake {
+            pointer: format!("/data{}", violation.pointer),
+            reason: violation.reason,
+        }
+    }
+}
+
+/// An event that may be recorded.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The event, flagged where it does not fit its private schema.
+    pub(crate) event: NewEvent,
+    /// Why it is flagged.
+    pub(crate) unfit: Vec<Mistake>,
 }
 
 /// A JSON object whose members are kept as text, in order, without duplicates.
@@ -124,7 +148,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawEvents<'a> {
     }
 }
 
-/// Turns the members of an event (`stream` taken out already) into an event for `stream`, checked by its private schema.
+/// Turns the members of an event (`stream` taken out already) into an event for `stream`, checked by its private schema as
+/// the door does it.
 ///
 /// # Errors
 /// Every mistake that can be told at once, with its pointer.
@@ -132,19 +157,14 @@ pub(crate) fn take(
     stream: &StreamName,
     object: RawObject<'_>,
     schemas: &PrivateSchemas,
-) -> Result<NewEvent, Refused> {
-    let (event, data) = read(object)?;
-    schemas
-        .check(stream.category(), &event.event_type, Some(&data))
+    door: Door,
+) -> Result<Taken, Refused> {
+    let (mut event, data) = read(object)?;
+    let admitted = schemas
+        .admit(door, stream.category(), &event.event_type, Some(&data))
         .map_err(|refusal| {
-            let mut mistakes: Vec<Mistake> = refusal
-                .violations
-                .into_iter()
-                .map(|violation| Mistake {
-                    pointer: format!("/data{}", violation.pointer),
-                    reason: violation.reason,
-                })
-                .collect();
+            let mut mistakes: Vec<Mistake> =
+                refusal.violations.into_iter().map(Into::into).collect();
             let mut kind = RefusedKind::Schema;
             if mistakes.is_empty() {
                 kind = RefusedKind::NoSchema;
@@ -160,7 +180,12 @@ pub(crate) fn take(
                 mend: refusal.help,
             }
         })?;
-    Ok(event)
+    let mut unfit = Vec::new();
+    if let Admitted::Flagged(violations) = admitted {
+        event.flagged = true;
+        unfit.extend(violations.into_iter().map(Into::into));
+    }
+    Ok(Taken { event, unfit })
 }
 
 /// Reads the members without looking at any schema.
@@ -212,7 +237,7 @@ fn read(object: RawObject<'_>) -> Result<(NewEvent, Value), Refused> {
     }
     match (id, event_type, data) {
         (Some(id), Some(event_type), Some(data)) if mistakes.is_empty() => {
-            Ok((NewEvent { id, source, event_type, attributes, media_type, data: Some(data) }, parsed))
+            Ok((NewEvent { id, source, event_type, attributes, media_type, data: Some(data), flagged: false }, parsed))
         }
         _ => Err(Refused {
             kind: RefusedKind::Malformed,

@@ -1,6 +1,7 @@
 //! What the daemon knows of itself besides what is in the store: which contracts have halted, and how each relay fares.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock;
@@ -14,6 +15,8 @@ pub(crate) struct Status {
     failures: Mutex<Vec<String>>,
     halted: Mutex<BTreeMap<String, String>>,
     relays: Mutex<BTreeMap<String, Arc<RelayStatus>>>,
+    /// Events that were flagged since the daemon was started.
+    flagged: AtomicU64,
 }
 
 impl Status {
@@ -23,6 +26,16 @@ impl Status {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(failure);
+    }
+
+    /// So many more events were recorded although they do not fit their private schema.
+    pub(crate) fn flagged(&self, more: u64) {
+        self.flagged.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many events were flagged since the daemon was started.
+    pub(crate) fn flagged_since_start(&self) -> u64 {
+        self.flagged.load(Ordering::Relaxed)
     }
 
     /// What has ended; nothing, while the daemon is well.

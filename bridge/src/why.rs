@@ -3,7 +3,7 @@
 //! The crossing is pure, so filtered and unmatched need no record: the contract is asked again. What crossed, what is parked and
 //! what was settled is read from the store.
 
-use horizon_schemas::{Contract, Outcome, Status};
+use horizon_schemas::{Contract, Outcome, Status, Violation};
 use horizon_store::{
     Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit, Resolution,
     Sequence, StoreError,
@@ -26,7 +26,7 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, Store
                 contracts.push(at_contract(state, contract, &stream, &event).await?);
             }
         }
-        told.push(json!({
+        let mut about = json!({
             "id": &*event.id,
             "source": &*event.source,
             "type": &*event.event_type,
@@ -35,9 +35,27 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, Store
             "position": event.position.get(),
             "recorded": clock::rfc3339(event.recorded_ms),
             "contracts": contracts,
-        }));
+        });
+        if event.flagged {
+            about["flagged"] = true.into();
+            about["unfit"] = unfit(state, &event).into();
+        }
+        told.push(about);
     }
     Ok(told)
+}
+
+/// What the newest private schema says against an event now; nothing, if it fits by now or has no schema any more.
+fn unfit(state: &Operator, event: &Event) -> Vec<Value> {
+    let data = pass::payload(event);
+    let schemas = state.catalog.private();
+    let violations = schemas
+        .check(event.stream.category(), &event.event_type, Some(&data))
+        .err()
+        .map(|refusal| refusal.violations);
+    let told =
+        |violation: Violation| json!({"pointer": violation.pointer, "reason": violation.reason});
+    violations.into_iter().flatten().map(told).collect()
 }
 
 async fn at_contract(

@@ -25,7 +25,7 @@ def test_a_file_is_imported_and_its_rate_told(daemon: Daemon, some_events: Path)
     assert stored(daemon) == 2_000
     again = daemon.run("import", some_events)
     assert again.returncode == 0 and stored(daemon) == 2_000
-    assert re.search(r"\b0 events appended, 2,000 were stored already", again.stdout), again.stdout
+    assert re.search(r"\b0 events appended, 0 of them flagged, 2,000 were stored already", again.stdout), again.stdout
 
 
 def test_a_compressed_file_is_imported_in_its_order(daemon: Daemon, some_events: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 //!
 //! - A line is one event: `{"stream", "id", "type", "data", …}`. Lines go in commits of a fixed size, one after the other.
 //! - It can be run again at any time: what is stored already is recognised by `source` and `id` and left out.
+//! - Lines come in by the door `import`: what does not fit its private schema is flagged, unless configured otherwise.
 //! - While the daemon does not answer, or its disk is low, it waits, and sends the same commit again.
 //! - The first line that cannot be stored ends it, with its number and the reason; everything before that line is stored.
 
@@ -37,6 +38,43 @@ pub(crate) struct Import {
 struct Tally {
     appended: u64,
     known: u64,
+    /// Of those that were appended.
+    flagged: u64,
+    /// The line of the first that was flagged, and why.
+    first_flagged: Option<(u64, String)>,
+}
+
+impl Tally {
+    /// Adds what the daemon answered to a chunk.
+    fn add(&mut self, chunk: &Chunk, answer: &Value) {
+        if answer.get("repeat") == Some(&Value::Bool(true)) {
+            self.known += chunk.len();
+            return;
+        }
+        self.appended += chunk.len();
+        self.flagged += answer
+            .get("flagged")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
+        if let (None, Some(first)) = (&self.first_flagged, answer.get("firstFlagged")) {
+            let index = first.get("event").and_then(Value::as_u64);
+            let index = index.and_then(|index| usize::try_from(index).ok());
+            let errors = first.get("errors").and_then(Value::as_array);
+            let word = |error: &Value, name: &str| error.get(name)?.as_str().map(str::to_owned);
+            let reasons: Vec<String> = errors
+                .into_iter()
+                .flatten()
+                .filter_map(|error| {
+                    Some(format!(
+                        "{} {}",
+                        word(error, "pointer")?,
+                        word(error, "reason")?
+                    ))
+                })
+                .collect();
+            self.first_flagged = Some((chunk.line_of(index.unwrap_or(0)), reasons.join("; ")));
+        }
+    }
 }
 
 impl Import {
@@ -57,9 +95,15 @@ impl Import {
         if outcome.is_err() && tally.appended + tally.known == 0 {
             return outcome;
         }
+        if let Some((line, reasons)) = &tally.first_flagged {
+            print(&format!(
+                "line {line} is the first that was flagged: {reasons}"
+            ));
+        }
         print(&format!(
-            "{} events appended, {} were stored already; {:.2} s, {} events/s",
+            "{} events appended, {} of them flagged, {} were stored already; {:.2} s, {} events/s",
             HumanCount(tally.appended),
+            HumanCount(tally.flagged),
             HumanCount(tally.known),
             seconds,
             HumanCount(rate as u64),
@@ -86,15 +130,7 @@ impl Import {
     fn append(&self, client: &Client, chunk: &Chunk, tally: &mut Tally) -> Result<(), Failure> {
         match self.post(client, chunk) {
             Ok(answer) => {
-                let repeat = answer
-                    .get("repeat")
-                    .and_then(Value::as_bool)
-                    .unwrap_or(false);
-                *(if repeat {
-                    &mut tally.known
-                } else {
-                    &mut tally.appended
-                }) += chunk.len();
+                tally.add(chunk, &answer);
                 Ok(())
             }
             Err(ClientError::Problem {
@@ -203,7 +239,7 @@ impl Import {
     fn post(&self, client: &Client, chunk: &Chunk) -> Result<Value, ClientError> {
         let until = Instant::now() + Duration::from_secs(self.wait);
         loop {
-            match client.post("/commits", chunk.body()) {
+            match client.post("/commits?door=import", chunk.body()) {
                 Err(
                     ClientError::Unreachable(_)
                     | ClientError::Problem {

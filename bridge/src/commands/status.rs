@@ -43,6 +43,12 @@ fn in_words(status: &Value) -> String {
         cell(log, "events"),
         cell(log, "head")
     )];
+    let flagged = cell(log, "flaggedSinceStart");
+    if !matches!(flagged.as_str(), "0" | "-") {
+        parts.push(format!(
+            "{flagged} events were recorded since the daemon was started although they do not fit their private schema; they are flagged"
+        ));
+    }
     parts.extend(low_disk(status));
     parts.extend(loading(status));
     let contracts = [

@@ -53,6 +53,7 @@ fn in_words(event: &Value) -> String {
         number(event, "position"),
         text(event, "recorded"),
     )];
+    lines.extend(flagged(event));
     for contract in event
         .get("contracts")
         .and_then(Value::as_array)
@@ -64,17 +65,8 @@ fn in_words(event: &Value) -> String {
             text(contract, "contract"),
             outcome(contract)
         ));
-        for violation in contract
-            .get("violations")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let pointer = Some(text(violation, "pointer"))
-                .filter(|pointer| !pointer.is_empty())
-                .unwrap_or("the data");
-            lines.push(format!("    at {pointer}: {}", text(violation, "reason")));
-        }
+        let violations = contract.get("violations").and_then(Value::as_array);
+        lines.extend(violations.into_iter().flatten().map(violation));
         for outlet in contract
             .get("outlets")
             .and_then(Value::as_array)
@@ -89,6 +81,31 @@ fn in_words(event: &Value) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// That an event was taken although it did not fit, and what its schema says against it now.
+fn flagged(event: &Value) -> Vec<String> {
+    if event.get("flagged") != Some(&Value::Bool(true)) {
+        return Vec::new();
+    }
+    let unfit = event.get("unfit").and_then(Value::as_array);
+    let unfit = unfit.map_or(&[][..], Vec::as_slice);
+    let mut lines = vec![if unfit.is_empty() {
+        "  flagged: it did not fit its private schema when it was recorded; nothing speaks against it now"
+            .to_owned()
+    } else {
+        "  flagged: it does not fit its private schema".to_owned()
+    }];
+    lines.extend(unfit.iter().map(violation));
+    lines
+}
+
+/// A violation as a line.
+fn violation(violation: &Value) -> String {
+    let pointer = Some(text(violation, "pointer"))
+        .filter(|pointer| !pointer.is_empty())
+        .unwrap_or("the data");
+    format!("    at {pointer}: {}", text(violation, "reason"))
 }
 
 fn outcome(contract: &Value) -> String {

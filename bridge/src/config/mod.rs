@@ -15,6 +15,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Value};
+use horizon_schemas::{Doors, Unfit};
 use serde::Deserialize;
 
 use crate::outlets::BrokerOptions;
@@ -49,12 +50,51 @@ pub(crate) struct RawConfig {
     contracts: Option<PathBuf>,
     schemas: Option<PathBuf>,
     events_without_schema: Option<EventsWithoutSchema>,
+    private_schemas: RawDoors,
     http: RawListener,
     operator: RawOperator,
     disk: RawDisk,
     shutdown_deadline_seconds: Option<u64>,
     listen_beyond_loopback: Option<String>,
     brokers: BTreeMap<String, BrokerOptions>,
+}
+
+/// What the doors do with events that do not fit their private schema.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawDoors {
+    http: Option<RawUnfit>,
+    import: Option<RawUnfit>,
+}
+
+/// [`Unfit`], as it is written: a bare `off` is false to YAML.
+#[derive(Debug, Clone, Copy)]
+struct RawUnfit(Unfit);
+
+impl<'de> Deserialize<'de> for RawUnfit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<RawUnfit, D::Error> {
+        struct Word;
+        impl serde::de::Visitor<'_> for Word {
+            type Value = RawUnfit;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(formatter, "{}", Unfit::ALL.map(Unfit::word).join(", "))
+            }
+
+            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<RawUnfit, E> {
+                let unexpected = || E::invalid_value(serde::de::Unexpected::Bool(value), &self);
+                (!value)
+                    .then_some(RawUnfit(Unfit::Off))
+                    .ok_or_else(unexpected)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<RawUnfit, E> {
+                let unexpected = || E::invalid_value(serde::de::Unexpected::Str(word), &self);
+                Unfit::of_word(word).map(RawUnfit).ok_or_else(unexpected)
+            }
+        }
+        deserializer.deserialize_any(Word)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,6 +154,8 @@ pub(crate) struct Config {
     pub(crate) schemas: PathBuf,
     /// What happens to event types without a private schema.
     pub(crate) events_without_schema: EventsWithoutSchema,
+    /// What the doors do with events that do not fit their private schema.
+    pub(crate) doors: Doors,
     /// Address of the private listener: append and read.
     pub(crate) listen: SocketAddr,
     /// Largest request body, in bytes.
@@ -257,6 +299,16 @@ fn flag_overrides(flags: &Flags) -> Dict {
     overrides
 }
 
+impl RawDoors {
+    fn resolve(self) -> Doors {
+        let default = Doors::default();
+        Doors {
+            http: self.http.map_or(default.http, |RawUnfit(unfit)| unfit),
+            import: self.import.map_or(default.import, |RawUnfit(unfit)| unfit),
+        }
+    }
+}
+
 impl RawConfig {
     fn resolve(self, folder: &Path) -> Result<Config, ConfigError> {
         if self.horizon != Some(1) {
@@ -279,6 +331,7 @@ impl RawConfig {
             events_without_schema: self
                 .events_without_schema
                 .unwrap_or(EventsWithoutSchema::Refuse),
+            doors: self.private_schemas.resolve(),
             listen: self
                 .http
                 .listen

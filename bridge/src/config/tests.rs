@@ -25,6 +25,7 @@ fn defaults_apply_and_paths_start_at_the_file() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8480");
     assert_eq!(config.body_limit_bytes, 4 * 1024 * 1024);
     assert_eq!(config.events_without_schema, EventsWithoutSchema::Refuse);
+    assert_eq!(config.doors, Doors::default());
     let marks = (
         config.appends_min_free_bytes,
         config.crossing_min_free_bytes,
@@ -52,6 +53,23 @@ fn the_marks_of_the_disk_are_held_to_their_order() {
         config.crossing_min_free_bytes,
     );
     assert_eq!(marks, (0, 6));
+}
+
+#[test]
+fn each_door_is_set_by_itself_and_words_that_are_none_are_refused() {
+    let (_folder, path) = file("horizon: 1\nprivate_schemas: { http: flag }\n");
+    let config = Config::load(&path, &Flags::default()).unwrap();
+    let (http, import) = (config.doors.http, config.doors.import);
+    assert_eq!((http, import), (Unfit::Flag, Doors::default().import));
+    let (_folder, path) = file("horizon: 1\nprivate_schemas: { http: off, import: reject }\n");
+    let config = Config::load(&path, &Flags::default()).unwrap();
+    let (http, import) = (config.doors.http, config.doors.import);
+    assert_eq!((http, import), (Unfit::Off, Unfit::Reject));
+    for wrong in ["{ http: flagg }", "{ mqtt: flag }", "flag"] {
+        let text = refusal(&format!("horizon: 1\nprivate_schemas: {wrong}\n"));
+        let told = ["line 2", "2:", ":2"].iter().any(|at| text.contains(at));
+        assert!(told, "{text}");
+    }
 }
 
 #[test]

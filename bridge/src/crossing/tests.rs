@@ -52,6 +52,7 @@ fn load(folder: &Path) -> Catalog {
     };
     let rules = Rules {
         events_without_schema: EventsWithoutSchema::Accept,
+        ..Rules::default()
     };
     Catalog::load(&folders, &KnownBrokers::new(), &rules).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -87,6 +88,7 @@ impl Rig {
             attributes: Vec::new(),
             media_type: None,
             data: Some(Bytes::copy_from_slice(data.as_bytes())),
+            flagged: false,
         };
         let stream = StreamName::new("account-1").unwrap();
         let write = StreamWrite {

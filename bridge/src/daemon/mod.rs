@@ -64,6 +64,7 @@ pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
         &brokers,
         &Rules {
             events_without_schema,
+            doors: config.doors,
         },
     )
     .map_err(Failure::Diagnostics)

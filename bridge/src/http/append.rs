@@ -4,15 +4,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use horizon_schemas::Door;
 use horizon_store::{Commit, Committed, Expected, Position, Revision, StreamName, StreamWrite};
 use serde_json::{Value, json};
 
 use super::Private;
 use super::body::{CommitBody, body, path, split_stream, stream_body, stream_name};
+use super::door::{Flagged, Through, door};
 use super::etag::{etag, expectation};
 use super::problem::Problem;
 use super::refusals::{ExpectationFrom, append_problem, malformed, not_json, refusal, unavailable};
@@ -22,9 +24,11 @@ use crate::intake;
 pub(crate) async fn to_stream(
     State(state): State<Arc<Private>>,
     stream: Result<Path<String>, PathRejection>,
+    query: Result<Query<Through>, QueryRejection>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
+    let door = door(query)?;
     let stream = stream_name(&path(stream)?)?;
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
     let by_header = expectation(&headers, head)?;
@@ -45,11 +49,12 @@ pub(crate) async fn to_stream(
     }
     let catalog = state.catalog.current();
     let mut taken = Vec::with_capacity(events.len());
+    let mut flagged = Flagged::default();
     for (index, object) in events.into_iter().enumerate() {
-        taken.push(
-            intake::take(&stream, object, catalog.private())
-                .map_err(|refused| refusal(refused, index))?,
-        );
+        let mut one = intake::take(&stream, object, catalog.private(), door)
+            .map_err(|refused| refusal(refused, index))?;
+        flagged.look(index, stream.as_str(), &mut one);
+        taken.push(one.event);
     }
     let commit = Commit {
         writes: vec![StreamWrite {
@@ -63,14 +68,17 @@ pub(crate) async fn to_stream(
         .append(&state.log, commit)
         .await
         .map_err(|error| append_problem(error, from))?;
-    Ok(answer(&committed, head, Some(&stream)))
+    let told = flagged_part(&state, &committed, &flagged, door);
+    Ok(answer(&committed, head, Some(&stream), told))
 }
 
 /// Appends events of several streams in one commit, all or nothing.
 pub(crate) async fn commit(
     State(state): State<Arc<Private>>,
+    query: Result<Query<Through>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let door = door(query)?;
     let body = body(request, state.body_limit_bytes).await?;
     let parsed: CommitBody<'_> = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
     if parsed.events.0.is_empty() {
@@ -85,10 +93,13 @@ pub(crate) async fn commit(
         });
     }
     let catalog = state.catalog.current();
+    let mut flagged = Flagged::default();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;
-        let event = intake::take(&stream, object, catalog.private())
+        let mut taken = intake::take(&stream, object, catalog.private(), door)
             .map_err(|refused| refusal(refused, index))?;
+        flagged.look(index, stream.as_str(), &mut taken);
+        let event = taken.event;
         match writes.last_mut() {
             Some(last) if last.stream == stream => last.events.push(event),
             _ => writes.push(StreamWrite {
@@ -103,12 +114,28 @@ pub(crate) async fn commit(
         .append(&state.log, Commit { writes })
         .await
         .map_err(|error| append_problem(error, ExpectationFrom::Body))?;
-    Ok(answer(&committed, committed.last_position, None))
+    let told = flagged_part(&state, &committed, &flagged, door);
+    Ok(answer(&committed, committed.last_position, None, told))
+}
+
+/// What is told of flagged events; nothing of a repeat, whose events keep the marks of the first time.
+fn flagged_part(state: &Private, committed: &Committed, flagged: &Flagged, door: Door) -> Value {
+    let mut told = json!({});
+    if !committed.repeat {
+        state.status.flagged(flagged.count());
+        flagged.tell(door, &mut told);
+    }
+    told
 }
 
 /// 201 for a new commit, 200 for a repeat; the same body either way. `epoch_of` is a position of the log's present epoch: a
-/// repeat may be of an earlier one.
-fn answer(committed: &Committed, epoch_of: Position, stream: Option<&StreamName>) -> Response {
+/// repeat may be of an earlier one. `body` holds what is told besides.
+fn answer(
+    committed: &Committed,
+    epoch_of: Position,
+    stream: Option<&StreamName>,
+    mut body: Value,
+) -> Response {
     let status = if committed.repeat {
         StatusCode::OK
     } else {
@@ -126,11 +153,9 @@ fn answer(committed: &Committed, epoch_of: Position, stream: Option<&StreamName>
             })
         })
         .collect();
-    let mut body = json!({
-        "firstPosition": committed.first_position.get(),
-        "position": committed.last_position.get(),
-        "repeat": committed.repeat,
-    });
+    body["firstPosition"] = committed.first_position.get().into();
+    body["position"] = committed.last_position.get().into();
+    body["repeat"] = committed.repeat.into();
     let mut headers = HeaderMap::new();
     headers.insert(
         header::CONTENT_TYPE,

@@ -5,6 +5,7 @@
 
 mod append;
 mod body;
+mod door;
 mod etag;
 mod export;
 pub(crate) mod keep;

@@ -82,7 +82,7 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
             "appendsRefused": disk.appends_refused,
             "crossingRefused": disk.crossing_refused,
         },
-        "log": {"name": state.log.as_str(), "head": head.get(), "events": events},
+        "log": {"name": state.log.as_str(), "head": head.get(), "events": events, "flaggedSinceStart": state.status.flagged_since_start()},
         "loading": state.catalog.view(),
         "contracts": contracts,
         "relays": relays,

@@ -139,8 +139,13 @@ pub(super) fn event_members(body: &mut String, event: &Event) {
         text.push_str(data);
         text.push('}');
     }
+    let flagged = if event.flagged {
+        "\"flagged\":true,"
+    } else {
+        ""
+    };
     body.push_str(&format!(
-        "\"revision\":{},\"position\":{},\"recorded\":\"{}\",\"event\":{text}}}",
+        "\"revision\":{},\"position\":{},\"recorded\":\"{}\",{flagged}\"event\":{text}}}",
         event.revision,
         event.position,
         clock::rfc3339(event.recorded_ms)

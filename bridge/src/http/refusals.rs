@@ -48,11 +48,7 @@ pub(super) fn refusal(refused: Refused, index: usize) -> Problem {
             "the event's private schema refuses it",
         ),
     };
-    let told: Vec<String> = refused
-        .mistakes
-        .iter()
-        .map(|mistake| format!("{} {}", mistake.pointer, mistake.reason))
-        .collect();
+    let told: Vec<String> = refused.mistakes.iter().map(ToString::to_string).collect();
     let errors: Vec<Value> = refused
         .mistakes
         .iter()

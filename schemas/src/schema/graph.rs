@@ -6,14 +6,13 @@
 use super::check;
 use super::documents::{Documents, Spot};
 use super::walk::{self, Below};
-use jsonschema::Validator;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 /// How deep data is taken to follow a ring: each level may lead out of it anew.
 const RING_LEVELS: u64 = 32;
 /// How many ways are looked at before it is given up.
-const MAX_LOOKS: usize = 1_000_000;
+const MAX_LOOKS: usize = 10_000_000;
 /// So many entries of a keyword are looked up in one step.
 const ENTRIES_OF_A_STEP: usize = 8;
 
@@ -149,11 +148,13 @@ impl<'d> Graph<'d> {
                 .flat_map(|node| &self.nodes[*node].below)
                 .map(|(_, next)| *next)
                 .filter(|next| self.nodes[*next].ring == self.nodes[ring[0]].ring)
+                .map(|next| self.beyond_reference(next))
                 .collect();
             for node in entered {
                 let mut ways = Vec::new();
                 self.ways(node, &mut ways);
-                looks = looks.saturating_sub(ways.len());
+                let below = ways.iter().map(|ways| 1 + ways.below.len());
+                looks = looks.saturating_sub(below.sum());
                 let what = if looks == 0 {
                     Some("data that is too much to look through".to_owned())
                 } else {
@@ -165,6 +166,15 @@ impl<'d> Graph<'d> {
             }
         }
         None
+    }
+
+    /// Where a node leads that does nothing but refer to another one.
+    fn beyond_reference(&self, node: usize) -> usize {
+        let mut node = node;
+        while let ([], [next]) = (&self.nodes[node].below[..], &self.nodes[node].same[..]) {
+            node = *next;
+        }
+        node
     }
 
     /// The ways that stay in the ring, from all schemas that apply with a node: a list for each time that one applies.
@@ -266,59 +276,59 @@ fn doubled(graph: &Graph<'_>, ways: &[Ways<'_>]) -> Option<String> {
         ways.iter()
             .flat_map(|ways| ways.below.iter().map(move |of| (ways.node, *of)))
     };
-    let mut items: BTreeSet<usize> = BTreeSet::new();
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    let mut patterns: HashMap<&str, Option<Validator>> = HashMap::new();
-    for (_, of) in all() {
-        match of {
-            Below::Item(nth) | Below::Items(nth) => items.extend([*nth, *nth + 1]),
-            Below::Name(name) => _ = names.insert(name),
-            Below::Pattern(pattern) => {
-                patterns
-                    .entry(pattern)
-                    .or_insert_with(|| check::pattern(pattern));
+    let (mut items, mut from_items) = (BTreeSet::new(), None);
+    let (mut names, mut others) = (BTreeSet::new(), Vec::new());
+    let mut twice = None;
+    for (node, of) in all() {
+        let new = match of {
+            Below::Item(nth) => items.insert(*nth),
+            Below::Items(from) => from_items.replace(*from).is_none(),
+            Below::Name(name) => names.insert(name),
+            Below::Pattern(_) | Below::Further => {
+                others.push((node, of));
+                true
             }
-            Below::Further | Below::Names | Below::Nothing => {}
+            Below::Names | Below::Nothing => true,
+        };
+        match of {
+            _ if new => {}
+            Below::Name(name) => twice = Some(format!("the property `{name}`")),
+            _ => twice = Some("the items of an array".to_owned()),
         }
     }
-    let to_item = |nth: usize| {
-        let leads = |of: &Below| match of {
-            Below::Item(own) => *own == nth,
-            Below::Items(from) => *from <= nth,
-            _ => false,
-        };
-        all().filter(|(_, of)| leads(of)).count()
-    };
-    if items.into_iter().any(|nth| to_item(nth) > 1) {
-        return Some("the items of an array".to_owned());
+    if from_items.is_some_and(|from| items.range(from..).next().is_some()) {
+        twice = Some("the items of an array".to_owned());
     }
+    // Of one schema, names that it does not match are further ones: it leads there in one way, unless it has two patterns.
+    let patterns = others.iter().filter(|(_, of)| **of != Below::Further);
+    let schemas: BTreeSet<usize> = others.iter().map(|(node, _)| *node).collect();
+    if schemas.len().max(patterns.count()) > 1 || ways_of_one(&others) {
+        twice = Some("properties that it does not name".to_owned());
+    }
+    let compiled = others.iter().find_map(|(_, of)| match of {
+        Below::Pattern(pattern) => Some(check::pattern(pattern)),
+        _ => None,
+    });
     // A pattern that cannot be compiled is told elsewhere.
-    let matches = |pattern: &str, name: &str| {
-        let pattern = patterns.get(pattern).and_then(Option::as_ref);
+    let matches = |name: &str| {
+        let pattern = compiled.as_ref().and_then(Option::as_ref);
         pattern.is_none_or(|pattern| pattern.is_valid(&Value::from(name)))
     };
-    let to_name = |name: &str| {
-        let leads = |node: usize, of: &Below| match of {
-            Below::Name(own) => own == name,
-            Below::Pattern(pattern) => matches(pattern, name),
-            Below::Further => !graph.names(node, name),
-            _ => false,
-        };
-        all().filter(|(node, of)| leads(*node, of)).count()
+    let leads = |name: &str| {
+        others.iter().any(|(node, of)| match of {
+            Below::Pattern(_) => matches(name),
+            _ => !graph.names(*node, name),
+        })
     };
-    // Names that only patterns and `additionalProperties` speak of: of these, one schema asks either.
-    let to_others = ways.iter().map(|ways| {
-        let of = ways.below.iter();
-        let patterns = of.filter(|of| matches!(of, Below::Pattern(_))).count();
-        patterns.max(usize::from(ways.below.contains(&&Below::Further)))
-    });
-    if to_others.sum::<usize>() > 1 {
-        return Some("properties that it does not name".to_owned());
-    }
-    names
-        .into_iter()
-        .find(|name| to_name(name) > 1)
-        .map(|name| format!("the property `{name}`"))
+    twice.or_else(|| {
+        let name = names.into_iter().find(|name| leads(name))?;
+        Some(format!("the property `{name}`"))
+    })
+}
+
+/// Whether one of the ways is there more than once: its schema applies in several ways itself.
+fn ways_of_one(others: &[(usize, &Below)]) -> bool {
+    (1..others.len()).any(|nth| others[..nth].contains(&others[nth]))
 }
 
 /// What a schema costs by itself: each pattern is tried, and of what is looked up [`ENTRIES_OF_A_STEP`] are a step.

@@ -9,6 +9,7 @@ mod attributes;
 mod bank;
 mod cases;
 mod costly;
+mod costly_generated;
 mod crossing;
 mod defaults;
 mod diagnostics;
