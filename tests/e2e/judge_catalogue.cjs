@@ -45,11 +45,12 @@ async function judge(file) {
   const judged = { diagnostics: told, messages: 0, examples: 0, wrong: [] };
   for (const message of document ? document.allMessages().all() : []) {
     judged.messages += 1;
-    const format = message.hasSchemaFormat() ? message.schemaFormat() : undefined;
-    const Ajv = DRAFTS[format] ?? DRAFTS["application/schema+json;version=draft-07"];
+    const payload = message.payload().json();
+    // A multi-format schema object is given as it is written.
+    const Ajv = DRAFTS[payload.schemaFormat] ?? DRAFTS["application/schema+json;version=draft-07"];
     const ajv = new Ajv({ strict: false, allErrors: true });
     addFormats(ajv);
-    const validate = ajv.compile(plain(message.payload().json()));
+    const validate = ajv.compile(plain(payload.schemaFormat ? payload.schema : payload));
     for (const example of message.examples().all()) {
       judged.examples += 1;
       if (!validate(example.payload())) judged.wrong.push({ message: message.id(), errors: ajv.errorsText(validate.errors) });

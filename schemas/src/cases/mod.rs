@@ -4,6 +4,7 @@
 //! are made under a fixed secret, so that a run gives the same bytes every time.
 
 mod diff;
+mod listed;
 mod read;
 mod report;
 mod run;

@@ -1,10 +1,11 @@
 //! A file of tests as it is written, every name in it looked up.
 
+use super::listed::{Listed, reference};
 use crate::catalog::Catalog;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::language::fields::{self, Fields};
-use crate::language::yaml::{Kind, Node};
+use crate::language::yaml::Node;
 use crate::source::At;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -187,10 +188,7 @@ fn case(node: &Node, contract: Option<&Contract>, diagnostics: &mut Diagnostics)
             Diagnostic::new("empty", "a case without a given event shows nothing").at(&node.span),
         );
     }
-    let mut listed = Listed {
-        events: &events,
-        told: HashSet::new(),
-    };
+    let mut listed = Listed::new(&events);
     let filtered = listed.events_of(&fields, "filtered", diagnostics);
     let unmatched = listed.events_of(&fields, "unmatched", diagnostics);
     let violations = fields
@@ -263,67 +261,6 @@ fn given(
         time: time.map_or_else(|| DEFAULT_TIME.to_owned(), |found| found.0),
         data: fields.get("data").map_or(Value::Null, Node::to_json),
     })
-}
-
-/// The id of a given event: text, or a number as it is written.
-fn reference(node: &Node, what: &str, diagnostics: &mut Diagnostics) -> Option<At<String>> {
-    match &node.kind {
-        Kind::Number(number) => Some(At {
-            value: number.to_string(),
-            span: node.span.clone(),
-        }),
-        _ => fields::text(node, what, diagnostics),
-    }
-}
-
-/// The given events of a case, and which of them have been spoken of.
-struct Listed<'g> {
-    events: &'g [Given],
-    told: HashSet<String>,
-}
-
-impl Listed<'_> {
-    fn find(&self, node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
-        let id = reference(node, "the id of a given event", diagnostics)?;
-        if !self.events.iter().any(|event| event.id == id.value) {
-            diagnostics.push(
-                Diagnostic::new("unknown-given", format!("no given event has the id `{}`", id.value))
-                    .at(&id.span)
-                    .known(self.events.iter().map(|event| &event.id), &id.value)
-                    .mend("write the `id` of a given event; without one, an event has its place in the list, from 1"),
-            );
-            return None;
-        }
-        Some(id.value)
-    }
-
-    /// Like [`Listed::find`], for what speaks of the event's outcome: that can be done only once.
-    fn outcome(&mut self, node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
-        let id = self.find(node, diagnostics)?;
-        if !self.told.insert(id.clone()) {
-            diagnostics.push(
-                Diagnostic::new("outcome-twice", format!("the outcome of `{id}` is told twice"))
-                    .at(&node.span)
-                    .mend("an event crosses, is filtered, is unmatched or is a violation: keep one of them"),
-            );
-        }
-        Some(id)
-    }
-
-    fn events_of(
-        &mut self,
-        fields: &Fields<'_>,
-        key: &str,
-        diagnostics: &mut Diagnostics,
-    ) -> Vec<String> {
-        fields
-            .get(key)
-            .and_then(|node| fields::list(node, &format!("`{key}`"), diagnostics))
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|node| self.outcome(node, diagnostics))
-            .collect()
-    }
 }
 
 fn violation(

@@ -1,6 +1,7 @@
 //! The AsyncAPI 3.0 document: a channel for each outlet, a message for each public type, and what consumers need to subscribe.
 
-use super::about::{AboutType, Within, lead};
+use super::about::AboutType;
+use super::components::{component, components, with_parts};
 use super::outlets::{address, channel_id, filter, permissions};
 use super::{Catalogue, Server, envelope, neutral, status, status_of};
 use crate::catalog::Protocol;
@@ -34,7 +35,7 @@ pub(super) fn document(catalogue: &Catalogue<'_>) -> Value {
             channels.insert(id, channel(catalogue, contract, outlet));
         }
     }
-    let schemas = components(catalogue, used);
+    let schemas = components(&catalogue.catalog.published, used);
     json!({
         "asyncapi": "3.0.0",
         "id": "urn:horizon:catalogue",
@@ -108,20 +109,8 @@ fn message_id(contract: &Contract, public: &AboutType) -> String {
     format!("{}.{}", contract.public_stream, public.name)
 }
 
-fn channel(catalogue: &Catalogue<'_>, contract: &Contract, outlet: &OutletSpec) -> Value {
-    let address = address(contract, outlet);
-    let messages: Map<String, Value> = contract
-        .about
-        .types
-        .iter()
-        .map(|public| {
-            let id = message_id(contract, public);
-            (
-                public.name.clone(),
-                json!({"$ref": format!("#/components/messages/{id}")}),
-            )
-        })
-        .collect();
+/// What stands in an address, and what it may be.
+fn parameters(contract: &Contract, address: &str) -> Map<String, Value> {
     let mut parameters = Map::new();
     let mut parameter = |name: &str, value: Value| {
         if address.contains(&format!("{{{name}}}")) {
@@ -147,6 +136,24 @@ fn channel(catalogue: &Catalogue<'_>, contract: &Contract, outlet: &OutletSpec) 
         "type",
         json!({"description": "The public type.", "enum": types}),
     );
+    parameters
+}
+
+fn channel(catalogue: &Catalogue<'_>, contract: &Contract, outlet: &OutletSpec) -> Value {
+    let address = address(contract, outlet);
+    let messages: Map<String, Value> = contract
+        .about
+        .types
+        .iter()
+        .map(|public| {
+            let id = message_id(contract, public);
+            (
+                public.name.clone(),
+                json!({"$ref": format!("#/components/messages/{id}")}),
+            )
+        })
+        .collect();
+    let parameters = parameters(contract, &address);
     let mut made = json!({
         "address": address,
         "title": format!("{} over {}", contract.public_stream, protocol(outlet)),
@@ -248,7 +255,7 @@ fn message(
                 "#/components/messages/{}/payload/schema/properties/data",
                 message_id(contract, public)
             );
-            envelope["properties"]["data"] = with_parts(catalogue, &public.schema, &place);
+            envelope["properties"]["data"] = with_parts(published, &public.schema, &place);
             json!({"schemaFormat": neutral::media_type(schema.draft), "schema": envelope})
         }
         _ => envelope,
@@ -289,107 +296,4 @@ fn message(
         made["examples"] = examples.into();
     }
     made
-}
-
-/// A schema's name among the components.
-fn component(path: &str) -> String {
-    let name = path.strip_prefix("public/").unwrap_or(path);
-    name.strip_suffix(".json")
-        .unwrap_or(name)
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '.'
-            }
-        })
-        .collect()
-}
-
-/// The schemas in AsyncAPI's own format, with all that they refer to.
-fn components(catalogue: &Catalogue<'_>, used: BTreeSet<String>) -> Map<String, Value> {
-    let published = &catalogue.catalog.published;
-    let mut made = Map::new();
-    let mut wanted: Vec<String> = used
-        .into_iter()
-        .filter(|path| neutral::is_neutral(published, path))
-        .collect();
-    let mut next = 0;
-    while let Some(path) = wanted.get(next).cloned() {
-        next += 1;
-        let Some(schema) = published.get(&path) else {
-            continue;
-        };
-        let reached = std::cell::RefCell::new(Vec::new());
-        let value = neutral::beside_references(&schema.value, Within::Schema);
-        let mut value = lead(&value, Within::Schema, &|reference| {
-            let (path, pointer) = reference.split_once('#').unwrap_or((reference, ""));
-            reached.borrow_mut().push(path.to_owned());
-            format!(
-                "#/components/schemas/{}{}",
-                component(path),
-                encoded(pointer)
-            )
-        });
-        for path in reached.into_inner() {
-            if !wanted.contains(&path) {
-                wanted.push(path);
-            }
-        }
-        if let (Some(id), Value::Object(entries)) = (&schema.id, &mut value) {
-            entries.insert("x-schema-id".to_owned(), id.clone().into());
-        }
-        made.insert(component(&path), value);
-    }
-    made
-}
-
-/// A schema of another draft, whole: as it is written, with all that it refers to under `x-parts`. `at` is its place in the
-/// document, by which tools follow references.
-fn with_parts(catalogue: &Catalogue<'_>, path: &str, at: &str) -> Value {
-    let published = &catalogue.catalog.published;
-    let mut wanted = vec![path.to_owned()];
-    let mut parts = Map::new();
-    let mut next = 0;
-    let mut whole = Value::Null;
-    while let Some(own) = wanted.get(next).cloned() {
-        next += 1;
-        let Some(schema) = published.get(&own) else {
-            continue;
-        };
-        let reached = std::cell::RefCell::new(Vec::new());
-        let value = lead(&schema.value, Within::Schema, &|reference| {
-            let (to, pointer) = reference.split_once('#').unwrap_or((reference, ""));
-            reached.borrow_mut().push(to.to_owned());
-            let part = if to == path {
-                String::new()
-            } else {
-                format!("/x-parts/{}", component(to))
-            };
-            format!("{at}{part}{}", encoded(pointer))
-        });
-        for to in reached.into_inner() {
-            if !wanted.contains(&to) {
-                wanted.push(to);
-            }
-        }
-        if own == path {
-            whole = value;
-        } else {
-            parts.insert(component(&own), value);
-        }
-    }
-    if let (false, Value::Object(entries)) = (parts.is_empty(), &mut whole) {
-        entries.insert("x-parts".to_owned(), parts.into());
-    }
-    whole
-}
-
-/// A JSON pointer as a fragment.
-fn encoded(pointer: &str) -> String {
-    pointer
-        .replace('%', "%25")
-        .replace(' ', "%20")
-        .replace('"', "%22")
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod about;
 mod asyncapi;
+mod components;
 mod envelope;
 mod examples;
 mod fields;

@@ -1,0 +1,82 @@
+//! Rendering, checking and subscribing.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+fn values(key: &str) -> TemplateValues<'_> {
+    TemplateValues {
+        contract: "bank.accounts",
+        major: 1,
+        name: "opened",
+        event_type: "a.b.v1",
+        key,
+    }
+}
+
+#[test]
+fn a_value_cannot_break_out_of_its_segment() {
+    let topic = Template::parse("{contract}/v{major}/{key}/{name}", Use::Topic).unwrap();
+    assert_eq!(
+        topic.render(&values("5/7+#$\0é%2F")).unwrap(),
+        "bank.accounts/v1/5%2F7%2B%23%24%00%C3%A9%252F/opened"
+    );
+    let first = Template::parse("{key}/x", Use::Topic).unwrap();
+    assert_eq!(first.render(&values("$SYS")).unwrap(), "%24SYS/x");
+    let routing = Template::parse("{key}.{type}", Use::RoutingKey).unwrap();
+    assert_eq!(
+        routing.render(&values("a.b*#")).unwrap(),
+        "a%2Eb%2A%23.a.b.v1"
+    );
+}
+
+#[test]
+fn a_subscribers_pattern_leaves_only_the_key_open() {
+    let topic = Template::parse("{contract}/v{major}/x-{key}/{name}", Use::Topic).unwrap();
+    assert_eq!(topic.filter(&values("")), "bank.accounts/v1/+/opened");
+    assert_eq!(
+        topic.address(&values("")),
+        "bank.accounts/v1/x-{key}/{name}"
+    );
+    let routing = Template::parse("{type}.{key}", Use::RoutingKey).unwrap();
+    assert_eq!(routing.filter(&values("")), "a.b.v1.*");
+}
+
+#[test]
+fn what_is_too_long_or_empty_is_refused() {
+    let topic = Template::parse("t/{key}", Use::Topic).unwrap();
+    assert!(topic.render(&values(&"k".repeat(1022))).is_ok());
+    assert!(topic.render(&values(&"k".repeat(1023))).is_err());
+    assert!(topic.render(&values("")).is_err());
+    let routing = Template::parse("{key}", Use::RoutingKey).unwrap();
+    assert!(routing.render(&values(&"k".repeat(255))).is_ok());
+    assert!(routing.render(&values(&"k".repeat(256))).is_err());
+}
+
+#[test]
+fn an_illegal_template_is_refused_with_its_place() {
+    for (source, at) in [
+        ("a/+/b", 2),
+        ("a/#", 2),
+        ("$SYS/x", 0),
+        ("a//b", 2),
+        ("/a", 0),
+        ("a/", 1),
+        ("", 0),
+        ("a\0", 1),
+        ("a/{kye}", 2),
+        ("a/{key", 2),
+        ("a/key}", 5),
+    ] {
+        assert_eq!(
+            Template::parse(source, Use::Topic).unwrap_err().at,
+            at,
+            "{source:?}"
+        );
+    }
+    for source in ["a.*", "a.#", "a..b", ".a", "a.\n"] {
+        assert!(
+            Template::parse(source, Use::RoutingKey).is_err(),
+            "{source:?}"
+        );
+    }
+}
