@@ -48,8 +48,9 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, Store
 /// What the newest private schema says against an event now; nothing, if it fits by now or has no schema any more.
 fn unfit(state: &Operator, event: &Event) -> Vec<Value> {
     let data = pass::payload(event);
-    let schemas = state.catalog.private();
-    let violations = schemas
+    let catalog = state.catalog.current();
+    let violations = catalog
+        .private()
         .check(event.stream.category(), &event.event_type, Some(&data))
         .err()
         .map(|refusal| refusal.violations);

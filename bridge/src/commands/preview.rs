@@ -66,7 +66,7 @@ impl Preview {
         };
         let category = contract.category();
         let done = match (&self.events, &self.store) {
-            (Some(file), _) => source::file(file, &mut each, &mut progress),
+            (Some(file), _) => source::file(file, catalog.private(), &mut each, &mut progress),
             (None, Some(folder)) => source::store(folder, category, &mut each, &mut progress),
             (None, None) => {
                 let client: Client = self.daemon.client(|addresses| addresses.http)?;

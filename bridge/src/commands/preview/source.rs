@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use horizon_schemas::PrivateEvent;
+use horizon_schemas::{Admitted, Door, PrivateEvent, PrivateSchemas};
 use horizon_store::{LogName, Position, ReadLimit, Record, Selection, Store};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -57,7 +57,7 @@ impl Told {
             traceparent: text("traceparent"),
             tracestate: text("tracestate"),
             recorded_ms,
-            flagged: event.get("flagged") == Some(&Value::Bool(true)),
+            flagged: false,
             data: event.get_mut("data").map_or(Value::Null, Value::take),
             place,
         })
@@ -83,9 +83,10 @@ impl Told {
 /// What is shown of how far it is: what has been done of how much, if that is known.
 pub(super) type OnProgress<'a> = &'a mut dyn FnMut(u64, Option<u64>);
 
-/// Each event of a file.
+/// Each event of a file, flagged as `horizon import` would have it flagged.
 pub(super) fn file(
     path: &Path,
+    schemas: &PrivateSchemas,
     each: &mut dyn FnMut(&str, &PrivateEvent<'_>),
     progress: OnProgress<'_>,
 ) -> Result<(), Failure> {
@@ -101,7 +102,16 @@ pub(super) fn file(
                 .map(str::to_owned);
             let stream =
                 stream.ok_or_else(|| Failure::Mend(format!("{place}: `stream` is no text")))?;
-            let told = Told::of(place, stream, 0, &mut event)?;
+            let mut told = Told::of(place, stream, 0, &mut event)?;
+            told.flagged = matches!(
+                schemas.admit(
+                    Door::Import,
+                    told.event().category,
+                    &told.event_type,
+                    Some(&told.data)
+                ),
+                Ok(Admitted::Flagged(_))
+            );
             each(&told.place, &told.event());
         }
         progress(lines.read_bytes(), lines.total_bytes());
@@ -185,8 +195,10 @@ pub(super) fn daemon(
                 "position {}",
                 stored.get("position").unwrap_or(&Value::Null)
             );
+            let flagged = stored.get("flagged") == Some(&Value::Bool(true));
             if let Some(event) = stored.get_mut("event") {
-                let told = Told::of(place, stream, recorded_ms, event)?;
+                let mut told = Told::of(place, stream, recorded_ms, event)?;
+                told.flagged = flagged;
                 each(&told.place, &told.event());
             }
         }
