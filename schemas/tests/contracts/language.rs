@@ -127,6 +127,10 @@ fn the_example_and_its_defaults_fit_the_schema() {
         accepts(&schema, &document).unwrap_or_else(|errors| panic!("{name}: {errors}"));
     }
     assert!(contracts > 0);
+    let shop = Fixture::shop()
+        .with(&[])
+        .read("contracts/shop.orders.v1.yaml");
+    accepts(&contract_language_schema(), &yaml(&shop)).unwrap();
 }
 
 /// Each place of a mapping in a document, as a pointer.
