@@ -186,7 +186,7 @@ pub(crate) fn ask(contract: &Contract, event: &Event, secret: &IdSecret) -> Outc
 }
 
 /// The payload as JSON; anything else is seen by a contract as `null`.
-fn payload(event: &Event) -> Value {
+pub(crate) fn payload(event: &Event) -> Value {
     event
         .data
         .as_ref()
@@ -195,7 +195,7 @@ fn payload(event: &Event) -> Value {
 }
 
 /// A stored event as contracts see it.
-fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEvent<'a> {
+pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEvent<'a> {
     let time = event
         .attributes
         .iter()
