@@ -215,7 +215,7 @@ pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEve
         traceparent: text("traceparent"),
         tracestate: text("tracestate"),
         recorded_ms: event.recorded_ms,
-        flagged: false,
+        flagged: event.flagged,
         data,
     }
 }

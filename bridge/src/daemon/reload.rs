@@ -148,6 +148,7 @@ impl Reloader {
 fn not_taken_up(error: CrossingError) -> Failure {
     match error {
         CrossingError::Change(error) => error.into(),
+        error @ CrossingError::BeyondHead { .. } => Failure::Mend(error.to_string()),
         error => Failure::Failed(error.to_string()),
     }
 }

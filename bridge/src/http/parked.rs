@@ -22,7 +22,7 @@ use super::read::path_segment;
 use super::refusals::{malformed, unavailable};
 use crate::crossing::CrossingOrder;
 use crate::parked::Scope;
-use crate::unparking::{Keys, Order, Progress, Skip, Ticket};
+use crate::unparking::{Keys, Order, Progress, Skip, Stuck, Ticket};
 
 /// Largest request body, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -229,10 +229,9 @@ async fn carry_out(
         Err(_) => progress.borrow().clone(),
     };
     if let (Keys::One(key), [stuck]) = (&keys, told.stuck_keys.as_slice())
-        && stuck.at.is_none()
-        && told.keys == 1
+        && *stuck == Stuck::not_parked(key.clone())
     {
-        return Err(not_parked(key).detail(format!("key {key}: {}", stuck.reason)));
+        return Err(not_parked(key));
     }
     let status = if told.done {
         StatusCode::OK

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::super::window::{Advance, WindowLimits};
 use super::*;
-use crate::crossing::parked::ParkedKeys;
+use crate::crossing::parked::{PARKED_KEYS_LIMIT, ParkedKeys};
 use crate::unparking::{Progress, Skip};
 
 const LIMITS: WindowLimits = WindowLimits {
@@ -386,4 +386,25 @@ fn an_event_that_is_tried_again_for_ever_can_be_given_up_by_another_order() {
     rig.settle_down();
     assert_eq!(rig.skipped, [1, 2, 4].into());
     assert_eq!(last(&rig).events.skipped, 3);
+}
+
+#[test]
+fn a_relay_stands_where_no_more_keys_may_be_parked_and_goes_on_when_fewer_are() {
+    let now = Instant::now();
+    let mut parked = ParkedKeys::default();
+    (0..PARKED_KEYS_LIMIT).for_each(|key| parked.add(&format!("k{key}")));
+    let mut window: Window<()> = Window::new(LIMITS, parked, false);
+    window.offer(Sequence::new(1), "a", 1, ());
+    for full in [true, false] {
+        assert_eq!(window.full().is_some(), full);
+        assert_eq!(window.next(now), Some((Sequence::new(1), &())));
+        window.settle(Sequence::new(1), Answer::Refused("never".to_owned()), now);
+        assert_eq!(
+            window.advance().to.is_none(),
+            full,
+            "the cursor stays while it is full"
+        );
+        window.unparked("k7");
+    }
+    assert_eq!(window.parked_events("a"), 1);
 }
