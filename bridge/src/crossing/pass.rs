@@ -179,6 +179,7 @@ pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEve
         event_type: &event.event_type,
         time,
         recorded_ms: event.recorded_ms,
+        flagged: event.flagged,
         data,
     }
 }
