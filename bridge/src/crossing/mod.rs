@@ -25,6 +25,7 @@ use horizon_store::{
 use tokio::sync::{mpsc, watch};
 
 use crate::clock;
+use crate::commands::Failure;
 use crate::contract_changes::ChangeError;
 use crate::patience::patiently;
 use crate::status::Status;
@@ -66,6 +67,16 @@ pub(crate) enum CrossingError {
     },
     #[error(transparent)]
     Change(#[from] ChangeError),
+}
+
+impl From<CrossingError> for Failure {
+    fn from(error: CrossingError) -> Failure {
+        match error {
+            CrossingError::Change(error) => error.into(),
+            error @ CrossingError::BeyondHead { .. } => Failure::Mend(error.to_string()),
+            error => Failure::Failed(error.to_string()),
+        }
+    }
 }
 
 /// The crossing task's state.

@@ -173,8 +173,7 @@ impl Daemon {
             id_secret,
             Arc::clone(&status),
         )
-        .await
-        .map_err(|error| failed(&error))?;
+        .await?;
         contract_changes::record(&store, &log, changes).await?;
 
         let (orders, taken) = mpsc::channel(ORDERS_WAITING);

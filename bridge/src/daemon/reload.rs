@@ -19,7 +19,7 @@ use super::{load_catalog, with_status};
 use crate::commands::Failure;
 use crate::config::{Config, Flags};
 use crate::contract_changes;
-use crate::crossing::{CrossingError, CrossingOrder};
+use crate::crossing::CrossingOrder;
 use crate::loaded::SharedCatalog;
 
 /// What a running daemon loads again, and changes when it is sound.
@@ -119,7 +119,7 @@ impl Reloader {
         let ended = || Failure::Failed("the crossing has ended; see the daemon's log".to_owned());
         let orders = self.ground.desk.crossing();
         orders.send(order).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?.map_err(not_taken_up)?;
+        answered.await.map_err(|_| ended())??;
         let before = self.catalog.current();
         self.catalog
             .replace(Arc::clone(&catalog), restart_needed.clone());
@@ -142,13 +142,5 @@ impl Reloader {
             relays: relays.run(outlets, &self.ground).await,
             restart_needed,
         })
-    }
-}
-
-fn not_taken_up(error: CrossingError) -> Failure {
-    match error {
-        CrossingError::Change(error) => error.into(),
-        error @ CrossingError::BeyondHead { .. } => Failure::Mend(error.to_string()),
-        error => Failure::Failed(error.to_string()),
     }
 }
