@@ -57,10 +57,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let event = PrivateEvent {
                     source: line.stream,
                     id: line.id,
+                    stream: line.stream,
                     category,
                     event_type: line.event_type,
                     time: Some(line.time),
+                    traceparent: None,
+                    tracestate: None,
                     recorded_ms: 0,
+                    flagged: false,
                     data: &data,
                 };
                 match contract.cross(&event, &secret) {

@@ -138,66 +138,107 @@ fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics)
     }
     let mut files = files::below(&folders.contracts, "yaml", diagnostics);
     files.retain(|file| !file.path.ends_with(".test.yaml"));
-    let defaults = files
-        .iter()
-        .position(|file| file.path == DEFAULTS)
-        .map(|nth| files.remove(nth));
-    let (defaults, defaults_content) = match &defaults {
-        Some(file) => defaults_of(file, diagnostics),
-        None => (raw::Shared::default(), Value::Null),
-    };
+    let defaults = Defaults::take(&mut files, diagnostics);
     let mut resolver = Resolver::new(world);
     let mut streams: HashMap<String, String> = HashMap::new();
     let mut contracts = Vec::new();
     for file in &files {
-        let Some(node) = yaml::parse(&file.source, diagnostics) else {
-            continue;
-        };
-        let Some(raw) = raw::contract(&node, diagnostics) else {
-            continue;
-        };
-        if !raw.shared.team && !defaults.team {
-            diagnostics.push(
-                crate::language::fields::missing("a contract", "team", &raw.span)
-                    .mend("such as `team: { name: payments, contact: payments@bank.example }`, here or in _defaults.yaml"),
-            );
-        }
-        let content = [
-            ("contract", &node.to_json()),
-            ("defaults", &defaults_content),
-        ];
-        let Some(mut contract) = resolver.contract(&raw, &defaults, &content, diagnostics) else {
-            if diagnostics.is_empty() {
-                diagnostics.push(
-                    Diagnostic::new("contract", "this contract cannot be made").at(&raw.span),
+        let mut wrong = Diagnostics::default();
+        if let Some((contract, span)) = contract(file, &defaults, &mut resolver, &mut wrong) {
+            let stream = contract.public_stream.clone();
+            if let Some(other) = streams.insert(stream, file.path.clone()) {
+                wrong.push(
+                    Diagnostic::new(
+                        "contract-twice",
+                        format!(
+                            "{} is the public stream of {other} too",
+                            contract.public_stream
+                        ),
+                    )
+                    .at(&span)
+                    .mend("a public stream has one contract: choose another name or major version"),
                 );
             }
-            continue;
-        };
-        contract.about = About::of(&file.source.name, &node.to_json(), &defaults_content);
-        if let Some(other) = streams.insert(contract.public_stream.clone(), file.path.clone()) {
-            let span = raw.contract.as_ref().map_or(&raw.span, |name| &name.span);
-            diagnostics.push(
-                Diagnostic::new(
-                    "contract-twice",
-                    format!(
-                        "{} is the public stream of {other} too",
-                        contract.public_stream
-                    ),
-                )
-                .at(span)
-                .mend("a public stream has one contract: choose another name or major version"),
+            contracts.push(contract);
+        } else if wrong.is_empty() && diagnostics.is_empty() {
+            wrong.push(
+                Diagnostic::new("contract", "this contract cannot be made").at(&Span::new(
+                    &file.source,
+                    0,
+                    1,
+                )),
             );
         }
-        contracts.push(contract);
+        diagnostics.absorb(wrong, &file.path, is_defaults);
     }
     contracts
 }
 
-fn defaults_of(file: &Text, diagnostics: &mut Diagnostics) -> (raw::Shared, Value) {
-    let Some(node) = yaml::parse(&file.source, diagnostics) else {
-        return (raw::Shared::default(), Value::Null);
-    };
-    let shared = raw::defaults(&node, diagnostics).unwrap_or_default();
-    (shared, node.to_json())
+/// Reads one contract; tells where its name stands.
+fn contract(
+    file: &Text,
+    defaults: &Defaults,
+    resolver: &mut Resolver<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Contract, Span)> {
+    let node = yaml::parse(&file.source, diagnostics)?;
+    let mut raw = raw::contract(&node, diagnostics)?;
+    let own = node.to_json();
+    let mut content = vec![("contract", &own)];
+    defaults.inherit(&file.path, &mut raw.shared, &mut content);
+    if !raw.shared.says.contains("team") {
+        diagnostics.push(
+            crate::language::fields::missing("a contract", "team", &raw.span)
+                .mend("such as `team: { name: payments, contact: payments@bank.example }`, here or in _defaults.yaml"),
+        );
+    }
+    let mut contract = resolver.contract(&raw, &content, diagnostics)?;
+    contract.about = About::of(&file.source.name, &content);
+    let span = raw.contract.as_ref().map_or(&raw.span, |name| &name.span);
+    Some((contract, span.clone()))
+}
+
+fn is_defaults(file: &str) -> bool {
+    file.rsplit(['/', '\\']).next() == Some(DEFAULTS)
+}
+
+/// Every `_defaults.yaml`, by its folder.
+struct Defaults {
+    by_folder: BTreeMap<String, (raw::Shared, Value)>,
+}
+
+impl Defaults {
+    /// Takes the files of defaults out of the contracts' and reads them.
+    fn take(files: &mut Vec<Text>, diagnostics: &mut Diagnostics) -> Self {
+        let mut by_folder = BTreeMap::new();
+        for file in files.extract_if(.., |file| is_defaults(&file.path)) {
+            let folder = file.path.trim_end_matches(DEFAULTS).to_owned();
+            let node = yaml::parse(&file.source, diagnostics);
+            let shared = node
+                .as_ref()
+                .and_then(|node| raw::defaults(node, diagnostics))
+                .unwrap_or_else(raw::Shared::unreadable);
+            let content = node.map_or(Value::Null, |node| node.to_json());
+            by_folder.insert(folder, (shared, content));
+        }
+        Self { by_folder }
+    }
+
+    /// What a contract inherits: key by key from the nearest folder that says it.
+    fn inherit<'d>(
+        &'d self,
+        path: &str,
+        shared: &mut raw::Shared,
+        content: &mut Vec<(&'static str, &'d Value)>,
+    ) {
+        for (folder, (above, written)) in self.by_folder.iter().rev() {
+            if path.starts_with(folder.as_str()) {
+                shared.inherit(above);
+                content.push(("defaults", written));
+            }
+        }
+        if !self.by_folder.contains_key("") {
+            content.push(("defaults", &Value::Null));
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! A contract that passed every check.
 
 use crate::catalogue::about::About;
-use crate::crossing::{self, Key, Outcome, PrivateEvent, Way};
+use crate::crossing::{self, Outcome, PrivateEvent, Way};
+use crate::glob::Glob;
 use crate::ids::IdSecret;
+use crate::key::Key;
 use crate::outlet::OutletSpec;
 use crate::version::Version;
 use std::collections::{BTreeSet, HashMap};
@@ -15,6 +17,10 @@ pub enum Start {
     Beginning,
     /// At the head of the log when the contract is first seen.
     Now,
+    /// At the event at this position of the log, or the first after it.
+    Position(u64),
+    /// At the first event that was recorded at this time or later, in milliseconds since 1970.
+    Time(u64),
 }
 
 /// Where a contract stands in its life.
@@ -74,6 +80,40 @@ pub struct Rehearsed {
     pub entry: Option<EntryOfFrom>,
 }
 
+/// Where a public type stands in its life.
+#[derive(Debug)]
+pub(crate) struct Lifetime {
+    pub(crate) event_type: String,
+    pub(crate) status: Status,
+    pub(crate) deprecation: Option<Deprecation>,
+}
+
+/// From when to when something deprecated goes on, and what follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Deprecation {
+    /// From when it is deprecated, in RFC 3339.
+    pub from: Option<String>,
+    /// When it ends, in RFC 3339.
+    pub sunset: Option<String>,
+    /// An absolute URI that says what to use instead.
+    pub migration: Option<String>,
+}
+
+/// A breaking change that is made on purpose. Whether its end has come is for the reader to say: nothing here knows the date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The rule that the change breaks, by its code.
+    pub change: String,
+    /// The place of the change, as a JSON pointer (RFC 6901); empty: the whole.
+    pub at: String,
+    /// The public type that changes; none: the contract itself.
+    pub public_type: Option<String>,
+    /// Why it is right to break it.
+    pub reason: String,
+    /// The last day on which the waiver holds: `YYYY-MM-DD`.
+    pub until: String,
+}
+
 /// A contract that passed every check.
 #[derive(Debug)]
 pub struct Contract {
@@ -84,6 +124,10 @@ pub struct Contract {
     pub(crate) status: Status,
     pub(crate) start: Start,
     pub(crate) category: String,
+    /// What the stream's name must fit; none: any.
+    pub(crate) patterns: Vec<Glob>,
+    pub(crate) types: Vec<Lifetime>,
+    pub(crate) waivers: Vec<Waiver>,
     pub(crate) source: String,
     pub(crate) fingerprint: String,
     pub(crate) outlets: Vec<OutletSpec>,
@@ -158,6 +202,33 @@ impl Contract {
         self.ways.keys().map(String::as_str)
     }
 
+    /// Whether a stream of its category is read, by the stream's name.
+    pub fn reads_stream(&self, stream: &str) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.fits(stream))
+    }
+
+    /// The public types and where each stands in its life, in the order of the contract. Events become only those that are active or
+    /// deprecated.
+    pub fn type_statuses(&self) -> impl Iterator<Item = (&str, Status)> {
+        self.types
+            .iter()
+            .map(|one| (one.event_type.as_str(), one.status))
+    }
+
+    /// What is said about the end of a public type, if anything is.
+    pub fn deprecation(&self, public_type: &str) -> Option<&Deprecation> {
+        self.types
+            .iter()
+            .find(|one| one.event_type == public_type)?
+            .deprecation
+            .as_ref()
+    }
+
+    /// The breaking changes that are made on purpose.
+    pub fn waivers(&self) -> &[Waiver] {
+        &self.waivers
+    }
+
     /// Whether [`Contract::cross`] could say anything but unmatched.
     pub fn matches(&self, category: &str, event_type: &str) -> bool {
         self.status.crosses() && self.category == category && self.ways.contains_key(event_type)
@@ -179,13 +250,15 @@ impl Contract {
         types.into_iter()
     }
 
-    /// The entries of `from`, by public type and private event type.
+    /// The entries of `from` that can be taken, by public type and private event type.
     pub fn entries(&self) -> Vec<EntryOfFrom> {
         let mut entries: Vec<EntryOfFrom> = self
             .ways
             .iter()
             .flat_map(|(event, ways)| {
-                (0..ways.len()).filter_map(move |at| EntryOfFrom::of(event, ways, at))
+                (0..ways.len())
+                    .filter(|at| ways[*at].public.is_taken)
+                    .filter_map(move |at| EntryOfFrom::of(event, ways, at))
             })
             .collect();
         entries.sort();
@@ -194,7 +267,7 @@ impl Contract {
 
     /// What it would make of an event if it were in use, whatever its status says, and by which entry of `from`.
     pub fn rehearse(&self, event: &PrivateEvent<'_>, secret: &IdSecret) -> Rehearsed {
-        let ways = (self.category == event.category)
+        let ways = (self.category == event.category && self.reads_stream(event.stream))
             .then(|| self.ways.get(event.event_type))
             .flatten();
         let Some(ways) = ways else {
@@ -203,9 +276,9 @@ impl Contract {
                 entry: None,
             };
         };
-        let taken = crossing::taken(ways, event);
+        let (outcome, taken) = crossing::cross(ways, &self.key, &self.public_stream, event, secret);
         Rehearsed {
-            outcome: crossing::cross(ways, &self.key, &self.public_stream, event, secret),
+            outcome,
             entry: taken.and_then(|at| EntryOfFrom::of(event.event_type, ways, at)),
         }
     }
@@ -216,8 +289,10 @@ impl Contract {
             return Outcome::Unmatched;
         }
         match self.ways.get(event.event_type) {
-            Some(ways) => crossing::cross(ways, &self.key, &self.public_stream, event, secret),
-            None => Outcome::Unmatched,
+            Some(ways) if self.reads_stream(event.stream) => {
+                crossing::cross(ways, &self.key, &self.public_stream, event, secret).0
+            }
+            _ => Outcome::Unmatched,
         }
     }
 }

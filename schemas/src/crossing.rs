@@ -3,17 +3,15 @@
 //! Pure: no I/O, no clock, no state. Public data is mapped, closed by its public schema and checked against it before a
 //! [`Crossed`] exists, and only a [`Crossed`] can be sealed into a [`PublicEvent`]. Number text is kept as it is.
 
+use crate::attributes::{Attributes, Written};
+use crate::expression::eval::Told;
 use crate::ids::IdSecret;
+use crate::key::Key;
 use crate::mapping::{Computed, Identity, Mapping};
-use crate::path::Path;
 use crate::schema::check;
 use crate::schema::shape::Declared;
-use crate::timestamp;
 use serde_json::Value;
 use std::sync::Arc;
-
-/// The length of a key, in bytes.
-pub(crate) const MAX_KEY_BYTES: usize = 255;
 
 /// A private event as a crossing sees it.
 #[derive(Clone, Copy)]
@@ -22,14 +20,22 @@ pub struct PrivateEvent<'a> {
     pub source: &'a str,
     /// The id of the private event.
     pub id: &'a str,
-    /// The category of its stream.
+    /// The name of its stream, such as `account-576`. It is only matched, never published.
+    pub stream: &'a str,
+    /// The category of its stream: what stands before the first `-`.
     pub category: &'a str,
     /// The private event type.
     pub event_type: &'a str,
     /// The `time` attribute as sent.
     pub time: Option<&'a str>,
+    /// The `traceparent` attribute as sent.
+    pub traceparent: Option<&'a str>,
+    /// The `tracestate` attribute as sent.
+    pub tracestate: Option<&'a str>,
     /// When it was recorded, in milliseconds since 1970.
     pub recorded_ms: u64,
+    /// Whether it was recorded although it does not fit its private schema.
+    pub flagged: bool,
     /// The data.
     pub data: &'a Value,
 }
@@ -37,7 +43,8 @@ pub struct PrivateEvent<'a> {
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// JSON pointer into the data that was checked: the private data for a key or a condition, otherwise the public data.
+    /// JSON pointer into the data that was checked: the private data for a key or a condition, otherwise the public data; empty for
+    /// an attribute, which the reason names.
     pub pointer: String,
     /// Why, without any value of the event.
     pub reason: String,
@@ -70,7 +77,9 @@ pub(crate) struct PublicType {
     pub(crate) name: String,
     pub(crate) validator: Arc<jsonschema::Validator>,
     pub(crate) declared: Declared,
-    /// The envelope between `id` and `time`.
+    /// Whether its ways are taken: not those of a draft or retired type.
+    pub(crate) is_taken: bool,
+    /// The envelope between `id` and `subject`.
     before_time: String,
     /// The envelope between `time` and `partitionkey`.
     after_time: String,
@@ -80,13 +89,14 @@ impl PublicType {
     pub(crate) fn new(
         event_type: String,
         name: String,
+        is_taken: bool,
         source: &str,
         dataschema: Option<&str>,
         validator: Arc<jsonschema::Validator>,
         declared: Declared,
     ) -> Self {
         let before_time = format!(
-            ",\"source\":{},\"type\":{},\"time\":\"",
+            ",\"source\":{},\"type\":{}",
             quoted(source),
             quoted(&event_type)
         );
@@ -97,6 +107,7 @@ impl PublicType {
         Self {
             event_type,
             name,
+            is_taken,
             validator,
             declared,
             before_time,
@@ -105,7 +116,7 @@ impl PublicType {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
 }
 
@@ -115,126 +126,106 @@ pub(crate) struct Way {
     pub(crate) public: Arc<PublicType>,
     pub(crate) when: Option<Computed>,
     pub(crate) mapping: Mapping,
+    pub(crate) attributes: Attributes,
+    /// Whether an event crosses although it does not fit its private schema.
+    pub(crate) flagged_crosses: bool,
 }
 
-/// What order is kept by.
-#[derive(Debug)]
-pub(crate) struct Key {
-    pub(crate) path: Path,
-    pub(crate) pseudonym: bool,
-}
-
-impl Key {
-    fn of(&self, data: &Value, identity: &Identity<'_>) -> Result<String, Violation> {
-        let refuse = |reason: &str| Violation {
-            pointer: self.path.pointer(),
-            reason: format!("the key {reason}"),
-        };
-        let key = match self.path.find(data) {
-            None | Some(Value::Null) => return Err(refuse("is missing")),
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(Value::Bool(value)) => value.to_string(),
-            Some(_) => return Err(refuse("is neither text, number nor boolean")),
-        };
-        if key.is_empty() || key.len() > MAX_KEY_BYTES {
-            return Err(refuse(&format!("has not from 1 to {MAX_KEY_BYTES} bytes")));
-        }
-        if key.chars().any(is_refused) {
-            return Err(refuse("has a control character or a noncharacter"));
-        }
-        Ok(if self.pseudonym {
-            identity.secret.pseudonym(identity.public_stream, &key)
-        } else {
-            key
-        })
-    }
-}
-
-/// Whether a CloudEvents attribute cannot have the character (CloudEvents 1.0, 3.2, String).
-fn is_refused(c: char) -> bool {
-    let code = u32::from(c);
-    c.is_control() || (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
-}
-
-/// The place of the way that an event takes, or fails in: the first whose condition is not false.
-pub(crate) fn taken(ways: &[Way], event: &PrivateEvent<'_>) -> Option<usize> {
-    ways.iter().position(|way| {
-        let when = way.when.as_ref().map(|when| when.run(event.data));
-        !matches!(when, Some(Ok(Some(Value::Bool(false)))))
-    })
-}
-
-/// What a contract makes of an event of a type that it speaks of, by the first way whose condition holds.
+/// What a contract makes of an event of a type that it speaks of, by the first way whose condition holds. Ways to public types
+/// that are drafts or retired are passed over. The place of the way that it takes, or fails in, is told as well.
 pub(crate) fn cross(
     ways: &[Way],
     key: &Key,
     public_stream: &str,
     event: &PrivateEvent<'_>,
     secret: &IdSecret,
-) -> Outcome {
-    let identity = Identity {
-        secret,
-        public_stream,
-        source: event.source,
-    };
-    for way in ways {
-        match way.when.as_ref().map(|when| when.run(event.data)) {
-            None | Some(Ok(Some(Value::Bool(true)))) => return take(way, key, event, &identity),
-            Some(Ok(Some(Value::Bool(false)))) => {}
-            Some(found) => {
-                let reason = match found {
-                    Err(reason) => reason,
-                    Ok(None) => "the condition gave nothing, neither true nor false".to_owned(),
-                    Ok(Some(_)) => {
-                        "the condition gave something that is neither true nor false".to_owned()
-                    }
-                };
-                let violation = Violation {
+) -> (Outcome, Option<usize>) {
+    let taken = ways
+        .iter()
+        .enumerate()
+        .filter(|(_, way)| way.public.is_taken);
+    for (at, way) in taken {
+        let time = way.attributes.time.of(event);
+        let identity = Identity {
+            secret,
+            public_stream,
+            source: event.source,
+            told: Told {
+                time: time.as_deref().unwrap_or_default(),
+                event_type: &way.public.event_type,
+            },
+        };
+        let violate = |violations: Vec<Violation>| {
+            let outcome = Outcome::Violation {
+                key: key.of(event.data, &identity).ok(),
+                public_type: way.public.event_type.clone(),
+                violations,
+            };
+            (outcome, Some(at))
+        };
+        match way.holds(event.data, &identity) {
+            Ok(false) => {}
+            Err(reason) => {
+                return violate(vec![Violation {
                     pointer: String::new(),
                     reason: format!("when: {reason}"),
-                };
-                return Outcome::Violation {
-                    key: key.of(event.data, &identity).ok(),
-                    public_type: way.public.event_type.clone(),
-                    violations: vec![violation],
+                }]);
+            }
+            Ok(true) if event.flagged && !way.flagged_crosses => {
+                return violate(vec![Violation {
+                    pointer: String::new(),
+                    reason: FLAGGED.to_owned(),
+                }]);
+            }
+            Ok(true) => {
+                return match &time {
+                    Ok(_) => (take(way, key, event, &identity), Some(at)),
+                    Err(violation) => violate(vec![violation.clone()]),
                 };
             }
         }
     }
-    Outcome::Filtered
+    (Outcome::Filtered, None)
+}
+
+/// Why a flagged event does not cross.
+const FLAGGED: &str = "the private event is flagged: it was recorded although it does not fit its private schema; a contract that takes it says `flagged: cross`";
+
+impl Way {
+    /// Whether the condition is true, or why it is neither true nor false.
+    fn holds(&self, data: &Value, identity: &Identity<'_>) -> Result<bool, String> {
+        let Some(when) = &self.when else {
+            return Ok(true);
+        };
+        match when.run(data, identity.told)? {
+            Some(Value::Bool(held)) => Ok(held),
+            None => Err("the condition gave nothing, neither true nor false".to_owned()),
+            Some(_) => {
+                Err("the condition gave something that is neither true nor false".to_owned())
+            }
+        }
+    }
 }
 
 fn take(way: &Way, key: &Key, event: &PrivateEvent<'_>, identity: &Identity<'_>) -> Outcome {
-    let public_type = || way.public.event_type.clone();
+    let violate = |key: Option<String>, violations: Vec<Violation>| Outcome::Violation {
+        key,
+        public_type: way.public.event_type.clone(),
+        violations,
+    };
     let key = match key.of(event.data, identity) {
         Ok(key) => key,
-        Err(violation) => {
-            return Outcome::Violation {
-                key: None,
-                public_type: public_type(),
-                violations: vec![violation],
-            };
-        }
+        Err(violation) => return violate(None, vec![violation]),
     };
     let mut data = match way.mapping.make(event.data, identity) {
         Ok(data) => data,
-        Err(violations) => {
-            return Outcome::Violation {
-                key: Some(key),
-                public_type: public_type(),
-                violations,
-            };
-        }
+        Err(violations) => return violate(Some(key), violations),
     };
     way.public.declared.close(&mut data);
-    let violations = check::violations(&way.public.validator, &data);
+    let mut violations = check::violations(&way.public.validator, &data);
+    let attributes = way.attributes.write(event, identity, &mut violations);
     if !violations.is_empty() {
-        return Outcome::Violation {
-            key: Some(key),
-            public_type: public_type(),
-            violations,
-        };
+        return violate(Some(key), violations);
     }
     let id = identity.secret.public_id(
         identity.public_stream,
@@ -246,7 +237,8 @@ fn take(way: &Way, key: &Key, event: &PrivateEvent<'_>, identity: &Identity<'_>)
         Arc::clone(&way.public),
         key,
         id,
-        event,
+        identity.told.time,
+        &attributes,
         &data,
     )))
 }
@@ -256,7 +248,7 @@ pub struct Crossed {
     public: Arc<PublicType>,
     key: String,
     id: String,
-    /// The envelope up to `partitionkey`.
+    /// The envelope up to `sequence`.
     head: Vec<u8>,
     /// The data in JSON.
     data: Vec<u8>,
@@ -276,23 +268,29 @@ impl Crossed {
         public: Arc<PublicType>,
         key: String,
         id: String,
-        event: &PrivateEvent<'_>,
+        time: &str,
+        attributes: &Written,
         data: &Value,
     ) -> Self {
         let data = data.to_string().into_bytes();
         let mut head = String::with_capacity(
-            public.before_time.len() + public.after_time.len() + 192 + data.len(),
+            public.before_time.len()
+                + public.after_time.len()
+                + attributes.subject.len()
+                + attributes.more.len()
+                + 192
+                + data.len(),
         );
         head.push_str("{\"specversion\":\"1.0\",\"id\":\"");
         head.push_str(&id);
         head.push('"');
         head.push_str(&public.before_time);
-        match event.time.filter(|time| timestamp::is_rfc3339(time)) {
-            Some(time) => head.push_str(time),
-            None => head.push_str(&timestamp::of_milliseconds(event.recorded_ms)),
-        }
+        head.push_str(&attributes.subject);
+        head.push_str(",\"time\":\"");
+        head.push_str(time);
         head.push_str(&public.after_time);
         head.push_str(&quoted(&key));
+        head.push_str(&attributes.more);
         Self {
             public,
             key,

@@ -34,6 +34,8 @@ pub struct Diagnostic {
     known: Vec<String>,
     nearest: Option<String>,
     mend: Option<String>,
+    /// The files that take this place over as their own.
+    inherited_by: Vec<String>,
 }
 
 impl Diagnostic {
@@ -45,6 +47,7 @@ impl Diagnostic {
             known: Vec::new(),
             nearest: None,
             mend: None,
+            inherited_by: Vec::new(),
         }
     }
 
@@ -127,9 +130,28 @@ impl Diagnostic {
         self.nearest.as_deref()
     }
 
+    /// The contracts that inherit what is wrong, where it stands in `_defaults.yaml`.
+    pub fn inherited_by(&self) -> &[String] {
+        &self.inherited_by
+    }
+
     /// What would mend it.
     pub fn mend_text(&self) -> Option<&str> {
         self.mend.as_deref()
+    }
+}
+
+/// The first words of a list, and how many more there are.
+fn shorten(words: &[String]) -> String {
+    let shown = words
+        .iter()
+        .take(MAX_KNOWN)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    match words.len().saturating_sub(MAX_KNOWN) {
+        0 => shown,
+        more => format!("{shown}, and {more} more"),
     }
 }
 
@@ -170,23 +192,14 @@ impl fmt::Display for Diagnostic {
             writeln!(f, "{:margin$} = {name}: {text}", "")
         };
         if !self.known.is_empty() {
-            let shown = self
-                .known
-                .iter()
-                .take(MAX_KNOWN)
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ");
-            let more = self.known.len().saturating_sub(MAX_KNOWN);
-            let rest = if more > 0 {
-                format!(", and {more} more")
-            } else {
-                String::new()
-            };
-            note(f, "known", &format!("{shown}{rest}"))?;
+            note(f, "known", &shorten(&self.known))?;
         }
         if let Some(nearest) = &self.nearest {
             note(f, "nearest", nearest)?;
+        }
+        if !self.inherited_by.is_empty() {
+            let shown = shorten(&self.inherited_by);
+            note(f, "inherited by", &shown)?;
         }
         if let Some(mend) = &self.mend {
             note(f, "mend", mend)?;
@@ -242,6 +255,31 @@ impl Diagnostics {
             self.not_kept += 1;
         } else if !self.all.contains(&diagnostic) {
             self.all.push(diagnostic);
+        }
+    }
+
+    /// Takes over what is wrong with one contract. What stands in a file of which `is_inherited` holds is told once, with every
+    /// contract that inherits it.
+    pub(crate) fn absorb(
+        &mut self,
+        contract: Self,
+        file: &str,
+        is_inherited: impl Fn(&str) -> bool,
+    ) {
+        self.not_kept += contract.not_kept;
+        for mut diagnostic in contract.all {
+            if diagnostic.file().is_some_and(&is_inherited) {
+                let same = |own: &&mut Diagnostic| {
+                    (own.code, &own.message, &own.place)
+                        == (diagnostic.code, &diagnostic.message, &diagnostic.place)
+                };
+                if let Some(own) = self.all.iter_mut().find(same) {
+                    own.inherited_by.push(file.to_owned());
+                    continue;
+                }
+                diagnostic.inherited_by.push(file.to_owned());
+            }
+            self.push(diagnostic);
         }
     }
 

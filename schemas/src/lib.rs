@@ -12,6 +12,7 @@
 //! What it does not do: no schema is fetched, no expression can define, recurse or loop for ever, and nothing here
 //! decides when an event is published.
 
+mod attributes;
 mod cases;
 mod catalog;
 mod catalogue;
@@ -22,7 +23,9 @@ pub mod envelope;
 mod expression;
 mod files;
 mod fingerprint;
+mod glob;
 mod ids;
+mod key;
 mod language;
 mod mapping;
 mod outlet;
@@ -39,10 +42,11 @@ mod version;
 pub use cases::{CaseReport, TestReport, TestSuite, Untouched, rehearsal_secret};
 pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol, Rules};
 pub use catalogue::{Catalogue, Server, to_yaml};
-pub use contract::{Contract, EntryOfFrom, Rehearsed, Start, Status};
+pub use contract::{Contract, Deprecation, EntryOfFrom, Rehearsed, Start, Status, Waiver};
 pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use ids::IdSecret;
+pub use language::schema::{contract_language_schema, defaults_language_schema};
 pub use outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
 pub use private::{PrivateSchemas, Refusal};
 pub use template::{Template, TemplateError, TemplateValues};

@@ -5,7 +5,7 @@
 
 use crate::crossing::Violation;
 use crate::expression::Expression;
-use crate::expression::eval::Given;
+use crate::expression::eval::{Given, Told};
 use crate::ids::IdSecret;
 use crate::path::{Path, escape};
 use crate::schema::check::MAX_VIOLATIONS;
@@ -53,8 +53,8 @@ pub(crate) struct Computed {
 
 impl Computed {
     /// The one value that the expression gives, none when it gives none; otherwise why not.
-    pub(crate) fn run(&self, data: &Value) -> Result<Option<Value>, String> {
-        match self.expression.run(&self.sight.of(data)) {
+    pub(crate) fn run(&self, data: &Value, told: Told<'_>) -> Result<Option<Value>, String> {
+        match self.expression.run(&self.sight.of(data), told) {
             Ok(Given::Nothing) => Ok(None),
             Ok(Given::One(value)) => Ok(Some(value)),
             Ok(Given::Several) => Err("the expression gave more than one value".to_owned()),
@@ -66,11 +66,12 @@ impl Computed {
     }
 }
 
-/// What public ids in the data are made with.
+/// What public ids in the data are made with, and what expressions are told of the event.
 pub(crate) struct Identity<'a> {
     pub(crate) secret: &'a IdSecret,
     pub(crate) public_stream: &'a str,
     pub(crate) source: &'a str,
+    pub(crate) told: Told<'a>,
 }
 
 impl Mapping {
@@ -126,7 +127,8 @@ impl Mapping {
 }
 
 impl Leaf {
-    fn build(
+    /// Makes the value; none where a path leads to nothing. What cannot be made is told.
+    pub(crate) fn build(
         &self,
         data: &Value,
         identity: &Identity<'_>,
@@ -150,7 +152,7 @@ impl Leaf {
                 keep,
             } => Some(declared.copy(path.find(data)?, *keep)),
             Self::Computed(computed) => computed
-                .run(data)
+                .run(data, identity.told)
                 .unwrap_or_else(|reason| tell(pointer, reason, violations)),
             Self::Object(mapping) => Some(mapping.fill(data, identity, pointer, violations)),
             Self::Each { path, mapping } => match path.find(data)? {

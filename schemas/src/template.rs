@@ -264,6 +264,48 @@ impl Template {
     }
 }
 
+/// The placeholders of a text that is the same for every event of a public type, and what they stand for.
+pub(crate) type Fixed<'v> = [(&'static str, &'v str)];
+
+/// Fills in what is known when a contract is loaded. The values need no encoding: names, types and numbers.
+pub(crate) fn fill(text: &str, values: &Fixed<'_>) -> Result<String, Fault> {
+    let mut filled = String::with_capacity(text.len() + 16);
+    for piece in pieces(text)? {
+        match piece {
+            Piece::Literal(literal) => filled.push_str(&literal),
+            Piece::Value(placeholder) => {
+                let name = placeholder.name();
+                match values.iter().find(|(own, _)| *own == name) {
+                    Some((_, value)) => filled.push_str(value),
+                    None => {
+                        let word = format!("{{{name}}}");
+                        return Err(Fault {
+                            at: text.find(&word).unwrap_or(0),
+                            len: word.len(),
+                            message: format!("`{word}` cannot stand here"),
+                            mend: "",
+                            placeholder: Some(name.to_owned()),
+                        });
+                    }
+                }
+            }
+        }
+    }
+    Ok(filled)
+}
+
+impl Placeholder {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::Major => "major",
+            Self::Name => "name",
+            Self::Type => "type",
+            Self::Key => "key",
+        }
+    }
+}
+
 fn pieces(source: &str) -> Result<Vec<Piece>, Fault> {
     let mut pieces = Vec::new();
     let mut at = 0;

@@ -63,6 +63,16 @@ pub(crate) fn is_rfc3339(text: &str) -> bool {
     }
 }
 
+/// The milliseconds since 1970 of a point in time, rounded up; none when it is no time. What lies before is 0.
+pub(crate) fn milliseconds(text: &str) -> Option<u64> {
+    if !is_rfc3339(text) {
+        return None;
+    }
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let milliseconds = (at.unix_timestamp_nanos().max(0) + 999_999) / 1_000_000;
+    u64::try_from(milliseconds).ok()
+}
+
 /// Milliseconds since 1970 as text; the last that can be written for what lies after it.
 pub(crate) fn of_milliseconds(milliseconds: u64) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
@@ -106,6 +116,19 @@ mod tests {
             "1993-01-01T00:00:00.1234567890Z",
         ] {
             assert!(!is_rfc3339(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_becomes_milliseconds() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("1969-12-31T23:59:59Z", Some(0)),
+            ("1970-01-01T00:00:00.0000001Z", Some(1)),
+            ("2023-11-14T23:13:20.123+01:00", Some(1_700_000_000_123)),
+            ("2023-11-14", None),
+        ] {
+            assert_eq!(milliseconds(text), expected, "{text}");
         }
     }
 

@@ -11,6 +11,7 @@ mod junit;
 mod preview;
 mod restore;
 mod restore_export;
+mod schema;
 mod serve;
 mod status;
 mod test;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Catalog(catalog::Catalog),
     /// Tell what a contract would make of a file of events or of stored history; nothing is written
     Preview(preview::Preview),
+    /// Print the JSON Schema of the contract language, for editors
+    Schema(schema::Schema),
     /// Append the events of a file of JSON lines (.gz too) through the running daemon
     Import(import::Import),
     /// Tell what became of one private event: at each contract and at each outlet
@@ -72,6 +75,7 @@ impl Command {
             Command::Test(command) => command.run(),
             Command::Catalog(command) => command.run(),
             Command::Preview(command) => command.run(),
+            Command::Schema(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),

@@ -7,13 +7,14 @@
 //! - One task crosses everything, so a sequence is given once, and the store refuses a record that would leave a gap.
 //! - `crossed ≤ durable`: only what the store shows is read, and it shows only what is synced.
 
+mod begin;
 pub(crate) mod parked;
 pub(crate) mod pass;
 mod previous;
 
 use std::sync::Arc;
 
-use horizon_schemas::{Contract, IdSecret, Start};
+use horizon_schemas::{Contract, IdSecret};
 use horizon_store::{
     CrossError, Crossing, CursorMove, CursorName, LogName, NewPublicEvent, ParkScope, Position,
     PublicStreamName, ReadLimit, Selection, Sequence, Store, StoreError,
@@ -61,6 +62,14 @@ pub(crate) enum CrossingError {
         "public stream {0} has no sequence left in its epoch\n  = mend: stop the daemon and run `horizon new-epoch`"
     )]
     Full(PublicStreamName),
+    #[error(
+        "{stream} starts at position {position}, and the log ends at {head}\n  = mend: name a position of the log, or write `start: now`"
+    )]
+    BeyondHead {
+        stream: PublicStreamName,
+        position: Position,
+        head: Position,
+    },
 }
 
 /// The crossing task's state.
@@ -94,7 +103,7 @@ impl Crosser {
             let cursor_name = cursor_name(&stream)?;
             let cursor = match store.crossing_cursor(&log, &cursor_name).await? {
                 Some(cursor) => cursor,
-                None => begin(&store, &log, contract, &cursor_name).await?,
+                None => begin::begin(&store, &log, contract, &stream, &cursor_name).await?,
             };
             let last = store
                 .public_head(&log, &stream)
@@ -300,37 +309,6 @@ impl Crosser {
         }
         Ok(())
     }
-}
-
-/// Where a new contract begins. `now` is written down at once: the log's head is another one after a restart.
-async fn begin(
-    store: &Store,
-    log: &LogName,
-    contract: &Contract,
-    cursor: &CursorName,
-) -> Result<Position, CrossingError> {
-    let to = match contract.start() {
-        Start::Beginning => return Ok(Position::ZERO),
-        Start::Now => store.head(log).await?,
-    };
-    // Before the first record of a log there is nothing to stand on.
-    if to.offset() > 0 {
-        let first = CursorMove {
-            cursor: cursor.clone(),
-            expected: Position::ZERO,
-            to,
-        };
-        let crossing = Crossing {
-            cursors: vec![first],
-            ..Crossing::default()
-        };
-        store
-            .cross(log, crossing)
-            .await
-            .map_err(CrossingError::Refused)?;
-        return Ok(to);
-    }
-    Ok(Position::ZERO)
 }
 
 #[cfg(test)]

@@ -165,20 +165,26 @@ pub(crate) fn payload(event: &Event) -> Value {
 
 /// A stored event as contracts see it.
 pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEvent<'a> {
-    let time = event
-        .attributes
-        .iter()
-        .find_map(|(name, value)| match value {
-            AttributeValue::Text(text) if name == "time" => Some(&**text),
-            _ => None,
-        });
+    let text = |wanted: &str| {
+        event
+            .attributes
+            .iter()
+            .find_map(|(name, value)| match value {
+                AttributeValue::Text(text) if name == wanted => Some(&**text),
+                _ => None,
+            })
+    };
     PrivateEvent {
         source: &event.source,
         id: &event.id,
+        stream: event.stream.as_str(),
         category: event.stream.category(),
         event_type: &event.event_type,
-        time,
+        time: text("time"),
+        traceparent: text("traceparent"),
+        tracestate: text("tracestate"),
         recorded_ms: event.recorded_ms,
+        flagged: false,
         data,
     }
 }

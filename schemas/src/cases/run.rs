@@ -116,7 +116,9 @@ impl<'c> Run<'c> {
                 catalog
                     .private()
                     .check(given.category(), &given.event_type, Some(&given.data));
-            if let Err(refusal) = recorded {
+            if let Err(refusal) = recorded
+                && !given.flagged
+            {
                 let why = match refusal.violations.as_slice() {
                     [] => refusal.help,
                     violations => all(violations),
@@ -129,9 +131,13 @@ impl<'c> Run<'c> {
             let event = PrivateEvent {
                 source: given.source.as_deref().unwrap_or(&given.stream),
                 id: &given.id,
+                stream: &given.stream,
                 category: given.category(),
                 event_type: &given.event_type,
                 time: Some(&given.time),
+                traceparent: given.traceparent.as_deref(),
+                tracestate: None,
+                flagged: given.flagged,
                 recorded_ms: 0,
                 data: &given.data,
             };

@@ -41,11 +41,14 @@ pub(crate) struct AboutType {
 
 impl About {
     /// Reads what a sound contract and its defaults say.
-    pub(crate) fn of(file: &str, contract: &Value, defaults: &Value) -> Self {
+    ///
+    /// `content` is the contract's own first, then the defaults that it inherits from.
+    pub(crate) fn of(file: &str, content: &[(&str, &Value)]) -> Self {
         let text =
             |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let team = contract.get("team").or_else(|| defaults.get("team"));
-        let types = contract.get("types").and_then(Value::as_object);
+        let own = |name: &str| content.first().and_then(|(_, contract)| contract.get(name));
+        let team = content.iter().find_map(|(_, one)| one.get("team"));
+        let types = own("types").and_then(Value::as_object);
         Self {
             file: file.to_owned(),
             team: team.and_then(|team| {
@@ -54,8 +57,10 @@ impl About {
                     contact: text(team, "contact")?,
                 })
             }),
-            description: text(contract, "description"),
-            deprecation: contract.get("deprecation").cloned(),
+            description: own("description")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            deprecation: own("deprecation").cloned(),
             types: types
                 .into_iter()
                 .flatten()

@@ -4,6 +4,7 @@
 //! made from places already noted. A place is noted as read where its value is needed: as an operand, an argument, a
 //! condition or the result.
 
+mod event;
 mod paths;
 
 use super::Problem;
@@ -11,6 +12,7 @@ use super::functions::{self, Takes};
 use super::syntax::{self, literal_text, parts_str};
 use super::tree::{Expr, Expression, Piece, Read};
 use crate::path::{Path, Step};
+use event::EVENT;
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Pattern, Term};
 use jaq_core::load::span;
@@ -160,6 +162,7 @@ impl<'t> Compiler<'t> {
                 self.branches(branches, otherwise.as_deref(), input)
             }
             Term::Call(name, arguments) => self.call(name, arguments, input),
+            Term::Var(name) if *name == EVENT => Err(self.event_problem(name, "")),
             Term::Var(name) => match self.scope.iter().rposition(|(own, _)| own == name) {
                 Some(nth) => Ok((Expr::Variable(nth), self.scope[nth].1.clone())),
                 None => Err(self.problem(
@@ -249,6 +252,9 @@ impl<'t> Compiler<'t> {
                 let (left, seen) = self.term(left, input)?;
                 let (right, seen) = self.term(right, &seen)?;
                 Ok((Expr::Pipe(Box::new(left), Box::new(right)), seen))
+            }
+            BinaryOp::Pipe(Some(Pattern::Var(name))) if *name == EVENT => {
+                Err(self.event_taken(name))
             }
             BinaryOp::Pipe(Some(Pattern::Var(name))) => {
                 let (left, seen) = self.term(left, input)?;

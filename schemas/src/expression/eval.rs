@@ -9,7 +9,7 @@ mod walk;
 use super::functions::Function;
 use super::limits::{Budget, Stop, type_name, weight};
 use super::number;
-use super::tree::{Expr, Expression, Piece};
+use super::tree::{Expr, Expression, OfEvent, Piece};
 use super::values::{compute, order, text_of, truth};
 use jaq_core::ops::Cmp;
 use serde_json::{Map, Value};
@@ -22,12 +22,24 @@ pub(crate) enum Given {
     Several,
 }
 
+/// What an expression is told of the event beside its data: `$event`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'t> {
+    /// The public time.
+    pub(crate) time: &'t str,
+    /// The public type.
+    pub(crate) event_type: &'t str,
+}
+
 impl Expression {
     /// Runs the expression on `input`, which should hold nothing but what it [reads](Expression::reads).
-    pub(crate) fn run(&self, input: &Value) -> Result<Given, Stop> {
+    pub(crate) fn run(&self, input: &Value, told: Told<'_>) -> Result<Given, Stop> {
         let budget = Budget::full();
         let mut given = Given::Nothing;
-        let run = Run { budget: &budget };
+        let run = Run {
+            budget: &budget,
+            told,
+        };
         run.eval(&self.root, input, None, &mut |value| {
             given = match given {
                 Given::Nothing => {
@@ -54,6 +66,7 @@ type Scope<'e> = Option<&'e Bound<'e>>;
 
 struct Run<'b> {
     budget: &'b Budget,
+    told: Told<'b>,
 }
 
 impl Run<'_> {
@@ -61,6 +74,14 @@ impl Run<'_> {
         self.budget.steps(1)?;
         match expr {
             Expr::Input => out(input),
+            Expr::Event(of) => {
+                let text = match of {
+                    OfEvent::Time => self.told.time,
+                    OfEvent::Type => self.told.event_type,
+                };
+                self.budget.bytes(text.len())?;
+                out(&Value::String(text.to_owned()))
+            }
             Expr::Literal(value) => out(value),
             Expr::Text(pieces) => self.text(pieces, String::new(), input, scope, out),
             Expr::List(None) => out(&Value::Array(Vec::new())),

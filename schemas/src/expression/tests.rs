@@ -1,6 +1,6 @@
 //! Expressions by example, and compared with jq itself (`jaq`) where both say the same language.
 
-use super::eval::Given;
+use super::eval::{Given, Told};
 use super::{Expression, Problem};
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
@@ -16,10 +16,15 @@ fn reads(text: &str) -> Result<Vec<String>, Problem> {
         .collect())
 }
 
+const TOLD: Told<'_> = Told {
+    time: "2024-05-06T07:08:09Z",
+    event_type: "example.placed.v1",
+};
+
 fn run(text: &str, data: &Value) -> Result<Given, String> {
     Expression::parse(text)
         .map_err(|problem| problem.message)?
-        .run(data)
+        .run(data, TOLD)
         .map_err(|stop| stop.reason())
 }
 
@@ -286,7 +291,7 @@ proptest! {
     #[test]
     fn what_has_a_value_has_the_same_in_jq(text in expression()) {
         let data = json!({"a": 3, "b": "tx", "c": [4, "s", null], "d": {"x": false}});
-        let outcome = Expression::parse(&text).map(|expression| expression.run(&data));
+        let outcome = Expression::parse(&text).map(|expression| expression.run(&data, TOLD));
         prop_assume!(outcome.is_ok());
         match outcome.unwrap() {
             Ok(Given::Nothing) => prop_assert_eq!(jq(&text, &data), Ok(vec![])),

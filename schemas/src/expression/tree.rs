@@ -21,10 +21,19 @@ pub(crate) struct Read {
     pub(crate) len: usize,
 }
 
+/// What `$event` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OfEvent {
+    Time,
+    Type,
+}
+
 /// What is run.
 #[derive(Debug)]
 pub(super) enum Expr {
     Input,
+    /// What may be shown of the event itself.
+    Event(OfEvent),
     Literal(Value),
     Text(Vec<Piece>),
     List(Option<Box<Expr>>),

@@ -1,5 +1,6 @@
 //! Reading a mapping of the language: its known keys once each, everything else told.
 
+use super::words::Words;
 use super::yaml::{Kind, Node};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::{At, Span};
@@ -19,6 +20,16 @@ pub(crate) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    /// Checks that `node` is a mapping of the given words, each at most once.
+    pub(crate) fn read(
+        node: &'n Node,
+        words: &'static Words,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let keys: Vec<&'static str> = words.keys.iter().map(|key| key.name).collect();
+        Self::of(node, words.what, &keys, words.later, diagnostics)
+    }
+
     /// Checks that `node` is a mapping of `keys`, each at most once.
     pub(crate) fn of(
         node: &'n Node,
@@ -63,6 +74,45 @@ impl<'n> Fields<'n> {
             span: &node.span,
             entries,
         })
+    }
+
+    /// The text of a key, if it is there.
+    pub(crate) fn text(
+        &self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<At<String>> {
+        text(self.get(key)?, &format!("`{key}`"), diagnostics)
+    }
+
+    /// The text of a key that must be there.
+    pub(crate) fn require_text(
+        &self,
+        key: &'static str,
+        mend: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<At<String>> {
+        let found = self.require(key, mend, diagnostics)?;
+        text(found, &format!("`{key}`"), diagnostics)
+    }
+
+    /// The word of a key, if it is there.
+    pub(crate) fn word(
+        &self,
+        key: &'static str,
+        known: &[&'static str],
+        diagnostics: &mut Diagnostics,
+    ) -> Option<At<&'static str>> {
+        word(self.get(key)?, &format!("`{key}`"), known, diagnostics)
+    }
+
+    /// The items of a list that may be left out.
+    pub(crate) fn list(
+        &self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&'n [Node]> {
+        list(self.get(key)?, &format!("`{key}`"), diagnostics)
     }
 
     /// The value of a key, if it is there.

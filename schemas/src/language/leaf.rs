@@ -2,6 +2,7 @@
 
 use super::fields::{self, Fields};
 use super::raw::{Data, Leaf};
+use super::words;
 use super::yaml::{Kind, Node};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::At;
@@ -20,28 +21,17 @@ pub(super) fn data(node: &Node, diagnostics: &mut Diagnostics) -> Option<Data> {
         diagnostics.push(Diagnostic::new("too-many", message).at(&node.span));
         return None;
     }
-    let leaf = |(name, node): (&At<String>, &Node)| {
-        let value = leaf(node, diagnostics).unwrap_or(Leaf::Unreadable);
-        (
-            name.clone(),
-            At {
-                value,
-                span: node.span.clone(),
-            },
-        )
-    };
+    let leaf = |(name, node): (&At<String>, &Node)| (name.clone(), leaf_at(node, diagnostics));
     Some(entries.into_iter().map(leaf).collect())
 }
 
-const LEAVES: &[&str] = &[
-    "const",
-    "jq",
-    "each",
-    "data",
-    "public_id",
-    "reveal",
-    "reason",
-];
+/// Reads one leaf; what could not be read has been told.
+pub(super) fn leaf_at(node: &Node, diagnostics: &mut Diagnostics) -> At<Leaf> {
+    At {
+        value: leaf(node, diagnostics).unwrap_or(Leaf::Unreadable),
+        span: node.span.clone(),
+    }
+}
 
 fn leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
     match &node.kind {
@@ -63,7 +53,7 @@ fn leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
 }
 
 fn built_leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
-    let fields = Fields::of(node, "a public field", LEAVES, &[], diagnostics)?;
+    let fields = Fields::read(node, &words::LEAF, diagnostics)?;
     let has = |key: &str| fields.get(key).is_some();
     let companions: &[&str] = match () {
         () if has("const") => &["const"],
@@ -81,8 +71,10 @@ fn built_leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
             return None;
         }
     };
-    for key in LEAVES
+    for key in words::LEAF
+        .keys
         .iter()
+        .map(|key| key.name)
         .filter(|key| has(key) && !companions.contains(key))
     {
         let first = companions.first().unwrap_or(&"");
@@ -90,10 +82,7 @@ fn built_leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
             Diagnostic::new("leaf", format!("`{key}` does not go with `{first}`")).at(&node.span),
         );
     }
-    let mut text = |key: &'static str, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
+    let mut text = |key, mend: &str| fields.require_text(key, mend, diagnostics);
     match *companions.first()? {
         "const" => Some(Leaf::Const(fields.get("const")?.to_json())),
         "jq" => Some(Leaf::Jq(text("jq", "")?)),
@@ -126,25 +115,14 @@ fn built_leaf(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
 }
 
 fn public_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<Leaf> {
-    let fields = Fields::of(
-        node,
-        "`public_id`",
-        &["type", "of", "source"],
-        &[],
-        diagnostics,
-    )?;
-    let mut text = |key: &'static str, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
+    let fields = Fields::read(node, &words::PUBLIC_ID, diagnostics)?;
+    let mut text = |key, mend: &str| fields.require_text(key, mend, diagnostics);
     let event_type = text("type", "the public type of the event that is referred to");
     let of = text(
         "of",
         "the path of the private id of the event that is referred to",
     );
-    let source = fields
-        .get("source")
-        .and_then(|node| fields::text(node, "`source`", diagnostics));
+    let source = fields.text("source", diagnostics);
     Some(Leaf::PublicId {
         event_type: event_type?,
         of: of?,

@@ -1,13 +1,14 @@
 //! Outlets as they are written.
 
-use super::fields::{self, Fields};
+use super::fields::Fields;
 use super::raw::{Outlet, OutletKind};
+use super::words;
 use super::yaml::{Kind, Node};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 
 /// Reads one of `outlets`.
 pub(super) fn outlet(node: &Node, diagnostics: &mut Diagnostics) -> Option<Outlet> {
-    let fields = Fields::of(node, "an outlet", &["mqtt", "amqp"], &[], diagnostics)?;
+    let fields = Fields::read(node, &words::OUTLET, diagnostics)?;
     match (fields.get("mqtt"), fields.get("amqp")) {
         (Some(place), None) => place_of(place, node, true, diagnostics),
         (None, Some(place)) => place_of(place, node, false, diagnostics),
@@ -28,22 +29,9 @@ fn place_of(
     mqtt: bool,
     diagnostics: &mut Diagnostics,
 ) -> Option<Outlet> {
-    let (what, keys): (_, &[&str]) = if mqtt {
-        (
-            "an mqtt outlet",
-            &["broker", "topic", "qos", "name", "unheard"],
-        )
-    } else {
-        (
-            "an amqp outlet",
-            &["broker", "exchange", "routing_key", "name", "unheard"],
-        )
-    };
-    let fields = Fields::of(place, what, keys, &[], diagnostics)?;
-    let mut text = |key: &'static str, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
+    let words = if mqtt { &words::MQTT } else { &words::AMQP };
+    let fields = Fields::read(place, words, diagnostics)?;
+    let mut text = |key, mend: &str| fields.require_text(key, mend, diagnostics);
     let broker = text("broker", "the name of a broker of the configuration");
     let kind = if mqtt {
         let topic = text(
@@ -64,12 +52,8 @@ fn place_of(
                 routing_key,
             })
     };
-    let name = fields
-        .get("name")
-        .and_then(|node| fields::text(node, "`name`", diagnostics));
-    let unheard = fields
-        .get("unheard")
-        .and_then(|node| fields::word(node, "`unheard`", &["continue", "wait"], diagnostics));
+    let name = fields.text("name", diagnostics);
+    let unheard = fields.word("unheard", words::UNHEARD, diagnostics);
     let wait = unheard.is_some_and(|word| word.value == "wait");
     Some(Outlet {
         broker: broker?,

@@ -1,8 +1,9 @@
 //! A contract as it is written: words and places, nothing looked up yet.
 
-use super::fields::{self, Fields, Later};
+use super::fields::{self, Fields};
+pub(crate) use super::shared::{Attributes, Deprecation, Shared, Start};
 use super::yaml::{Kind, Node};
-use super::{LATER, leaf, outlet};
+use super::{attributes, leaf, shared, waiver, words};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::{At, Span};
 use serde_json::Value;
@@ -13,22 +14,23 @@ pub(crate) struct Contract {
     pub(crate) span: Span,
     pub(crate) contract: Option<At<String>>,
     pub(crate) version: Option<At<String>>,
-    pub(crate) source: Option<At<String>>,
     pub(crate) category: Option<At<String>>,
+    /// What the stream's name must fit; none: any.
+    pub(crate) patterns: Vec<At<String>>,
     pub(crate) key: Option<Key>,
     pub(crate) types: Vec<PublicType>,
+    pub(crate) waivers: Vec<Waiver>,
     pub(crate) shared: Shared,
 }
 
-/// What `_defaults.yaml` may say as well.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Shared {
-    pub(crate) status: Option<At<&'static str>>,
-    pub(crate) start: Option<At<&'static str>>,
-    /// Whether anything was said of `start`.
-    pub(crate) says_start: bool,
-    pub(crate) outlets: Option<Vec<Outlet>>,
-    pub(crate) team: bool,
+/// One of `waivers`.
+#[derive(Debug)]
+pub(crate) struct Waiver {
+    pub(crate) change: At<String>,
+    pub(crate) at: At<String>,
+    pub(crate) public_type: Option<At<String>>,
+    pub(crate) reason: At<String>,
+    pub(crate) until: At<String>,
 }
 
 /// `key`.
@@ -46,6 +48,8 @@ pub(crate) struct PublicType {
     pub(crate) schema: Option<At<String>>,
     pub(crate) data: Option<Data>,
     pub(crate) from: Vec<From>,
+    pub(crate) status: Option<At<&'static str>>,
+    pub(crate) attributes: Attributes,
 }
 
 /// One of `from`.
@@ -54,13 +58,14 @@ pub(crate) struct From {
     pub(crate) event: At<String>,
     pub(crate) when: Option<At<String>>,
     pub(crate) data: Option<Data>,
+    pub(crate) flagged: Option<At<&'static str>>,
 }
 
 /// A mapping of public fields.
 pub(crate) type Data = Vec<(At<String>, At<Leaf>)>;
 
 /// What a public field is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Leaf {
     /// What could not be read has been told.
     Unreadable,
@@ -108,46 +113,32 @@ pub(crate) enum OutletKind {
 /// How many entries of `from` a contract may have.
 const MAX_ENTRIES: usize = 1000;
 
-const CONTRACT: &[&str] = &[
-    "horizon",
-    "contract",
-    "version",
-    "status",
-    "team",
-    "description",
-    "source",
-    "streams",
-    "start",
-    "key",
-    "types",
-    "outlets",
-];
-const DEFAULTS: &[&str] = &["horizon", "status", "team", "start", "outlets"];
+/// How many patterns `streams` may have.
+const MAX_PATTERNS: usize = 64;
 
 /// Reads a contract.
 pub(crate) fn contract(node: &Node, diagnostics: &mut Diagnostics) -> Option<Contract> {
-    let fields = Fields::of(node, "a contract", CONTRACT, LATER, diagnostics)?;
+    let fields = Fields::read(node, &words::CONTRACT, diagnostics)?;
     language_version(&fields, diagnostics);
-    let mut required = |key, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
-    let contract = required("contract", "name it, such as `contract: bank.accounts`");
-    let version = required("version", "a semantic version, such as `version: 1.0.0`");
-    let source = required(
-        "source",
-        "the CloudEvents source, such as `source: //bank.example/accounts/v1`",
+    let contract = fields.require_text(
+        "contract",
+        "name it, such as `contract: bank.accounts`",
+        diagnostics,
     );
-    if let Some(description) = fields.get("description") {
-        fields::text(description, "`description`", diagnostics);
-    }
-    let category = fields
-        .require(
-            "streams",
-            "say which streams it reads, such as `streams: { category: account }`",
-            diagnostics,
-        )
-        .and_then(|node| category(node, diagnostics));
+    let version = fields.require_text(
+        "version",
+        "a semantic version, such as `version: 1.0.0`",
+        diagnostics,
+    );
+    fields.text("description", diagnostics);
+    let streams = fields.require(
+        "streams",
+        "say which streams it reads, such as `streams: { category: account }`",
+        diagnostics,
+    );
+    let Streams { category, patterns } = streams
+        .and_then(|node| streams_of(node, diagnostics))
+        .unwrap_or_default();
     let key = fields
         .require(
             "key",
@@ -177,16 +168,16 @@ pub(crate) fn contract(node: &Node, diagnostics: &mut Diagnostics) -> Option<Con
         )));
         return None;
     }
-    let shared = shared(&fields, diagnostics);
     Some(Contract {
         span: node.span.clone(),
         contract,
         version,
-        source,
         category,
+        patterns,
         key,
         types,
-        shared,
+        waivers: waiver::waivers(&fields, diagnostics),
+        shared: shared::shared(&fields, diagnostics),
     })
 }
 
@@ -195,9 +186,9 @@ pub(crate) fn defaults(node: &Node, diagnostics: &mut Diagnostics) -> Option<Sha
     if matches!(node.kind, Kind::Null) {
         return Some(Shared::default());
     }
-    let fields = Fields::of(node, "_defaults.yaml", DEFAULTS, LATER, diagnostics)?;
+    let fields = Fields::read(node, &words::DEFAULTS, diagnostics)?;
     language_version(&fields, diagnostics);
-    Some(shared(&fields, diagnostics))
+    Some(shared::shared(&fields, diagnostics))
 }
 
 /// Checks `horizon: 1`.
@@ -217,86 +208,53 @@ pub(crate) fn language_version(fields: &Fields<'_>, diagnostics: &mut Diagnostic
     }
 }
 
-fn shared(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Shared {
-    let status = fields.get("status").and_then(|node| {
-        fields::word(
-            node,
-            "`status`",
-            &["draft", "active", "deprecated", "retired"],
-            diagnostics,
-        )
-    });
-    let start = fields
-        .get("start")
-        .and_then(|node| start(node, diagnostics));
-    let outlets = fields.get("outlets").and_then(|node| {
-        let items = fields::list(node, "`outlets`", diagnostics)?;
-        Some(
-            items
-                .iter()
-                .filter_map(|item| outlet::outlet(item, diagnostics))
-                .collect(),
-        )
-    });
-    let team = fields.get("team").is_some_and(|node| {
-        let Some(team) = Fields::of(node, "`team`", &["name", "contact"], &[], diagnostics) else {
-            return true;
-        };
-        for key in ["name", "contact"] {
-            if let Some(found) = team.require(key, "consumers must know whom to ask", diagnostics) {
-                fields::text(found, &format!("`team.{key}`"), diagnostics);
-            }
-        }
-        true
-    });
-    Shared {
-        status,
-        start,
-        says_start: fields.get("start").is_some(),
-        outlets,
-        team,
-    }
+/// `streams`.
+#[derive(Default)]
+struct Streams {
+    category: Option<At<String>>,
+    patterns: Vec<At<String>>,
 }
 
-fn start(node: &Node, diagnostics: &mut Diagnostics) -> Option<At<&'static str>> {
-    if let Kind::Map(_) | Kind::Number(_) = node.kind {
-        diagnostics.push(
-            Diagnostic::new(
-                "not-yet",
-                "a contract cannot start at a position or a time yet",
-            )
-            .at(&node.span)
-            .known(["beginning", "now"], ""),
-        );
-        return None;
-    }
-    fields::word(node, "`start`", &["beginning", "now"], diagnostics)
-}
-
-fn category(node: &Node, diagnostics: &mut Diagnostics) -> Option<At<String>> {
-    let later = [Later {
-        key: "pattern",
-        mend: "select by `category`; patterns cannot be used yet",
-    }];
-    let fields = Fields::of(node, "`streams`", &["category"], &later, diagnostics)?;
-    let found = fields.require(
+fn streams_of(node: &Node, diagnostics: &mut Diagnostics) -> Option<Streams> {
+    let fields = Fields::read(node, &words::STREAMS, diagnostics)?;
+    let category = fields.require_text(
         "category",
         "such as `streams: { category: account }`",
         diagnostics,
-    )?;
-    fields::text(found, "`category`", diagnostics)
+    );
+    let Some(items) = fields.list("match", diagnostics) else {
+        return Some(Streams {
+            category,
+            patterns: Vec::new(),
+        });
+    };
+    if items.is_empty() || items.len() > MAX_PATTERNS {
+        diagnostics.push(
+            Diagnostic::new(
+                "stream-pattern",
+                format!("`match` has from 1 to {MAX_PATTERNS} patterns"),
+            )
+            .at(&node.span)
+            .mend("such as `match: [ \"account-5*\" ]`; leave it out for every stream"),
+        );
+    }
+    let patterns = items
+        .iter()
+        .take(MAX_PATTERNS)
+        .filter_map(|item| fields::text(item, "a pattern", diagnostics))
+        .collect();
+    Some(Streams { category, patterns })
 }
 
 fn key(node: &Node, diagnostics: &mut Diagnostics) -> Option<Key> {
     if let Kind::Map(_) = node.kind {
-        let fields = Fields::of(node, "`key`", &["pseudonym"], &[], diagnostics)?;
-        let found = fields.require(
-            "pseudonym",
-            "write `key: .path` or `key: { pseudonym: .path }`",
-            diagnostics,
-        )?;
+        let fields = Fields::read(node, &words::KEY, diagnostics)?;
         return Some(Key {
-            path: fields::text(found, "`pseudonym`", diagnostics)?,
+            path: fields.require_text(
+                "pseudonym",
+                "write `key: .path` or `key: { pseudonym: .path }`",
+                diagnostics,
+            )?,
             pseudonym: true,
         });
     }
@@ -311,24 +269,16 @@ fn public_type(
     node: &Node,
     diagnostics: &mut Diagnostics,
 ) -> Option<PublicType> {
-    let fields = Fields::of(
-        node,
-        "a public type",
-        &["name", "schema", "data", "from"],
-        LATER,
-        diagnostics,
-    )?;
-    let mut required = |key, mend: &str| {
-        let found = fields.require(key, mend, diagnostics)?;
-        fields::text(found, &format!("`{key}`"), diagnostics)
-    };
-    let name = required(
+    let fields = Fields::read(node, &words::TYPE, diagnostics)?;
+    let name = fields.require_text(
         "name",
         "the `{name}` of topics and routing keys, such as `name: opened`",
+        diagnostics,
     );
-    let schema = required(
+    let schema = fields.require_text(
         "schema",
         "the public schema, such as `schema: public/bank.accounts/opened.v1.json`",
+        diagnostics,
     );
     let data = fields
         .get("data")
@@ -351,32 +301,27 @@ fn public_type(
         schema,
         data,
         from,
+        status: fields.word("status", words::STATUSES, diagnostics),
+        attributes: attributes::attributes(&fields, diagnostics),
     })
 }
 
 fn from_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<From> {
-    let fields = Fields::of(
-        node,
-        "an entry of `from`",
-        &["event", "when", "data"],
-        &[],
-        diagnostics,
-    )?;
-    let event = fields.require(
+    let fields = Fields::read(node, &words::FROM, diagnostics)?;
+    let event = fields.require_text(
         "event",
         "the private event type, such as `event: AccountOpened`",
         diagnostics,
     );
-    let event = event.and_then(|node| fields::text(node, "`event`", diagnostics));
-    let when = fields
-        .get("when")
-        .and_then(|node| fields::text(node, "`when`", diagnostics));
+    let when = fields.text("when", diagnostics);
     let data = fields
         .get("data")
         .and_then(|node| leaf::data(node, diagnostics));
+    let flagged = fields.word("flagged", words::FLAGGED, diagnostics);
     Some(From {
         event: event?,
         when,
         data,
+        flagged,
     })
 }

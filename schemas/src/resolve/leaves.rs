@@ -76,7 +76,8 @@ fn public_place(
     place
 }
 
-fn leaf(
+/// Checks one leaf.
+pub(super) fn leaf(
     raw: &At<RawLeaf>,
     private: &Declared,
     public: Option<&Declared>,
@@ -174,7 +175,7 @@ fn at(text: &str, span: &Span) -> At<String> {
 }
 
 /// A path that may cross.
-fn open_path(
+pub(super) fn open_path(
     text: &At<String>,
     private: &Declared,
     context: &Context<'_>,

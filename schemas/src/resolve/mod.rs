@@ -2,17 +2,19 @@
 //!
 //! All that is wrong is told, each at its place; a contract exists only when nothing is.
 
+mod attributes;
 mod leaves;
+mod life;
 mod names;
 mod outlets;
 mod types;
 
 use crate::catalog::KnownBrokers;
 use crate::catalogue::about::About;
-use crate::contract::{Contract, Start, Status};
-use crate::crossing::Key;
+use crate::contract::Contract;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::fingerprint::Fingerprint;
+use crate::key::Key;
 use crate::language::raw;
 use crate::path::{NoPath, Path};
 use crate::schema::documents::Documents;
@@ -41,6 +43,9 @@ pub(crate) struct Resolver<'a> {
 /// What is known about the contract that is being resolved.
 struct Frame<'r> {
     category: Option<&'r At<String>>,
+    /// The contract's name and major version.
+    named: Option<(String, String)>,
+    shared: &'r raw::Shared,
     source: Option<String>,
     public_types: Vec<String>,
     documents: BTreeSet<usize>,
@@ -58,7 +63,6 @@ impl<'a> Resolver<'a> {
     pub(crate) fn contract(
         &mut self,
         raw: &raw::Contract,
-        defaults: &raw::Shared,
         content: &[(&str, &Value)],
         diagnostics: &mut Diagnostics,
     ) -> Option<Contract> {
@@ -71,17 +75,21 @@ impl<'a> Resolver<'a> {
             .version
             .as_ref()
             .and_then(|version| names::version(version, diagnostics));
-        let source = raw
-            .source
-            .as_ref()
-            .and_then(|source| names::source(source, diagnostics));
+        let named = name
+            .clone()
+            .zip(version.as_ref().map(|version| version.major.to_string()));
+        let source = source(raw, named.as_ref(), diagnostics);
         let category = raw
             .category
             .as_ref()
             .filter(|category| self.check_category(category, diagnostics));
-        let start = start(raw, defaults, diagnostics);
+        let start = life::start(raw, diagnostics);
+        let patterns = life::patterns(&raw.patterns, category, diagnostics);
+        let waivers = life::waivers(&raw.waivers, diagnostics);
         let mut frame = Frame {
             category,
+            named,
+            shared: &raw.shared,
             source,
             public_types: raw
                 .types
@@ -94,14 +102,10 @@ impl<'a> Resolver<'a> {
             .key
             .as_ref()
             .and_then(|key| self.key(key, raw, &frame, diagnostics));
-        let ways = self.ways(raw, &mut frame, diagnostics);
-        let outlets = raw
-            .shared
-            .outlets
-            .as_ref()
-            .or(defaults.outlets.as_ref())
-            .map_or(&[][..], Vec::as_slice);
-        let outlets = outlets::resolve(outlets, self.world.brokers, diagnostics);
+        let (ways, types) = self.ways(raw, &mut frame, diagnostics);
+        let outlets = raw.shared.outlets.as_deref().unwrap_or_default();
+        let brokers = self.world.brokers;
+        let outlets = outlets::resolve(outlets, brokers, frame.named.as_ref(), diagnostics);
         if diagnostics.len() > before {
             return None;
         }
@@ -113,12 +117,15 @@ impl<'a> Resolver<'a> {
             name,
             version,
             source: frame.source?,
-            status: status(raw.shared.status.as_ref().or(defaults.status.as_ref())),
+            status: life::status(raw.shared.status.as_ref()),
             start: start?,
             category: category?.value.clone(),
+            patterns,
+            types,
+            waivers,
             outlets,
             key: key?,
-            ways: ways?,
+            ways,
             about: About::default(),
         })
     }
@@ -151,7 +158,8 @@ impl<'a> Resolver<'a> {
             .map(|(category, _)| category.as_str())
             .collect();
         let found = known.contains(category.value.as_str());
-        if !found {
+        let folder = format!("private/{}/", category.value);
+        if !found && !self.world.documents.is_broken(&folder) {
             diagnostics.push(
                 Diagnostic::new(
                     "unknown-category",
@@ -194,6 +202,10 @@ impl<'a> Resolver<'a> {
         let category = &frame.category?.value;
         let types = self.world.event_types;
         let Some(document) = types.get(&(category.clone(), event.value.clone())) else {
+            let file = format!("private/{category}/{}.json", event.value);
+            if self.world.documents.is_broken(&file) {
+                return None;
+            }
             let known = types
                 .keys()
                 .filter(|(own, _)| own == category)
@@ -269,34 +281,21 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Where the contract begins; reports that nothing says so.
-fn start(
+/// The CloudEvents source, its placeholders filled in; reports that nothing says it.
+fn source(
     raw: &raw::Contract,
-    defaults: &raw::Shared,
+    named: Option<&(String, String)>,
     diagnostics: &mut Diagnostics,
-) -> Option<Start> {
-    if !raw.shared.says_start && !defaults.says_start {
+) -> Option<String> {
+    if !raw.shared.says.contains("source") {
         diagnostics.push(
-            crate::language::fields::missing("a contract", "start", &raw.span)
-                .known(["beginning", "now"], "")
-                .mend("`start: beginning` to publish what has already happened too, `start: now` for what is to come"),
+            crate::language::fields::missing("a contract", "source", &raw.span)
+                .mend("the CloudEvents source, such as `source: //bank.example/accounts/v1`"),
         );
     }
-    let word = raw.shared.start.as_ref().or(defaults.start.as_ref())?;
-    Some(if word.value == "now" {
-        Start::Now
-    } else {
-        Start::Beginning
-    })
-}
-
-fn status(word: Option<&At<&'static str>>) -> Status {
-    match word.map(|word| word.value) {
-        Some("draft") => Status::Draft,
-        Some("deprecated") => Status::Deprecated,
-        Some("retired") => Status::Retired,
-        _ => Status::Active,
-    }
+    let text = raw.shared.source.as_ref()?;
+    let filled = outlets::with_names(text, named, diagnostics)?;
+    names::source(&filled, diagnostics)
 }
 
 /// Reads a path, or tells why a text is none.

@@ -1,5 +1,6 @@
 //! What names, versions and attributes of a contract may be (CloudEvents 1.0, section 3, and what brokers allow).
 
+use crate::attributes::is_reference;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::source::At;
 use crate::version::Version;
@@ -64,14 +65,9 @@ pub(super) fn version(text: &At<String>, diagnostics: &mut Diagnostics) -> Optio
 
 /// The source of the public events: a URI-reference.
 pub(super) fn source(text: &At<String>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let visible = text
-        .value
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
-    let reference = jsonschema::uri::from_str("horizon:///")
-        .is_ok_and(|base| jsonschema::uri::resolve_against(&base.borrow(), &text.value).is_ok());
-    let legal =
-        !text.value.is_empty() && text.value.len() <= MAX_ATTRIBUTE_BYTES && visible && reference;
+    let legal = !text.value.is_empty()
+        && text.value.len() <= MAX_ATTRIBUTE_BYTES
+        && is_reference(&text.value);
     if !legal {
         diagnostics.push(
             Diagnostic::new(

@@ -6,7 +6,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::language::raw;
 use crate::outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
 use crate::source::At;
-use crate::template::{PLACEHOLDERS, Template, Use};
+use crate::template::{self, Fault, PLACEHOLDERS, Template, Use};
 
 /// The length of an outlet's name.
 const MAX_NAME_BYTES: usize = 64;
@@ -17,11 +17,12 @@ const MAX_EXCHANGE_BYTES: usize = 255;
 pub(super) fn resolve(
     raw: &[raw::Outlet],
     brokers: &KnownBrokers,
+    named: Option<&(String, String)>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<OutletSpec> {
     let mut outlets: Vec<OutletSpec> = Vec::new();
     for one in raw {
-        let Some(outlet) = outlet(one, brokers, diagnostics) else {
+        let Some(outlet) = outlet(one, brokers, named, diagnostics) else {
             continue;
         };
         if outlets.iter().any(|other| other.name == outlet.name) {
@@ -44,6 +45,7 @@ pub(super) fn resolve(
 fn outlet(
     raw: &raw::Outlet,
     brokers: &KnownBrokers,
+    named: Option<&(String, String)>,
     diagnostics: &mut Diagnostics,
 ) -> Option<OutletSpec> {
     let (protocol, word) = match raw.kind {
@@ -58,7 +60,8 @@ fn outlet(
             exchange,
             routing_key,
         } => {
-            let exchange = check_exchange(exchange, diagnostics);
+            let exchange = with_names(exchange, named, diagnostics)
+                .and_then(|exchange| check_exchange(&exchange, diagnostics));
             let routing_key = template(routing_key, Use::RoutingKey, diagnostics);
             exchange.zip(routing_key).map(|(exchange, routing_key)| {
                 OutletKind::Amqp(AmqpPlace {
@@ -173,18 +176,46 @@ fn template(text: &At<String>, of: Use, diagnostics: &mut Diagnostics) -> Option
     match Template::parse(&text.value, of) {
         Ok(template) => Some(template),
         Err(fault) => {
-            let diagnostic =
-                Diagnostic::new("template", fault.message).at(&within(text, fault.at, fault.len));
-            let diagnostic = match &fault.placeholder {
-                Some(word) => diagnostic.known(PLACEHOLDERS, word),
-                None => diagnostic,
-            };
-            diagnostics.push(if fault.mend.is_empty() {
-                diagnostic
-            } else {
-                diagnostic.mend(fault.mend)
-            });
+            diagnostics.push(explain(fault, text, &PLACEHOLDERS));
             None
         }
+    }
+}
+
+/// A text in which `{contract}` and `{major}` may stand, filled in.
+pub(super) fn with_names(
+    text: &At<String>,
+    named: Option<&(String, String)>,
+    diagnostics: &mut Diagnostics,
+) -> Option<At<String>> {
+    if !text.value.contains(['{', '}']) {
+        return Some(text.clone());
+    }
+    let (contract, major) = named?;
+    let values = [("contract", contract.as_str()), ("major", major.as_str())];
+    match template::fill(&text.value, &values) {
+        Ok(value) => Some(At {
+            value,
+            span: text.span.clone(),
+        }),
+        Err(fault) => {
+            diagnostics.push(explain(fault, text, &values.map(|(name, _)| name)));
+            None
+        }
+    }
+}
+
+/// What is wrong with a template, told where it is written.
+pub(super) fn explain(fault: Fault, text: &At<String>, placeholders: &[&str]) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::new("template", fault.message).at(&within(text, fault.at, fault.len));
+    let diagnostic = match &fault.placeholder {
+        Some(word) => diagnostic.known(placeholders, word),
+        None => diagnostic,
+    };
+    if fault.mend.is_empty() {
+        diagnostic
+    } else {
+        diagnostic.mend(fault.mend)
     }
 }

@@ -1,6 +1,7 @@
 //! The public types of a contract: their schemas, and the ways by which private events become them.
 
-use super::{Frame, Resolver, leaves, names};
+use super::{Frame, Resolver, attributes, leaves, life, names};
+use crate::contract::{Deprecation, Lifetime, Status};
 use crate::crossing::{PublicType, Way};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::language::{fields, raw};
@@ -17,6 +18,9 @@ struct Resolved {
     public: Option<Arc<PublicType>>,
     declared: Option<Declared>,
     required: Vec<String>,
+    attributes: raw::Attributes,
+    /// What a deprecated type says of its end.
+    deprecation: Option<Deprecation>,
 }
 
 impl Resolver<'_> {
@@ -26,7 +30,8 @@ impl Resolver<'_> {
         raw: &raw::Contract,
         frame: &mut Frame<'_>,
         diagnostics: &mut Diagnostics,
-    ) -> Option<HashMap<String, Vec<Way>>> {
+    ) -> (HashMap<String, Vec<Way>>, Vec<Lifetime>) {
+        let mut types = Vec::with_capacity(raw.types.len());
         let mut ways: HashMap<String, Vec<Way>> = HashMap::new();
         let mut closed: HashSet<&str> = HashSet::new();
         let mut named: HashSet<&str> = HashSet::new();
@@ -50,7 +55,13 @@ impl Resolver<'_> {
                     .mend("give each public type a name of its own: topics tell them apart by it"),
                 );
             }
-            let resolved = self.public_type(public, frame, diagnostics);
+            let lifetime = lifetime(public, &raw.shared, diagnostics);
+            let mut resolved = self.public_type(public, frame, diagnostics);
+            resolved.attributes = public.attributes.over(&raw.shared.attributes);
+            resolved.deprecation = (lifetime.status == Status::Deprecated)
+                .then(|| lifetime.deprecation.clone())
+                .flatten();
+            types.push(lifetime);
             for from in &public.from {
                 if closed.contains(from.event.value.as_str()) {
                     diagnostics.push(
@@ -59,7 +70,7 @@ impl Resolver<'_> {
                             .mend("give the entry above a `when`: the first whose condition holds is taken"),
                     );
                 }
-                if from.when.is_none() {
+                if from.when.is_none() && is_taken(public) {
                     closed.insert(&from.event.value);
                 }
                 let way = self.way(public, from, &resolved, frame, diagnostics);
@@ -68,7 +79,8 @@ impl Resolver<'_> {
                 }
             }
         }
-        Some(ways)
+        check_deprecation(raw, &types, diagnostics);
+        (ways, types)
     }
 
     /// Looks up the public schema. What it declares may be known when it cannot be compiled.
@@ -91,6 +103,9 @@ impl Resolver<'_> {
             return Resolved::default();
         }
         let Some(document) = self.world.documents.at_path(&schema.value) else {
+            if self.world.documents.is_broken(&schema.value) {
+                return Resolved::default();
+            }
             diagnostics.push(
                 Diagnostic::new(
                     "unknown-schema",
@@ -111,7 +126,7 @@ impl Resolver<'_> {
         check_suffix(&raw.event_type, schema, diagnostics);
         frame.documents.insert(document);
         let declared = self.shape(document, diagnostics);
-        let public = self.finished(raw, document, declared.as_ref(), frame);
+        let public = self.finished(raw, document, declared.as_ref(), frame, diagnostics);
         let required = self
             .world
             .documents
@@ -129,6 +144,7 @@ impl Resolver<'_> {
             public,
             declared,
             required,
+            ..Resolved::default()
         }
     }
 
@@ -138,13 +154,26 @@ impl Resolver<'_> {
         document: usize,
         declared: Option<&Declared>,
         frame: &Frame<'_>,
+        diagnostics: &mut Diagnostics,
     ) -> Option<Arc<PublicType>> {
-        let dataschema = self.world.documents.get(document).id.as_deref();
+        let name = &raw.name.as_ref()?.value;
+        let shared = frame.shared.attributes.dataschema.as_ref();
+        let dataschema = match raw.attributes.dataschema.as_ref().or(shared) {
+            Some(text) => Some(attributes::dataschema(
+                text,
+                name,
+                &raw.event_type.value,
+                frame,
+                diagnostics,
+            )?),
+            None => self.world.documents.get(document).id.clone(),
+        };
         Some(Arc::new(PublicType::new(
             raw.event_type.value.clone(),
-            raw.name.as_ref()?.value.clone(),
+            name.clone(),
+            is_taken(raw),
             frame.source.as_ref()?,
-            dataschema,
+            dataschema.as_deref(),
             Arc::clone(self.world.validators.get(&document)?),
             declared?.clone(),
         )))
@@ -207,12 +236,56 @@ impl Resolver<'_> {
             resolved.declared.as_ref(),
             &context,
             diagnostics,
-        )?;
+        );
+        let attributes = attributes::attributes(
+            &resolved.attributes,
+            resolved.deprecation.as_ref(),
+            &private,
+            &context,
+            diagnostics,
+        );
+        let flagged = from.flagged.as_ref().or(frame.shared.flagged.as_ref());
         Some(Way {
             public: Arc::clone(resolved.public.as_ref()?),
             when,
-            mapping,
+            mapping: mapping?,
+            attributes: attributes?,
+            flagged_crosses: flagged.is_some_and(|word| word.value == "cross"),
         })
+    }
+}
+
+/// Whether events become the type while its contract is in use.
+fn is_taken(public: &raw::PublicType) -> bool {
+    life::status(public.status.as_ref()).crosses()
+}
+
+/// Where a type stands in its life; what it does not say itself its contract says.
+fn lifetime(
+    public: &raw::PublicType,
+    shared: &raw::Shared,
+    diagnostics: &mut Diagnostics,
+) -> Lifetime {
+    let status = life::status(public.status.as_ref().or(shared.status.as_ref()));
+    let own = public.attributes.deprecation.as_ref();
+    let said = own.or(shared.attributes.deprecation.as_ref());
+    Lifetime {
+        event_type: public.event_type.value.clone(),
+        status,
+        deprecation: attributes::deprecation(said, status, diagnostics),
+    }
+}
+
+/// Reports what is said about the end of something that does not end.
+fn check_deprecation(raw: &raw::Contract, types: &[Lifetime], diagnostics: &mut Diagnostics) {
+    let ends = |one: &Lifetime| matches!(one.status, Status::Deprecated | Status::Retired);
+    for (public, lifetime) in raw.types.iter().zip(types) {
+        if let Some(own) = &public.attributes.deprecation {
+            attributes::check_deprecation_used(&own.span, ends(lifetime), diagnostics);
+        }
+    }
+    if let Some(shared) = &raw.shared.attributes.deprecation {
+        attributes::check_deprecation_used(&shared.span, types.iter().any(ends), diagnostics);
     }
 }
 

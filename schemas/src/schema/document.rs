@@ -134,7 +134,7 @@ fn with_id(mut document: Document, diagnostics: &mut Diagnostics) -> Option<Docu
     }
 }
 
-fn file_uri(path: &str) -> String {
+pub(super) fn file_uri(path: &str) -> String {
     let encoded: String = path
         .bytes()
         .map(|byte| match byte {

@@ -11,7 +11,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::files;
 use crate::source::Span;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 /// A schema within a document.
@@ -27,6 +27,8 @@ pub(crate) struct Documents {
     all: Vec<Document>,
     by_path: BTreeMap<String, usize>,
     by_uri: HashMap<String, usize>,
+    /// Paths of files that are there and are no schemas, which has been told.
+    broken: BTreeSet<String>,
 }
 
 impl Documents {
@@ -34,8 +36,11 @@ impl Documents {
     pub(crate) fn load(folder: &Path, diagnostics: &mut Diagnostics) -> Self {
         let mut documents = Self::default();
         for file in files::below(folder, "json", diagnostics) {
-            if let Some(document) = document::read(&file.path, file.source, diagnostics) {
-                documents.add(document, diagnostics);
+            match document::read(&file.path, file.source, diagnostics) {
+                Some(document) => documents.add(document, diagnostics),
+                None => {
+                    documents.broken.insert(file.path);
+                }
             }
         }
         for document in &documents.all {
@@ -78,6 +83,27 @@ impl Documents {
     /// The document at a path below the folder.
     pub(crate) fn at_path(&self, path: &str) -> Option<usize> {
         self.by_path.get(path).copied()
+    }
+
+    /// Whether there is a file at a path, or one whose path begins with it, that could not be read as a schema.
+    pub(crate) fn is_broken(&self, path: &str) -> bool {
+        self.broken
+            .range(path.to_owned()..)
+            .next()
+            .is_some_and(|found| found.starts_with(path))
+    }
+
+    /// Whether a reference leads to a file that could not be read as a schema.
+    fn leads_to_broken(&self, document: &Document, reference: &str) -> bool {
+        let target = jsonschema::uri::from_str(&document.file_uri())
+            .and_then(|base| jsonschema::uri::resolve_against(&base.borrow(), reference));
+        let Ok(target) = target else {
+            return false;
+        };
+        let uri = target.as_str().split('#').next().unwrap_or("");
+        self.broken
+            .iter()
+            .any(|path| document::file_uri(path) == uri)
     }
 
     /// The paths of all documents.
@@ -258,6 +284,7 @@ impl Documents {
     ) {
         let from = self.by_path.get(&document.path).copied().unwrap_or(0);
         match self.resolve(from, reference) {
+            None if self.leads_to_broken(document, reference) => {}
             None => diagnostics.push(
                 Diagnostic::new("schema-reference-unknown", format!("`{reference}` leads to no schema of this folder"))
                     .at(at)

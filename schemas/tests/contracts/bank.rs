@@ -29,10 +29,14 @@ fn the_bank_example_is_right_and_its_events_cross() {
     let event = PrivateEvent {
         source: "account-576",
         id: "e-1",
+        stream: "account-576",
         category: "account",
         event_type: "CashDeposited",
         time: Some("1993-01-01T00:00:00Z"),
+        traceparent: None,
+        tracestate: None,
         recorded_ms: 0,
+        flagged: false,
         data: &data,
     };
     let Outcome::Crossed(crossed) = catalog.contracts()[0].cross(&event, &secret()) else {

@@ -37,7 +37,7 @@ fn an_unknown_key_is_told_with_the_nearest() {
   |
 9 | kye: 1
   | ^^^
-  = known: horizon, contract, version, status, team, description, source, streams, start, key, types, outlets
+  = known: horizon, contract, version, status, team, description, source, streams, start, key, types, outlets, flagged, subject, time, dataschema, correlationid, causationid, traceparent, tracestate, deprecation, attributes, waivers
   = nearest: key
 "#,
     );
@@ -180,8 +180,8 @@ fn each_of_these_is_told_by_its_code() {
         ("category: order", "category: odrer", "unknown-category"),
         ("{ category: order }", "order", "not-a-mapping"),
         ("{ category: order }", "{ pattern: 'o*' }", "missing-key"),
-        ("start: beginning", "start: 17", "not-yet"),
-        ("start: beginning", "start: { time: x }", "not-yet"),
+        ("start: beginning", "start: 17", "not-text"),
+        ("start: beginning", "start: { time: x }", "start"),
         ("start: beginning\n", "", "missing-key"),
         ("key: .orderId", "key: orderId", "not-a-path"),
         ("key: .orderId", "key: { pseudo: .orderId }", "missing-key"),
@@ -271,7 +271,7 @@ fn each_of_these_is_told_by_its_code() {
             "unknown-key",
         ),
         ("outlets:", "outlets:\n  - {}", "outlet"),
-        ("outlets:", "subject: .orderId\noutlets:", "not-yet"),
+        ("outlets:", "datapoints: {}\noutlets:", "not-yet"),
     ] {
         let codes = Fixture::shop().with(&[(from, to)]).codes();
         assert!(codes.contains(&code), "{to:?}: {codes:?} and not {code}");

@@ -156,6 +156,10 @@ impl Fixture {
         fs::write(path, text).unwrap();
     }
 
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.folder.path().join(path)).unwrap()
+    }
+
     pub(crate) fn load(&self) -> Result<Catalog, Diagnostics> {
         load(self.folder.path(), &self.rules)
     }
@@ -223,10 +227,14 @@ pub(crate) fn event(data: &Value) -> PrivateEvent<'_> {
     PrivateEvent {
         source: "order-private-name",
         id: "private-id",
+        stream: "order-7-secret",
         category: "order",
         event_type: "OrderPlaced",
         time: Some("2024-05-06T07:08:09.5+02:00"),
+        traceparent: None,
+        tracestate: None,
         recorded_ms: 1_700_000_000_123,
+        flagged: false,
         data,
     }
 }

@@ -5,11 +5,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod attributes;
 mod bank;
 mod cases;
 mod crossing;
+mod defaults;
 mod diagnostics;
 mod fixture;
 mod hostile;
+mod language;
 mod leaks;
+mod life;
 mod schemas;
+mod told;

@@ -25,6 +25,8 @@ struct Told {
     id: String,
     event_type: String,
     time: Option<String>,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
     recorded_ms: u64,
     data: Value,
 }
@@ -45,12 +47,15 @@ impl Told {
         };
         let (id, event_type) = (required("id")?, required("type")?);
         let (source, time) = (text("source"), text("time"));
+        let (traceparent, tracestate) = (text("traceparent"), text("tracestate"));
         Ok(Told {
             stream,
             source,
             id,
             event_type,
             time,
+            traceparent,
+            tracestate,
             recorded_ms,
             data: event.get_mut("data").map_or(Value::Null, Value::take),
             place,
@@ -61,9 +66,13 @@ impl Told {
         PrivateEvent {
             source: self.source.as_deref().unwrap_or(&self.stream),
             id: &self.id,
+            stream: &self.stream,
             category: self.stream.split('-').next().unwrap_or_default(),
             event_type: &self.event_type,
             time: self.time.as_deref(),
+            traceparent: self.traceparent.as_deref(),
+            tracestate: self.tracestate.as_deref(),
+            flagged: false,
             recorded_ms: self.recorded_ms,
             data: &self.data,
         }

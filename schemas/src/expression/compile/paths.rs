@@ -3,6 +3,7 @@
 use super::super::Problem;
 use super::super::syntax::{literal_text, parts_str};
 use super::super::tree::{Expr, Read, Stretch, Stride};
+use super::event::EVENT;
 use super::{Compiled, Compiler, Seen};
 use crate::path::Step;
 use jaq_core::load::parse::Term;
@@ -15,9 +16,19 @@ impl<'t> Compiler<'t> {
         path: &jaq_core::path::Path<Term<&'t str>>,
         input: &Seen,
     ) -> Compiled {
-        let (base, mut seen) = self.term(base, input)?;
+        let mut parts = path.0.as_slice();
+        let (base, mut seen) = match base {
+            Term::Var(name) if *name == EVENT => {
+                let (first, rest) = parts
+                    .split_first()
+                    .ok_or_else(|| self.event_problem(name, ""))?;
+                parts = rest;
+                (Expr::Event(self.of_event(name, &first.0)?), Seen::default())
+            }
+            _ => self.term(base, input)?,
+        };
         let mut strides = Vec::new();
-        for (part, optional) in &path.0 {
+        for (part, optional) in parts {
             let optional = matches!(optional, Opt::Optional);
             let stride = match part {
                 Part::Index(Term::Str(None, parts)) if literal_text(parts).is_some() => {

@@ -1,0 +1,103 @@
+//! Where a new contract begins in the log.
+
+use horizon_schemas::{Contract, Start};
+use horizon_store::{
+    Crossing, CursorMove, CursorName, LogName, Position, PublicStreamName, ReadLimit, Record,
+    Selection, Store,
+};
+
+use super::{CrossingError, PASS_LIMIT_BYTES, PASS_LIMIT_RECORDS};
+use crate::patience::patiently;
+
+/// Where a new contract begins, written down at once: the log's head is another one after a restart.
+pub(super) async fn begin(
+    store: &Store,
+    log: &LogName,
+    contract: &Contract,
+    stream: &PublicStreamName,
+    cursor: &CursorName,
+) -> Result<Position, CrossingError> {
+    let to = match contract.start() {
+        Start::Beginning => return Ok(Position::ZERO),
+        Start::Now => store.head(log).await?,
+        Start::Position(position) => before(store, log, Position::new(position), stream).await?,
+        Start::Time(time_ms) => recorded_from(store, log, contract.category(), time_ms).await?,
+    };
+    // Before the first record of a log there is nothing to stand on.
+    if to.offset() > 0 {
+        let first = CursorMove {
+            cursor: cursor.clone(),
+            expected: Position::ZERO,
+            to,
+        };
+        let crossing = Crossing {
+            cursors: vec![first],
+            ..Crossing::default()
+        };
+        store
+            .cross(log, crossing)
+            .await
+            .map_err(CrossingError::Refused)?;
+        return Ok(to);
+    }
+    Ok(Position::ZERO)
+}
+
+/// The position of the last record before `position`, which may be the last of an earlier epoch.
+async fn before(
+    store: &Store,
+    log: &LogName,
+    position: Position,
+    stream: &PublicStreamName,
+) -> Result<Position, CrossingError> {
+    let head = store.head(log).await?;
+    if position > head {
+        return Err(CrossingError::BeyondHead {
+            stream: stream.clone(),
+            position,
+            head,
+        });
+    }
+    let one = ReadLimit {
+        records: 1,
+        ..ReadLimit::default()
+    };
+    let read = || store.read_log_back(log, &Selection::All, position, one);
+    let page = patiently("reading the log", read).await?;
+    Ok(page
+        .records
+        .first()
+        .map_or(Position::ZERO, Record::position))
+}
+
+/// The position before the first event of the category, in the log's order, that was recorded at the time or later; the head where
+/// there is none. A clock may have been set back, so every event before it is looked at.
+async fn recorded_from(
+    store: &Store,
+    log: &LogName,
+    category: &str,
+    time_ms: u64,
+) -> Result<Position, CrossingError> {
+    let selection = Selection::Category(category.to_owned());
+    let limit = ReadLimit {
+        records: PASS_LIMIT_RECORDS,
+        bytes: PASS_LIMIT_BYTES,
+    };
+    let mut after = Position::ZERO;
+    loop {
+        let read = || store.read_log(log, &selection, after, limit);
+        let page = patiently("reading the log", read).await?;
+        for record in &page.records {
+            if let Record::Event(event) = record
+                && event.recorded_ms >= time_ms
+            {
+                return Ok(after);
+            }
+            after = record.position();
+        }
+        if page.through >= page.head {
+            return Ok(page.head);
+        }
+        after = page.through;
+    }
+}
