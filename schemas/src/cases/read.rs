@@ -5,7 +5,7 @@ use crate::catalog::Catalog;
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::language::fields::{self, Fields};
-use crate::language::yaml::Node;
+use crate::language::yaml::{Kind, Node};
 use crate::source::At;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -44,6 +44,9 @@ pub(super) struct Given {
     pub(super) source: Option<String>,
     pub(super) event_type: String,
     pub(super) time: String,
+    pub(super) traceparent: Option<String>,
+    /// Whether it was recorded although it does not fit its private schema.
+    pub(super) flagged: bool,
     pub(super) data: Value,
 }
 
@@ -222,7 +225,16 @@ fn given(
     contract: Option<&Contract>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Given> {
-    let keys = ["id", "stream", "source", "type", "time", "data"];
+    let keys = [
+        "id",
+        "stream",
+        "source",
+        "type",
+        "time",
+        "traceparent",
+        "flagged",
+        "data",
+    ];
     let fields = Fields::of(node, "a given event", &keys, &[], diagnostics)?;
     let event_type = fields
         .require(
@@ -237,7 +249,24 @@ fn given(
     };
     let stream = optional("stream").map(|found| found.0);
     let source = optional("source").map(|found| found.0);
+    let traceparent = optional("traceparent").map(|found| found.0);
     let time = optional("time");
+    let flagged = match fields.get("flagged") {
+        None => false,
+        Some(node) => match &node.kind {
+            Kind::Bool(flagged) => *flagged,
+            _ => {
+                diagnostics.push(
+                    Diagnostic::new(
+                        "not-a-boolean",
+                        format!("`flagged` is {}, neither true nor false", node.is_a()),
+                    )
+                    .at(&node.span),
+                );
+                false
+            }
+        },
+    };
     if let Some((time, node)) = &time
         && !crate::timestamp::is_rfc3339(time)
     {
@@ -259,6 +288,8 @@ fn given(
         source,
         event_type: event_type?.value,
         time: time.map_or_else(|| DEFAULT_TIME.to_owned(), |found| found.0),
+        traceparent,
+        flagged,
         data: fields.get("data").map_or(Value::Null, Node::to_json),
     })
 }

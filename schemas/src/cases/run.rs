@@ -116,7 +116,9 @@ impl<'c> Run<'c> {
                 catalog
                     .private()
                     .check(given.category(), &given.event_type, Some(&given.data));
-            if let Err(refusal) = recorded {
+            if let Err(refusal) = recorded
+                && !given.flagged
+            {
                 let why = match refusal.violations.as_slice() {
                     [] => refusal.help,
                     violations => all(violations),
@@ -133,10 +135,10 @@ impl<'c> Run<'c> {
                 category: given.category(),
                 event_type: &given.event_type,
                 time: Some(&given.time),
-                traceparent: None,
+                traceparent: given.traceparent.as_deref(),
                 tracestate: None,
                 recorded_ms: 0,
-                flagged: false,
+                flagged: given.flagged,
                 data: &given.data,
             };
             let rehearsed = contract.rehearse(&event, &secret);
