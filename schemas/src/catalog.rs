@@ -9,6 +9,7 @@ use crate::resolve::{Resolver, World};
 use crate::schema::check;
 use crate::schema::documents::Documents;
 use crate::source::Span;
+use crate::sources::Sources;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -60,6 +61,7 @@ pub struct Rules {
 pub struct Catalog {
     private: PrivateSchemas,
     contracts: Vec<Arc<Contract>>,
+    sources: Sources,
 }
 
 impl Catalog {
@@ -101,7 +103,7 @@ impl Catalog {
             validators,
             brokers,
         };
-        let mut contracts = contracts(folders, world, &mut diagnostics);
+        let (mut contracts, sources) = contracts(folders, world, &mut diagnostics);
         if !diagnostics.is_empty() {
             diagnostics.sort();
             return Err(diagnostics);
@@ -111,6 +113,7 @@ impl Catalog {
         Ok(Self {
             private: PrivateSchemas::new(*rules, private),
             contracts,
+            sources,
         })
     }
 
@@ -123,9 +126,18 @@ impl Catalog {
     pub fn contracts(&self) -> &[Arc<Contract>] {
         &self.contracts
     }
+
+    /// The contracts and public schemas as they were read.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
 }
 
-fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics) -> Vec<Contract> {
+fn contracts(
+    folders: &Folders,
+    world: World<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Contract>, Sources) {
     for file in files::below(&folders.contracts, "yml", diagnostics) {
         diagnostics.push(
             Diagnostic::new("contract-file", "a contract's file ends in .yaml")
@@ -135,6 +147,7 @@ fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics)
     }
     let mut files = files::below(&folders.contracts, "yaml", diagnostics);
     files.retain(|file| !file.path.ends_with(".test.yaml"));
+    let sources = Sources::of(&files, world.documents);
     let defaults = files
         .iter()
         .position(|file| file.path == DEFAULTS)
@@ -187,7 +200,7 @@ fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics)
         }
         contracts.push(contract);
     }
-    contracts
+    (contracts, sources)
 }
 
 fn defaults_of(file: &Text, diagnostics: &mut Diagnostics) -> (raw::Shared, Value) {

@@ -7,12 +7,14 @@
 //! - [`Contract::cross`]: what a contract makes of one private event ([`Outcome`]).
 //! - [`PublicEvent`]: the bytes of a public event. It has no public constructor: only a crossing whose data passed
 //!   its public schema makes one.
+//! - [`compatibility`]: what a change of contracts and public schemas breaks for their consumers.
 //! - [`envelope`]: reading the attributes of a structured CloudEvent back.
 //!
 //! What it does not do: no schema is fetched, no expression can define, recurse or loop for ever, and nothing here
 //! decides when an event is published.
 
 mod catalog;
+pub mod compatibility;
 mod contract;
 mod crossing;
 mod diagnostics;
@@ -30,6 +32,7 @@ mod resolve;
 mod schema;
 mod sight;
 mod source;
+mod sources;
 mod template;
 mod timestamp;
 mod version;
@@ -41,4 +44,5 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use ids::IdSecret;
 pub use outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
 pub use private::{PrivateSchemas, Refusal};
+pub use sources::Sources;
 pub use template::{Template, TemplateError, TemplateValues};

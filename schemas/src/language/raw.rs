@@ -121,8 +121,16 @@ const CONTRACT: &[&str] = &[
     "key",
     "types",
     "outlets",
+    "compatibility",
 ];
-const DEFAULTS: &[&str] = &["horizon", "status", "team", "start", "outlets"];
+const DEFAULTS: &[&str] = &[
+    "horizon",
+    "status",
+    "team",
+    "start",
+    "outlets",
+    "compatibility",
+];
 
 /// Reads a contract.
 pub(crate) fn contract(node: &Node, diagnostics: &mut Diagnostics) -> Option<Contract> {
@@ -237,6 +245,14 @@ fn shared(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Shared {
                 .collect(),
         )
     });
+    if let Some(node) = fields.get("compatibility") {
+        fields::word(
+            node,
+            "`compatibility`",
+            &crate::compatibility::MODE_WORDS,
+            diagnostics,
+        );
+    }
     let team = fields.get("team").is_some_and(|node| {
         let Some(team) = Fields::of(node, "`team`", &["name", "contact"], &[], diagnostics) else {
             return true;

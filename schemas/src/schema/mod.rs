@@ -5,8 +5,8 @@
 
 pub(crate) mod check;
 mod cost;
-mod document;
+pub(crate) mod document;
 pub(crate) mod documents;
 mod json_text;
-mod keywords;
+pub(crate) mod keywords;
 pub(crate) mod shape;
