@@ -1,9 +1,12 @@
 //! The command line. Each command is a file; exit status 0 is success, 1 a failure, 2 something to mend in what was given.
 
 mod backup;
+mod breaking;
 mod check;
 mod export;
+mod folder;
 mod import;
+mod junit;
 mod restore;
 mod restore_export;
 mod serve;
@@ -28,6 +31,8 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Check configuration, schemas and contracts without running anything
     Check(check::Check),
+    /// Tell what a change of contracts breaks for their consumers
+    Breaking(breaking::Breaking),
     /// Append the events of a file of JSON lines (.gz too) through the running daemon
     Import(import::Import),
     /// Tell what became of one private event: at each contract and at each outlet
@@ -53,6 +58,7 @@ impl Command {
         let result = match self {
             Command::Serve(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Breaking(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),

@@ -5,6 +5,7 @@
 
 mod append;
 mod body;
+mod contracts;
 mod etag;
 mod export;
 pub(crate) mod keep;
@@ -59,12 +60,13 @@ pub(crate) fn private_router(state: Private) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// The operator's listener: `GET /status`, `GET /why/{id}`, `POST /backups`, `POST /verifications`,
+/// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /contracts`, `POST /backups`, `POST /verifications`,
 /// `POST /exports`, `GET /health`.
 pub(crate) fn operator_router(state: Operator) -> Router {
     Router::new()
         .route("/status", get(operator::status))
         .route("/why/{id}", get(operator::why))
+        .route("/contracts", get(contracts::contracts))
         .route("/backups", post(keep::backup))
         .route("/verifications", post(keep::verification))
         .route("/exports", post(export::export))
@@ -121,7 +123,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams and /commits, the operator's has /status, /why, /backups, /verifications and /exports",
+        "the private listener has /streams and /commits, the operator's has /status, /why, /contracts, /backups, /verifications and /exports",
     )
 }
 
