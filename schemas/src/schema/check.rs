@@ -64,51 +64,17 @@ pub(crate) fn compile(
     documents: &Documents,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(usize, Schema)> {
-    // References may name a document by its path and by its `$id`.
-    let pairs = documents.iter().flat_map(|document| {
-        let by_id =
-            (document.id.is_some()).then(|| (document.base.clone(), document.value.clone()));
-        [(document.file_uri(), document.value.clone())]
-            .into_iter()
-            .chain(by_id)
-    });
-    let registry = Registry::new()
-        .draft(Draft::Draft202012)
-        .retriever(Refuse)
-        .extend(pairs)
-        .and_then(jsonschema::RegistryBuilder::prepare);
-    let registry = match registry {
-        Ok(registry) => registry,
-        Err(error) => {
-            diagnostics.push(Diagnostic::new(
-                "schema",
-                format!("the schemas do not fit together: {error}"),
-            ));
-            return Vec::new();
-        }
+    let Some(registry) = registry(documents, diagnostics) else {
+        return Vec::new();
     };
     let mut compiled = Vec::new();
     for (nth, document) in documents.iter().enumerate() {
-        let build = |schema: &Value, base: &str| {
-            jsonschema::options()
-                .with_registry(&registry)
-                .with_base_uri(base.to_owned())
-                .with_draft(document.draft)
-                .with_retriever(Refuse)
-                .should_validate_formats(true)
-                .should_ignore_unknown_formats(false)
-                .with_pattern_options(
-                    PatternOptions::regex()
-                        .size_limit(MAX_PATTERN_BYTES)
-                        .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
-                )
-                .build(schema)
-        };
         let steps = documents.costs.of(nth);
-        match build(&document.value, &document.base) {
+        match build(&document.base, document.draft, &document.value, &registry) {
             Ok(validator) => {
                 let part = |schema: &Value| {
-                    let validator = build(schema, examples::BASE).ok()?;
+                    let validator =
+                        build(examples::BASE, document.draft, schema, &registry).ok()?;
                     Some(Schema { validator, steps })
                 };
                 examples::check(documents, nth, &part, diagnostics);
@@ -126,8 +92,56 @@ pub(crate) fn compile(
     compiled
 }
 
+/// All documents, as what references lead to.
+pub(crate) fn registry(
+    documents: &Documents,
+    diagnostics: &mut Diagnostics,
+) -> Option<Registry<'static>> {
+    // References may name a document by its path and by its `$id`.
+    let pairs = documents.iter().flat_map(|document| {
+        let by_id =
+            (document.id.is_some()).then(|| (document.base.clone(), document.value.clone()));
+        [(document.file_uri(), document.value.clone())]
+            .into_iter()
+            .chain(by_id)
+    });
+    // No draft is set: that would be taken for each, whatever its `$schema` says.
+    Registry::new()
+        .retriever(Refuse)
+        .extend(pairs)
+        .and_then(jsonschema::RegistryBuilder::prepare)
+        .map_err(|error| {
+            let message = format!("the schemas do not fit together: {error}");
+            diagnostics.push(Diagnostic::new("schema", message));
+        })
+        .ok()
+}
+
+/// The validator of a schema of the draft; its references are resolved against the base.
+pub(crate) fn build(
+    base: &str,
+    draft: Draft,
+    schema: &Value,
+    registry: &Registry<'static>,
+) -> Result<Validator, ValidationError<'static>> {
+    jsonschema::options()
+        .with_registry(registry)
+        .with_base_uri(base.to_owned())
+        .with_draft(draft)
+        .with_retriever(Refuse)
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(false)
+        .with_pattern_options(
+            PatternOptions::regex()
+                .size_limit(MAX_PATTERN_BYTES)
+                .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
+        )
+        .build(schema)
+        .map_err(ValidationError::to_owned)
+}
+
 /// Whether a name matches a pattern, as a schema; none when the pattern is none.
-pub(super) fn pattern(pattern: &str) -> Option<Validator> {
+pub(crate) fn pattern(pattern: &str) -> Option<Validator> {
     jsonschema::options()
         .with_pattern_options(
             PatternOptions::regex()
