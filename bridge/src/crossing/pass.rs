@@ -5,6 +5,7 @@
 //! - An event whose key is parked is never crossed: it waits behind the first one, in order.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 
 use horizon_schemas::{Contract, Crossed, IdSecret, Outcome, PrivateEvent, Violation};
 use horizon_store::{
@@ -31,6 +32,8 @@ struct Candidate<'a> {
 /// The private events of a stretch of the log.
 pub(super) struct Batch<'a> {
     candidates: Vec<Candidate<'a>>,
+    /// The places of each category's candidates: a contract looks at no others, however many contracts share the pass.
+    by_category: HashMap<&'a str, Vec<usize>>,
     /// Everything up to here was looked at.
     through: Position,
 }
@@ -44,10 +47,31 @@ impl<'a> Batch<'a> {
             }),
             _ => None,
         });
+        let candidates: Vec<Candidate<'a>> = events.collect();
+        let mut by_category: HashMap<&'a str, Vec<usize>> = HashMap::new();
+        for (place, candidate) in candidates.iter().enumerate() {
+            let category = candidate.event.stream.category();
+            by_category.entry(category).or_default().push(place);
+        }
         Batch {
-            candidates: events.collect(),
+            candidates,
+            by_category,
             through,
         }
+    }
+
+    /// The candidates of a category with their places, in the log's order.
+    fn of_category(&self, category: &str) -> impl Iterator<Item = (usize, &Candidate<'a>)> {
+        let places = self.by_category.get(category).into_iter().flatten();
+        places.filter_map(|&place| Some((place, self.candidates.get(place)?)))
+    }
+
+    /// The position before a place: that of the candidate before it, or where the batch begins after.
+    fn before(&self, place: usize, after: Position) -> Position {
+        let before = place
+            .checked_sub(1)
+            .and_then(|place| self.candidates.get(place));
+        before.map_or(after, |candidate| candidate.event.position)
     }
 }
 
@@ -79,7 +103,7 @@ pub(super) struct Setting<'a> {
     pub(super) now_ms: u64,
 }
 
-/// Runs `contract` over the batch from `after` on. `parked` learns of keys that this pass parks.
+/// Runs `contract` over the batch, which begins after `after`. `parked` learns of keys that this pass parks.
 pub(super) fn run(
     contract: &Contract,
     stream: &PublicStreamName,
@@ -95,12 +119,11 @@ pub(super) fn run(
         through: batch.through,
         halt: None,
     };
-    let mut before = after;
-    for candidate in batch
-        .candidates
-        .iter()
-        .filter(|candidate| candidate.event.position > after)
-    {
+    // Up to here every candidate is decided: those of other categories are unmatched.
+    let mut decided = 0;
+    for (place, candidate) in batch.of_category(contract.category()) {
+        pass.counts.unmatched += (place - decided) as u64;
+        decided = place + 1;
         let at = candidate.event.position;
         match outcome(contract, candidate, setting.secret) {
             Outcome::Unmatched => pass.counts.unmatched += 1,
@@ -134,11 +157,11 @@ pub(super) fn run(
             }
         }
         if pass.halt.is_some() {
-            pass.through = before;
-            break;
+            pass.through = batch.before(place, after);
+            return pass;
         }
-        before = at;
     }
+    pass.counts.unmatched += (batch.candidates.len() - decided) as u64;
     pass
 }
 
