@@ -2,7 +2,9 @@
 //!
 //! The part of an event's body that does not depend on its place is encoded by the caller, outside the writer.
 
-use bytes::{Bytes, BytesMut};
+mod pool;
+
+use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::codec::{Decoder, Encoder, Flaw, NO_OPTION, NO_TEXT};
@@ -10,6 +12,8 @@ use crate::event::{AttributeValue, Event, NewEvent, Record};
 use crate::names::{PublicStreamName, StreamName};
 use crate::place::{Position, Revision, Sequence};
 use crate::public::{NewPublicEvent, PublicEvent};
+pub(crate) use pool::Pool;
+use pool::{common_text, text};
 
 const KIND_EVENT: u8 = 1;
 const KIND_SYSTEM: u8 = 2;
@@ -97,38 +101,6 @@ pub(crate) fn system(recorded_ms: u64, kind: &str, body: &[u8]) -> Vec<u8> {
         .text(kind)
         .bytes(body)
         .finish()
-}
-
-/// Memory for the bodies of a page: asked for in pieces, not for each record; and the name of the last record's stream,
-/// which most often is the next one's as well where a stream is read.
-#[derive(Default)]
-pub(crate) struct Pool {
-    piece: BytesMut,
-    stream: Option<StreamName>,
-}
-
-impl Pool {
-    /// Bytes of a piece, which lives as long as any record in it: small, so that one that is kept holds little.
-    const PIECE_BYTES: usize = 32 * 1024;
-
-    fn copy(&mut self, body: &[u8]) -> Bytes {
-        if self.piece.capacity() < body.len() {
-            self.piece = BytesMut::with_capacity(Self::PIECE_BYTES.max(body.len()));
-        }
-        self.piece.extend_from_slice(body);
-        self.piece.split().freeze()
-    }
-
-    fn stream(&mut self, name: &str) -> Result<StreamName, Flaw> {
-        match &self.stream {
-            Some(last) if last.as_str() == name => Ok(last.clone()),
-            _ => {
-                let stream = stream_name(name)?;
-                self.stream = Some(stream.clone());
-                Ok(stream)
-            }
-        }
-    }
 }
 
 /// Reads whatever stands at a position. What it holds shares one copy of the body.
@@ -243,25 +215,6 @@ fn decode_event(
         commit_len: head.commit_len,
         flagged,
     })
-}
-
-/// A text that shares the body's memory.
-fn text(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<ByteString, Flaw> {
-    ByteString::try_from(body.slice_ref(decoder.slice()?)).map_err(|_| NO_TEXT)
-}
-
-/// As [`text`], of a text that most often is one of a few: those cost no share in the body's memory.
-fn common_text(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<ByteString, Flaw> {
-    let slice = decoder.slice()?;
-    let common = match slice {
-        b"application/json" => "application/json",
-        b"dataschema" => "dataschema",
-        b"subject" => "subject",
-        b"time" => "time",
-        b"traceparent" => "traceparent",
-        _ => return ByteString::try_from(body.slice_ref(slice)).map_err(|_| NO_TEXT),
-    };
-    Ok(ByteString::from_static(common))
 }
 
 fn decode_attribute(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<AttributeValue, Flaw> {

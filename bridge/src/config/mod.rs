@@ -5,117 +5,26 @@
 //! Unknown keys are refused wherever they come from.
 
 mod file;
+mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Value};
-use horizon_schemas::{Doors, Unfit};
+use horizon_schemas::Doors;
 use serde::Deserialize;
 
 use crate::outlets::BrokerOptions;
+use raw::RawConfig;
 
 /// The prefix of the environment variables that override the file; `__` separates levels (`HORIZON_HTTP__LISTEN`).
 const ENV_PREFIX: &str = "HORIZON_";
 /// `HORIZON_LOG` says what is logged (see `telemetry`), and is no setting.
 const OTHER_VARIABLE: &str = "log";
-
-/// Largest request body that is accepted unless configured otherwise, in bytes.
-const DEFAULT_BODY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
-/// Longest time between SIGTERM and the end of the process unless configured otherwise, in seconds.
-const DEFAULT_SHUTDOWN_DEADLINE_SECONDS: u64 = 20;
-/// Free bytes on the store's disk below which appends are refused unless configured otherwise.
-const DEFAULT_APPENDS_MIN_FREE_BYTES: u64 = 1024 * 1024 * 1024;
-/// Free bytes on the store's disk below which nothing crosses unless configured otherwise.
-const DEFAULT_CROSSING_MIN_FREE_BYTES: u64 = 512 * 1024 * 1024;
-
-/// What `http.body_limit_bytes` may be.
-const BODY_LIMIT_BYTES: RangeInclusive<usize> = 1_024..=256 * 1024 * 1024;
-/// What `shutdown_deadline_seconds` may be.
-const SHUTDOWN_DEADLINE_SECONDS: RangeInclusive<u64> = 1..=3_600;
-/// What the marks of `disk` may be; 0 is off.
-const MIN_FREE_BYTES: RangeInclusive<u64> = 0..=1 << 50;
-
-/// The configuration as written. Relative paths are relative to the file's folder.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RawConfig {
-    horizon: Option<u32>,
-    data: Option<PathBuf>,
-    contracts: Option<PathBuf>,
-    schemas: Option<PathBuf>,
-    events_without_schema: Option<EventsWithoutSchema>,
-    private_schemas: RawDoors,
-    http: RawListener,
-    operator: RawOperator,
-    disk: RawDisk,
-    shutdown_deadline_seconds: Option<u64>,
-    listen_beyond_loopback: Option<String>,
-    brokers: BTreeMap<String, BrokerOptions>,
-}
-
-/// What the doors do with events that do not fit their private schema.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawDoors {
-    http: Option<RawUnfit>,
-    import: Option<RawUnfit>,
-}
-
-/// [`Unfit`], as it is written: a bare `off` is false to YAML.
-#[derive(Debug, Clone, Copy)]
-struct RawUnfit(Unfit);
-
-impl<'de> Deserialize<'de> for RawUnfit {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<RawUnfit, D::Error> {
-        struct Word;
-        impl serde::de::Visitor<'_> for Word {
-            type Value = RawUnfit;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(formatter, "{}", Unfit::ALL.map(Unfit::word).join(", "))
-            }
-
-            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<RawUnfit, E> {
-                let unexpected = || E::invalid_value(serde::de::Unexpected::Bool(value), &self);
-                (!value)
-                    .then_some(RawUnfit(Unfit::Off))
-                    .ok_or_else(unexpected)
-            }
-
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<RawUnfit, E> {
-                let unexpected = || E::invalid_value(serde::de::Unexpected::Str(word), &self);
-                Unfit::of_word(word).map(RawUnfit).ok_or_else(unexpected)
-            }
-        }
-        deserializer.deserialize_any(Word)
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawListener {
-    listen: Option<SocketAddr>,
-    body_limit_bytes: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawOperator {
-    listen: Option<SocketAddr>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawDisk {
-    appends_min_free_bytes: Option<u64>,
-    crossing_min_free_bytes: Option<u64>,
-}
 
 /// What happens to an event whose type has no private schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -204,9 +113,6 @@ fn mend_of(error: &figment::Error) -> &'static str {
     }
 }
 
-/// What an operator must write to open a listener to other machines while Horizon has no TLS and no authentication.
-const INSECURE_WORDS: &str = "without TLS and authentication";
-
 impl Config {
     /// Reads `path`, then the environment, then `flags`.
     ///
@@ -256,28 +162,6 @@ fn differing(path: &str, one: &Dict, other: &Dict, keys: &mut Vec<String>) {
     }
 }
 
-/// A number within its bounds, or the default.
-fn bounded<N: PartialOrd + std::fmt::Display + Copy>(
-    key: &'static str,
-    value: Option<N>,
-    default: N,
-    bounds: RangeInclusive<N>,
-) -> Result<N, ConfigError> {
-    let value = value.unwrap_or(default);
-    if bounds.contains(&value) {
-        return Ok(value);
-    }
-    Err(ConfigError::Value {
-        key,
-        reason: format!("{value} is out of bounds"),
-        mend: format!(
-            "write a number between {} and {}",
-            bounds.start(),
-            bounds.end()
-        ),
-    })
-}
-
 /// The flags in the file's shape, so that they merge over it.
 fn flag_overrides(flags: &Flags) -> Dict {
     let nest =
@@ -297,107 +181,6 @@ fn flag_overrides(flags: &Flags) -> Dict {
         );
     }
     overrides
-}
-
-impl RawDoors {
-    fn resolve(self) -> Doors {
-        let default = Doors::default();
-        Doors {
-            http: self.http.map_or(default.http, |RawUnfit(unfit)| unfit),
-            import: self.import.map_or(default.import, |RawUnfit(unfit)| unfit),
-        }
-    }
-}
-
-impl RawConfig {
-    fn resolve(self, folder: &Path) -> Result<Config, ConfigError> {
-        if self.horizon != Some(1) {
-            return Err(ConfigError::Value {
-                key: "horizon",
-                reason: match self.horizon {
-                    None => "the version of the configuration's language is missing".to_owned(),
-                    Some(other) => {
-                        format!("version {other} of the configuration's language is not known")
-                    }
-                },
-                mend: "write `horizon: 1` at the top".to_owned(),
-            });
-        }
-        let config = Config {
-            folder: folder.to_owned(),
-            data: folder.join(self.data.unwrap_or_else(|| "data".into())),
-            contracts: folder.join(self.contracts.unwrap_or_else(|| "contracts".into())),
-            schemas: folder.join(self.schemas.unwrap_or_else(|| "schemas".into())),
-            events_without_schema: self
-                .events_without_schema
-                .unwrap_or(EventsWithoutSchema::Refuse),
-            doors: self.private_schemas.resolve(),
-            listen: self
-                .http
-                .listen
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480))),
-            body_limit_bytes: bounded(
-                "http.body_limit_bytes",
-                self.http.body_limit_bytes,
-                DEFAULT_BODY_LIMIT_BYTES,
-                BODY_LIMIT_BYTES,
-            )?,
-            operator_listen: self
-                .operator
-                .listen
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8481))),
-            appends_min_free_bytes: bounded(
-                "disk.appends_min_free_bytes",
-                self.disk.appends_min_free_bytes,
-                DEFAULT_APPENDS_MIN_FREE_BYTES,
-                MIN_FREE_BYTES,
-            )?,
-            crossing_min_free_bytes: bounded(
-                "disk.crossing_min_free_bytes",
-                self.disk.crossing_min_free_bytes,
-                DEFAULT_CROSSING_MIN_FREE_BYTES,
-                MIN_FREE_BYTES,
-            )?,
-            shutdown_deadline: Duration::from_secs(bounded(
-                "shutdown_deadline_seconds",
-                self.shutdown_deadline_seconds,
-                DEFAULT_SHUTDOWN_DEADLINE_SECONDS,
-                SHUTDOWN_DEADLINE_SECONDS,
-            )?),
-            brokers: self.brokers,
-            given: Dict::new(),
-        };
-        if config.appends_min_free_bytes > 0
-            && config.crossing_min_free_bytes > config.appends_min_free_bytes
-        {
-            return Err(ConfigError::Value {
-                key: "disk.crossing_min_free_bytes",
-                reason: format!(
-                    "{} is above disk.appends_min_free_bytes, {}: appends are refused first",
-                    config.crossing_min_free_bytes, config.appends_min_free_bytes
-                ),
-                mend: "write a smaller number, or a larger disk.appends_min_free_bytes".to_owned(),
-            });
-        }
-        let told = self.listen_beyond_loopback.as_deref() == Some(INSECURE_WORDS);
-        for (key, address) in [
-            ("http.listen", config.listen),
-            ("operator.listen", config.operator_listen),
-        ] {
-            if !address.ip().is_loopback() && !told {
-                return Err(ConfigError::Value {
-                    key,
-                    reason: format!(
-                        "{address} is reachable from other machines, and this version has neither TLS nor authentication"
-                    ),
-                    mend: format!(
-                        "listen on 127.0.0.1 behind a proxy that has both, or write `listen_beyond_loopback: \"{INSECURE_WORDS}\"`"
-                    ),
-                });
-            }
-        }
-        Ok(config)
-    }
 }
 
 #[cfg(test)]

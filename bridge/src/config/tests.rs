@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use horizon_schemas::Unfit;
 
 /// A configuration file in a folder of its own.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
