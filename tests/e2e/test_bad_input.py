@@ -156,7 +156,7 @@ def test_an_unknown_place_and_a_wrong_method_are_told(daemon: Daemon) -> None:
 
 def test_a_bad_line_in_a_file_is_told_with_its_number(daemon: Daemon, tmp_path: Path) -> None:
     file = tmp_path / "bad.jsonl"
-    file.write_text('{"stream":"account-1","id":"b1","type":"CashDeposited","data":{}}\n')
+    file.write_text('{"stream":"account-1","id":"b1","type":"CashDeposited"}\n')
     done = daemon.run("import", file)
     assert done.returncode == 1 and "line 1" in done.stderr and "/data" in done.stderr
     assert daemon.run("import", tmp_path / "absent.jsonl").returncode == 2
