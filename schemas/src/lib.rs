@@ -45,7 +45,7 @@ pub use cases::{CaseReport, TestReport, TestSuite, Untouched, rehearsal_secret};
 pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol, Rules};
 pub use catalogue::{Catalogue, Server, to_yaml};
 pub use contract::{
-    Contract, Deprecation, EntryOfFrom, Rehearsed, Start, Status, Waiver,
+    Contract, Deprecation, EntryOfFrom, PassedOver, Rehearsed, Start, Status, Waiver,
 };
 pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
