@@ -3,7 +3,7 @@
 //! The crossing is pure, so filtered and unmatched need no record: the contract is asked again. What crossed, what is parked and
 //! what was settled is read from the store.
 
-use horizon_schemas::{Contract, Outcome, Status, Violation};
+use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Status, Violation};
 use horizon_store::{
     Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit, Resolution,
     Sequence, StoreError,
@@ -49,14 +49,16 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, Store
 fn unfit(state: &Operator, event: &Event) -> Vec<Value> {
     let data = pass::payload(event);
     let catalog = state.catalog.current();
-    let violations = catalog
+    let refusal = catalog
         .private()
         .check(event.stream.category(), &event.event_type, Some(&data))
-        .err()
-        .map(|refusal| refusal.violations);
-    let told =
-        |violation: Violation| json!({"pointer": violation.pointer, "reason": violation.reason});
-    violations.into_iter().flatten().map(told).collect()
+        .err();
+    refusal.map_or_else(Vec::new, |refusal| in_json(&refusal.violations))
+}
+
+fn in_json(violations: &[Violation]) -> Vec<Value> {
+    let told = |one: &Violation| json!({"pointer": one.pointer, "reason": one.reason});
+    violations.iter().map(told).collect()
 }
 
 async fn at_contract(
@@ -101,13 +103,10 @@ async fn at_contract(
         told["outcome"] = describe_left(&mut told, resolution).into();
         return Ok(told);
     }
-    match contract.status() {
-        Status::Active | Status::Deprecated => {}
-        Status::Draft | Status::Retired => {
-            told["outcome"] = "inactive".into();
-            told["reason"] = "the contract is a draft or retired; it crosses nothing".into();
-            return Ok(told);
-        }
+    if !contract.status().crosses() {
+        told["outcome"] = "inactive".into();
+        told["reason"] = format!("the contract is {}", word(contract.status())).into();
+        return Ok(told);
     }
     if cursor < event.position {
         told["outcome"] = "waiting".into();
@@ -123,24 +122,59 @@ async fn at_contract(
 
 /// Asks the contract again about an event that left no trace in the store.
 fn again(state: &Operator, contract: &Contract, event: &Event, told: &mut Value) {
-    match pass::ask(contract, event, &state.id_secret) {
-        Outcome::Unmatched => {
-            told["outcome"] = "unmatched".into();
-            told["reason"] = format!(
-                "no `from` of the contract takes {} of category {}",
-                event.event_type,
-                event.stream.category()
+    let data = pass::payload(event);
+    let why_not = || passed_over(contract, event, &pass::private_event(event, &data));
+    let (outcome, reason) = match pass::ask(contract, event, &state.id_secret) {
+        Outcome::Unmatched => ("unmatched", why_not()),
+        Outcome::Filtered => ("filtered", why_not()),
+        Outcome::Crossed(_) => ("passed", format!("{EARLIER}; this version would take it")),
+        Outcome::Violation { violations, .. } => {
+            told["violations"] = in_json(&violations).into();
+            (
+                "passed",
+                format!("{EARLIER}; in this version it is a violation"),
             )
-            .into();
         }
-        Outcome::Filtered => {
-            told["outcome"] = "filtered".into();
-            told["reason"] = "the contract's `when` does not hold for it".into();
+    };
+    told["outcome"] = outcome.into();
+    told["reason"] = reason.into();
+}
+
+/// Why an event that this version would not pass over has left no trace.
+const EARLIER: &str =
+    "it was looked at by an earlier version of the contract, or lies before the contract's start";
+
+/// Why a contract does not take an event.
+fn passed_over(contract: &Contract, event: &Event, seen: &PrivateEvent<'_>) -> String {
+    match contract.passes_over(seen) {
+        PassedOver::Status(status) => format!("the contract is {}", word(status)),
+        PassedOver::Category => format!(
+            "the contract reads category {}, not {}",
+            contract.category(),
+            event.stream.category()
+        ),
+        PassedOver::Stream => {
+            format!(
+                "no pattern of `streams.match` fits {}",
+                event.stream.as_str()
+            )
         }
-        Outcome::Crossed(_) | Outcome::Violation { .. } => {
-            told["outcome"] = "passed".into();
-            told["reason"] = "it was looked at by an earlier version of the contract, or lies before the contract's start; this version would take it".into();
+        PassedOver::EventType => format!("no `from` names {}", event.event_type),
+        PassedOver::Types(types) => {
+            let each = |(name, status): &(String, Status)| format!("{name} is {}", word(*status));
+            types.iter().map(each).collect::<Vec<_>>().join(", ")
         }
+        PassedOver::When(types) => format!("no `when` holds for it, of {}", types.join(", ")),
+    }
+}
+
+/// Where a contract or a type stands in its life, in words.
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Draft => "a draft",
+        Status::Active => "active",
+        Status::Deprecated => "deprecated",
+        Status::Retired => "retired",
     }
 }
 

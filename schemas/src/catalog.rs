@@ -1,6 +1,7 @@
 //! Loading a team's folder: all schemas and contracts, or all that is wrong with them.
 
 use crate::catalogue::about::{self, About, Published};
+use crate::claims::{Claims, Said};
 use crate::contract::Contract;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::doors::Doors;
@@ -8,7 +9,7 @@ use crate::files::{self, Text};
 use crate::language::{raw, yaml};
 use crate::private::{EventTypes, PrivateSchemas};
 use crate::resolve::{Resolver, World};
-use crate::schema::check;
+use crate::schema::check::Compiler;
 use crate::schema::documents::Documents;
 use crate::schema::subjects;
 use crate::source::Span;
@@ -84,13 +85,13 @@ impl Catalog {
         let documents = Documents::load(&folders.schemas, &mut diagnostics);
         let event_types = EventTypes::find(&documents, &mut diagnostics);
         // Compiling may follow references, so it waits until all of them are known to be good.
-        let mut compiled: HashMap<_, _> = if diagnostics.is_empty() {
-            check::compile(&documents, &mut diagnostics)
-                .into_iter()
-                .collect()
-        } else {
-            HashMap::new()
-        };
+        let compiler = (diagnostics.is_empty())
+            .then(|| Compiler::new(&documents, &mut diagnostics))
+            .flatten();
+        let mut compiled: HashMap<_, _> = compiler
+            .iter()
+            .flat_map(|compiler| compiler.documents(&mut diagnostics))
+            .collect();
         if diagnostics.is_empty() {
             subjects::check(&documents, &event_types, &mut diagnostics);
         }
@@ -105,6 +106,8 @@ impl Catalog {
             kept: &event_types.kept,
             validators,
             brokers,
+            // What is wrong is not asked what it allows.
+            compiler: compiler.as_ref().filter(|_| diagnostics.is_empty()),
         };
         let (mut contracts, sources) = contracts(folders, world, &mut diagnostics);
         if !diagnostics.is_empty() {
@@ -154,25 +157,12 @@ fn contracts(
     let sources = Sources::of(&files, world.documents);
     let defaults = Defaults::take(&mut files, diagnostics);
     let mut resolver = Resolver::new(world);
-    let mut streams: HashMap<String, String> = HashMap::new();
+    let mut claims = Claims::default();
     let mut contracts = Vec::new();
     for file in &files {
         let mut wrong = Diagnostics::default();
-        if let Some((contract, span)) = contract(file, &defaults, &mut resolver, &mut wrong) {
-            let stream = contract.public_stream.clone();
-            if let Some(other) = streams.insert(stream, file.path.clone()) {
-                wrong.push(
-                    Diagnostic::new(
-                        "contract-twice",
-                        format!(
-                            "{} is the public stream of {other} too",
-                            contract.public_stream
-                        ),
-                    )
-                    .at(&span)
-                    .mend("a public stream has one contract: choose another name or major version"),
-                );
-            }
+        if let Some((contract, said)) = contract(file, &defaults, &mut resolver, &mut wrong) {
+            claims.add(&contract, &said, &file.path, &mut wrong);
             contracts.push(contract);
         } else if wrong.is_empty() && diagnostics.is_empty() {
             wrong.push(
@@ -188,13 +178,13 @@ fn contracts(
     (contracts, sources)
 }
 
-/// Reads one contract; tells where its name stands.
+/// Reads one contract; tells where it says what it claims.
 fn contract(
     file: &Text,
     defaults: &Defaults,
     resolver: &mut Resolver<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<(Contract, Span)> {
+) -> Option<(Contract, Said)> {
     let node = yaml::parse(&file.source, diagnostics)?;
     let mut raw = raw::contract(&node, diagnostics)?;
     let own = node.to_json();
@@ -211,8 +201,7 @@ fn contract(
         &file.source.name,
         content.iter().map(|(_, written)| *written),
     );
-    let span = raw.contract.as_ref().map_or(&raw.span, |name| &name.span);
-    Some((contract, span.clone()))
+    Some((contract, Said::of(&raw)))
 }
 
 pub(crate) fn is_defaults(file: &str) -> bool {

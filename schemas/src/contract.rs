@@ -71,6 +71,23 @@ impl EntryOfFrom {
     }
 }
 
+/// Why a contract passes over a private event: why it is unmatched, or filtered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PassedOver {
+    /// It is a draft or retired.
+    Status(Status),
+    /// It reads another category.
+    Category,
+    /// None of its patterns fits the stream.
+    Stream,
+    /// It names no event of this type.
+    EventType,
+    /// None of the public types that are made of it is in use: each, and where it stands.
+    Types(Vec<(String, Status)>),
+    /// No `when` holds: the public types that would be made of it.
+    When(Vec<String>),
+}
+
 /// What [`Contract::rehearse`] tells.
 #[derive(Debug)]
 pub struct Rehearsed {
@@ -285,6 +302,37 @@ impl Contract {
         match ways {
             Some(ways) => crossing::cross(ways, &self.key, &self.public_stream, event, secret).0,
             None => Outcome::Unmatched,
+        }
+    }
+
+    /// Why [`Contract::cross`] gives nothing for an event that it takes for unmatched or filtered.
+    pub fn passes_over(&self, event: &PrivateEvent<'_>) -> PassedOver {
+        if !self.status.crosses() {
+            return PassedOver::Status(self.status);
+        }
+        if self.category != event.category {
+            return PassedOver::Category;
+        }
+        if !self.reads_stream(event.stream) {
+            return PassedOver::Stream;
+        }
+        let Some(ways) = self.ways.get(event.event_type) else {
+            return PassedOver::EventType;
+        };
+        let (mut asked, mut idle) = (Vec::new(), Vec::new());
+        for way in ways {
+            let event_type = &way.public.event_type;
+            let lifetime = self.types.iter().find(|one| one.event_type == *event_type);
+            let status = lifetime.map_or(self.status, |one| one.status);
+            if way.public.is_taken && !asked.contains(event_type) {
+                asked.push(event_type.clone());
+            } else if !way.public.is_taken && !idle.iter().any(|(own, _)| own == event_type) {
+                idle.push((event_type.clone(), status));
+            }
+        }
+        match asked.is_empty() {
+            true => PassedOver::Types(idle),
+            false => PassedOver::When(asked),
         }
     }
 

@@ -17,6 +17,7 @@ mod attributes;
 mod cases;
 mod catalog;
 mod catalogue;
+mod claims;
 pub mod compatibility;
 mod contract;
 mod crossing;
@@ -46,7 +47,9 @@ mod version;
 pub use cases::{CaseReport, TestReport, TestSuite, Untouched, rehearsal_secret};
 pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol, Rules};
 pub use catalogue::{Catalogue, Server, to_yaml};
-pub use contract::{Contract, Deprecation, EntryOfFrom, Rehearsed, Start, Status, Waiver};
+pub use contract::{
+    Contract, Deprecation, EntryOfFrom, PassedOver, Rehearsed, Start, Status, Waiver,
+};
 pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use doors::{Door, Doors, Unfit};

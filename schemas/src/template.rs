@@ -168,6 +168,13 @@ impl Template {
         })
     }
 
+    /// The template with all values filled in but the key.
+    pub(crate) fn for_any_key(&self, values: &TemplateValues<'_>) -> String {
+        self.with(values, |placeholder| {
+            (placeholder == Placeholder::Key).then_some("{key}")
+        })
+    }
+
     /// The template with what `instead` gives for a placeholder, or else its value.
     fn with(
         &self,

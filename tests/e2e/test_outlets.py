@@ -40,9 +40,13 @@ def test_why_tells_unmatched_filtered_and_crossed_with_its_confirmations(rack: R
     rack.wait_settled()
     rack.wait_received(2)
 
-    assert at_contract(why(rack.daemon, unmatched), ACCOUNTS)["outcome"] == "unmatched"
-    assert at_contract(why(rack.daemon, filtered), ACCOUNTS)["outcome"] == "filtered"
-    assert at_contract(why(rack.daemon, filtered), LENDING)["outcome"] == "unmatched"
+    for event, stream, outcome, reason in (
+        (unmatched, ACCOUNTS, "unmatched", "no `from` names CardIssued"),
+        (filtered, ACCOUNTS, "filtered", "no `when` holds for it, of example.bank.account.credited.v1"),
+        (filtered, LENDING, "unmatched", "no `from` names InterestCredited"),
+    ):
+        told = at_contract(why(rack.daemon, event), stream)
+        assert (told["outcome"], told["reason"]) == (outcome, reason), told
     told = why(rack.daemon, crossed)
     by_stream = {a.stream: a for a in read(rack.mqtt.messages()).first}
     for stream, public_type in ((ACCOUNTS, "example.bank.account.debited.v1"), (LENDING, "example.bank.loan.repaid.v1")):

@@ -124,6 +124,30 @@ def test_a_preview_tells_the_first_violation_and_who_would_wait(bank: Path, tmp_
     assert "must be more than 0" in text and "2 events would wait" in text
 
 
+def test_a_preview_counts_what_an_import_would_refuse(bank: Path, tmp_path: Path) -> None:
+    data = {"transactionId": "1", "accountId": "1", "amount": 5, "currency": "CZK", "balance": 1}
+    lines = [
+        {"id": "e1", "stream": "account-1", "type": "CashDeposited", "data": data},
+        {"id": "e2", "stream": "account-1", "type": "CashDeposited", "data": data | {"amount": "much"}},
+        {"id": "e3", "stream": "account-1", "type": "NobodyKnows", "data": {}},
+    ]
+    events = tmp_path / "events.jsonl"
+    events.write_text("\n".join(map(json.dumps, lines)))
+    arguments = ("preview", ACCOUNTS, "--events", events, "--config", bank / "horizon.yaml")
+    flagged = json.loads(horizon(*arguments, "--format", "json").stdout)
+    assert flagged["violated"]["events"] == 1 and flagged["refused"]["events"] == 1
+    assert "there is no schema for it" in flagged["refused"]["refusal"]["help"]
+    with (bank / "horizon.yaml").open("a") as config:
+        config.write("\nprivate_schemas: { import: reject }\n")
+    told = json.loads(horizon(*arguments, "--format", "json").stdout)
+    assert told["events"] == 3 and told["violated"]["events"] == 0
+    assert sum(one["events"] for one in told["crossed"].values()) == 1
+    assert (told["refused"]["events"], told["refused"]["first"]) == (2, "line 2: CashDeposited e2")
+    assert told["refused"]["refusal"]["violations"] == [{"pointer": "/amount", "reason": "must be number"}]
+    text = horizon(*arguments).stdout
+    assert "2  refused by `horizon import`   first: line 2: CashDeposited e2" in text and "/amount must be number" in text
+
+
 def test_a_preview_of_stored_history_tells_what_crossed(rack: Rack, some_events: Path) -> None:
     rack.import_file(some_events)
     rack.wait_settled()

@@ -8,13 +8,14 @@ mod tally;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use horizon_schemas::{Catalog, Contract, PrivateEvent};
+use horizon_schemas::{Catalog, Contract};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Daemon, Failure, Format, print};
 use crate::client::Client;
 use crate::config::{Config, Flags};
 use crate::daemon;
+use source::Previewed;
 use tally::Tally;
 
 #[derive(Debug, clap::Args)]
@@ -52,8 +53,15 @@ impl Preview {
             (false, show) => show.unwrap_or(0),
         };
         let bar = progress_bar();
-        let mut each = |place: &str, event: &PrivateEvent<'_>| {
-            if let Some(bytes) = tally.add(place, event)
+        let mut each = |place: &str, previewed: Previewed<'_>| {
+            let crossed = match previewed {
+                Previewed::Event(event) => tally.add(place, event),
+                Previewed::Refused(event, refusal) => {
+                    tally.refuse(place, event, refusal);
+                    None
+                }
+            };
+            if let Some(bytes) = crossed
                 && to_show > 0
             {
                 to_show -= 1;

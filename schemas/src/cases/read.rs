@@ -14,6 +14,19 @@ use std::sync::Arc;
 /// When a given event happened that does not say so.
 const DEFAULT_TIME: &str = "2000-01-01T00:00:00Z";
 
+/// The keys of a given event.
+const GIVEN: [&str; 9] = [
+    "id",
+    "stream",
+    "source",
+    "type",
+    "time",
+    "traceparent",
+    "tracestate",
+    "flagged",
+    "data",
+];
+
 /// One file of tests.
 #[derive(Debug)]
 pub(super) struct TestFile {
@@ -45,6 +58,7 @@ pub(super) struct Given {
     pub(super) event_type: String,
     pub(super) time: String,
     pub(super) traceparent: Option<String>,
+    pub(super) tracestate: Option<String>,
     /// Whether it was recorded although it does not fit its private schema.
     pub(super) flagged: bool,
     pub(super) data: Value,
@@ -225,17 +239,7 @@ fn given(
     contract: Option<&Contract>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Given> {
-    let keys = [
-        "id",
-        "stream",
-        "source",
-        "type",
-        "time",
-        "traceparent",
-        "flagged",
-        "data",
-    ];
-    let fields = Fields::of(node, "a given event", &keys, &[], diagnostics)?;
+    let fields = Fields::of(node, "a given event", &GIVEN, &[], diagnostics)?;
     let event_type = fields
         .require(
             "type",
@@ -250,23 +254,8 @@ fn given(
     let stream = optional("stream").map(|found| found.0);
     let source = optional("source").map(|found| found.0);
     let traceparent = optional("traceparent").map(|found| found.0);
+    let tracestate = optional("tracestate").map(|found| found.0);
     let time = optional("time");
-    let flagged = match fields.get("flagged") {
-        None => false,
-        Some(node) => match &node.kind {
-            Kind::Bool(flagged) => *flagged,
-            _ => {
-                diagnostics.push(
-                    Diagnostic::new(
-                        "not-a-boolean",
-                        format!("`flagged` is {}, neither true nor false", node.is_a()),
-                    )
-                    .at(&node.span),
-                );
-                false
-            }
-        },
-    };
     if let Some((time, node)) = &time
         && !crate::timestamp::is_rfc3339(time)
     {
@@ -289,9 +278,25 @@ fn given(
         event_type: event_type?.value,
         time: time.map_or_else(|| DEFAULT_TIME.to_owned(), |found| found.0),
         traceparent,
-        flagged,
+        tracestate,
+        flagged: fields
+            .get("flagged")
+            .is_some_and(|node| flagged(node, diagnostics)),
         data: fields.get("data").map_or(Value::Null, Node::to_json),
     })
+}
+
+/// `flagged`: true or false.
+fn flagged(node: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let Kind::Bool(flagged) = node.kind else {
+        diagnostics.push(
+            Diagnostic::new("flagged", format!("`flagged` is true or false, not {}", node.is_a()))
+                .at(&node.span)
+                .mend("write `flagged: true` for an event that was recorded although it does not fit its private schema"),
+        );
+        return false;
+    };
+    flagged
 }
 
 fn violation(

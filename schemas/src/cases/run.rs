@@ -90,6 +90,28 @@ impl Became {
     }
 }
 
+/// Why a given event could not have been recorded. One that does not fit its schema could be, flagged; one without a
+/// schema is never flagged.
+fn not_recorded(given: &Given, catalog: &Catalog) -> Option<String> {
+    let private = catalog.private();
+    let data = Some(&given.data);
+    let refusal = private
+        .check(given.category(), &given.event_type, data)
+        .err()?;
+    let why = match refusal.violations.as_slice() {
+        [] => refusal.help,
+        _ if given.flagged => return None,
+        violations => format!(
+            "{}; if it was recorded all the same, say `flagged: true`",
+            all(violations)
+        ),
+    };
+    Some(format!(
+        "event `{}` ({}) could not have been recorded: {why}",
+        given.id, given.event_type
+    ))
+}
+
 /// A case that has been run.
 struct Run<'c> {
     case: &'c Case,
@@ -112,22 +134,7 @@ impl<'c> Run<'c> {
         let mut sequence = 0;
         let mut previous: HashMap<(String, String), u64> = HashMap::new();
         for given in &case.given {
-            let recorded =
-                catalog
-                    .private()
-                    .check(given.category(), &given.event_type, Some(&given.data));
-            if let Err(refusal) = recorded
-                && !given.flagged
-            {
-                let why = match refusal.violations.as_slice() {
-                    [] => refusal.help,
-                    violations => all(violations),
-                };
-                run.failures.push(format!(
-                    "event `{}` ({}) could not have been recorded: {why}",
-                    given.id, given.event_type
-                ));
-            }
+            run.failures.extend(not_recorded(given, catalog));
             let event = PrivateEvent {
                 source: given.source.as_deref().unwrap_or(&given.stream),
                 id: &given.id,
@@ -136,7 +143,7 @@ impl<'c> Run<'c> {
                 event_type: &given.event_type,
                 time: Some(&given.time),
                 traceparent: given.traceparent.as_deref(),
-                tracestate: None,
+                tracestate: given.tracestate.as_deref(),
                 recorded_ms: 0,
                 flagged: given.flagged,
                 data: &given.data,

@@ -59,7 +59,9 @@ impl Schemas {
     fn checked(files: Vec<Text>, mut diagnostics: Diagnostics) -> Result<Self, Diagnostics> {
         let documents = Documents::of(files, &mut diagnostics);
         if diagnostics.is_empty() {
-            check::compile(&documents, &mut diagnostics);
+            if let Some(compiler) = check::Compiler::new(&documents, &mut diagnostics) {
+                compiler.documents(&mut diagnostics);
+            }
         }
         let registry = match diagnostics.is_empty() {
             true => check::registry(&documents, &mut diagnostics),

@@ -136,7 +136,7 @@ impl Run<'_> {
                 self.choose(branches, otherwise.as_deref(), input, scope, out)
             }
             Expr::Try(inner) => {
-                let (values, _) = self.gathered(inner, input, scope)?;
+                let values = self.before_error(inner, input, scope)?;
                 values.iter().try_for_each(out)
             }
             Expr::Walk(base, strides) => self.eval(base, input, scope, &mut |value| {
@@ -159,13 +159,13 @@ impl Run<'_> {
         Ok(values)
     }
 
-    /// The values that a part gives before it fails, and whether it did.
-    fn gathered(
+    /// The values that a part gives before it fails, if it does.
+    fn before_error(
         &self,
         expr: &Expr,
         input: &Value,
         scope: Scope<'_>,
-    ) -> Result<(Vec<Value>, bool), Stop> {
+    ) -> Result<Vec<Value>, Stop> {
         let mut values = Vec::new();
         let ended = self.eval(expr, input, scope, &mut |value| {
             self.budget.charge(value)?;
@@ -173,12 +173,12 @@ impl Run<'_> {
             Ok(())
         });
         match ended {
-            Ok(()) => Ok((values, false)),
-            Err(Stop::Error(_)) => Ok((values, true)),
+            Ok(()) | Err(Stop::Error(_)) => Ok(values),
             Err(stop) => Err(stop),
         }
     }
 
+    /// `//`: as in jq, an error on its left is an error.
     fn otherwise(
         &self,
         left: &Expr,
@@ -187,7 +187,7 @@ impl Run<'_> {
         scope: Scope<'_>,
         out: Out<'_>,
     ) -> Result<(), Stop> {
-        let (mut values, _) = self.gathered(left, input, scope)?;
+        let mut values = self.all(left, input, scope)?;
         values.retain(truth);
         if values.is_empty() {
             return self.eval(right, input, scope, out);

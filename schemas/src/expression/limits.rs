@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// Why a run ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The expression does not fit the data, in jq neither: `?` and `//` pass over it.
+    /// The expression does not fit the data, in jq neither: `?` passes over it.
     Error(String),
     /// jq would go on with a value that says little. Nothing passes over it.
     Strict(String),

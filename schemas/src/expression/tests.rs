@@ -101,6 +101,8 @@ fn values_are_what_jq_says() {
         ("1.50 | tostring", json!("1.50")),
         ("[\"a\", 1, null] | join(\"-\")", json!("a-1-")),
         ("[.s.x?] | length", json!(0)),
+        (".s.x? // 1", json!(1)),
+        ("[(null, .n, 2) // 3]", json!([7, 2])),
         ("has(\"z\")", json!(true)),
         (".s | startswith(\"A\") and endswith(\"c\")", json!(true)),
         ("1.5 | floor", json!(1)),
@@ -126,6 +128,8 @@ fn what_would_decide_silently_in_jq_is_an_error() {
         ".s.x",
         ".n[] + 1",
         "(.none > 0) // true",
+        ".s.x // 1",
+        "(1, .s.x) // 2",
         "[(.none + 1)?]",
     ] {
         assert!(run(text, &data).is_err(), "{text}");
@@ -284,8 +288,21 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// As many cases as cost little, unless `PROPTEST_CASES` says another number.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        max_global_rejects: 1_000_000,
+        ..ProptestConfig::default()
+    };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 1500;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, max_global_rejects: 1_000_000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// Where an expression has a value here, jq has the same. (Here more is an error than in jq.)
     #[test]

@@ -3,6 +3,7 @@
 //! All that is wrong is told, each at its place; a contract exists only when nothing is.
 
 mod attributes;
+mod fits;
 mod leaves;
 mod life;
 mod names;
@@ -17,8 +18,9 @@ use crate::fingerprint::Fingerprint;
 use crate::key::Key;
 use crate::language::raw;
 use crate::path::{NoPath, Path};
-use crate::schema::check::Schema;
+use crate::schema::check::{Compiler, Schema};
 use crate::schema::documents::Documents;
+use crate::schema::must::Must;
 use crate::schema::shape::{Declared, Shape};
 use crate::source::{At, Span};
 use serde_json::Value;
@@ -35,12 +37,15 @@ pub(crate) struct World<'a> {
     /// The compiled public schemas, by document; some are missing when schemas are wrong.
     pub(crate) validators: HashMap<usize, Arc<Schema>>,
     pub(crate) brokers: &'a KnownBrokers,
+    /// What asks schemas what they allow; none when one of them is wrong.
+    pub(crate) compiler: Option<&'a Compiler<'a>>,
 }
 
 /// Resolves one contract after another.
 pub(crate) struct Resolver<'a> {
     world: World<'a>,
     shapes: HashMap<usize, Option<Arc<Shape>>>,
+    must: Option<Must<'a>>,
 }
 
 /// What is known about the contract that is being resolved.
@@ -57,6 +62,7 @@ struct Frame<'r> {
 impl<'a> Resolver<'a> {
     pub(crate) fn new(world: World<'a>) -> Self {
         Self {
+            must: world.compiler.map(Must::new),
             world,
             shapes: HashMap::new(),
         }

@@ -1,12 +1,13 @@
 //! The public types of a contract: their schemas, and the ways by which private events become them.
 
-use super::{Frame, Resolver, attributes, leaves, life, names};
+use super::{Frame, Resolver, attributes, fits, leaves, life, names};
 use crate::contract::{Deprecation, Lifetime, Status};
 use crate::crossing::{PublicType, Way};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::language::{fields, raw};
+use crate::path::Path;
 use crate::schema::shape::Declared;
-use crate::source::At;
+use crate::source::{At, Span};
 use crate::version;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 struct Resolved {
     public: Option<Arc<PublicType>>,
     declared: Option<Declared>,
+    /// The document of the public schema.
+    document: Option<usize>,
     required: Vec<String>,
     attributes: raw::Attributes,
     /// What a deprecated type says of its end.
@@ -143,6 +146,7 @@ impl Resolver<'_> {
         Resolved {
             public,
             declared,
+            document: Some(document),
             required,
             ..Resolved::default()
         }
@@ -177,6 +181,37 @@ impl Resolver<'_> {
             Arc::clone(self.world.validators.get(&document)?),
             declared?.clone(),
         )))
+    }
+
+    /// Reports what is mapped and can never fit the public schema.
+    fn check_fits(
+        &mut self,
+        fields: &[&(At<String>, At<raw::Leaf>)],
+        event: &str,
+        private: usize,
+        resolved: &Resolved,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let revisions = self.with_kept(private);
+        let (Some(must), Some(document), Some(declared)) =
+            (&mut self.must, resolved.document, &resolved.declared)
+        else {
+            return;
+        };
+        let private = revisions.into_iter().map(|one| must.root(one)).collect();
+        let public = fits::Public {
+            place: must.root(document),
+            declared: Some(declared.clone()),
+            path: Path::default(),
+        };
+        let schema = &self.world.documents.get(document).path;
+        fits::Fits {
+            must,
+            event,
+            schema,
+            diagnostics,
+        }
+        .fields(fields, private, &public);
     }
 
     fn way(
@@ -214,22 +249,8 @@ impl Resolver<'_> {
                 .any(|(own, _)| own.value == name.value)
         });
         let fields: Vec<_> = shared.chain(own).collect();
-        if resolved.declared.is_some() {
-            for name in resolved
-                .required
-                .iter()
-                .filter(|name| !fields.iter().any(|(own, _)| own.value == **name))
-            {
-                diagnostics.push(
-                    Diagnostic::new(
-                        "required-unmapped",
-                        format!("the public schema requires `{name}` and nothing is mapped to it"),
-                    )
-                    .at(&from.event.span)
-                    .mend("map it, or do not require it"),
-                );
-            }
-        }
+        check_required(&fields, &from.event.span, resolved, diagnostics);
+        self.check_fits(&fields, &from.event.value, document, resolved, diagnostics);
         let mapping = leaves::mapping(
             &fields,
             &private,
@@ -252,6 +273,29 @@ impl Resolver<'_> {
             attributes: attributes?,
             flagged_crosses: flagged.is_some_and(|word| word.value == "cross"),
         })
+    }
+}
+
+/// Reports what the public schema requires and nothing is mapped to.
+fn check_required(
+    fields: &[&(At<String>, At<raw::Leaf>)],
+    span: &Span,
+    resolved: &Resolved,
+    diagnostics: &mut Diagnostics,
+) {
+    if resolved.declared.is_none() {
+        return;
+    }
+    let unmapped = |name: &&String| !fields.iter().any(|(own, _)| own.value == **name);
+    for name in resolved.required.iter().filter(unmapped) {
+        diagnostics.push(
+            Diagnostic::new(
+                "required-unmapped",
+                format!("the public schema requires `{name}` and nothing is mapped to it"),
+            )
+            .at(span)
+            .mend("map it, or do not require it"),
+        );
     }
 }
 

@@ -3,13 +3,14 @@
 //! Patterns run on the linear-time engine with a size limit, formats are asserted, nothing is fetched. A reason never
 //! repeats a value of the data.
 
-use super::documents::Documents;
+use super::documents::{Documents, Spot};
 use super::examples;
 use crate::crossing::Violation;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, Registry, Retrieve, Uri, ValidationError, Validator};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The size of a compiled pattern.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
@@ -57,39 +58,72 @@ fn size(data: &Value) -> u64 {
     }
 }
 
-/// Compiles every document; reports those that cannot be.
-///
-/// Must only be called with documents that passed [`Documents::load`] without a diagnostic.
-pub(crate) fn compile(
-    documents: &Documents,
-    diagnostics: &mut Diagnostics,
-) -> Vec<(usize, Schema)> {
-    let Some(registry) = registry(documents, diagnostics) else {
-        return Vec::new();
-    };
-    let mut compiled = Vec::new();
-    for (nth, document) in documents.iter().enumerate() {
-        let steps = documents.costs.of(nth);
-        match build(&document.base, document.draft, &document.value, &registry) {
-            Ok(validator) => {
-                let part = |schema: &Value| {
-                    let validator =
-                        build(examples::BASE, document.draft, schema, &registry).ok()?;
-                    Some(Schema { validator, steps })
-                };
-                examples::check(documents, nth, &part, diagnostics);
-                compiled.push((nth, Schema { validator, steps }));
-            }
-            Err(error) => {
-                let reason = reason(&error);
-                diagnostics.push(
-                    Diagnostic::new("schema", format!("not a schema of its draft: {reason}"))
-                        .at(&document.span(error.instance_path().as_str())),
-                );
+/// Compiles documents and what stands in them.
+pub(crate) struct Compiler<'d> {
+    pub(super) documents: &'d Documents,
+    registry: Registry<'static>,
+}
+
+impl<'d> Compiler<'d> {
+    /// Makes the documents ready; none if they do not fit together, which is reported.
+    ///
+    /// Must only be called with documents that passed [`Documents::load`] without a diagnostic.
+    pub(crate) fn new(documents: &'d Documents, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let registry = registry(documents, diagnostics)?;
+        Some(Self {
+            documents,
+            registry,
+        })
+    }
+
+    /// Compiles every document; reports those that cannot be.
+    pub(crate) fn documents(&self, diagnostics: &mut Diagnostics) -> Vec<(usize, Schema)> {
+        let mut compiled = Vec::new();
+        for (nth, document) in self.documents.iter().enumerate() {
+            let steps = self.documents.costs.of(nth);
+            match self.build(&document.value, &document.base, document.draft) {
+                Ok(validator) => {
+                    let part = |schema: &Value| {
+                        let validator = self.build(schema, examples::BASE, document.draft).ok()?;
+                        Some(Schema { validator, steps })
+                    };
+                    examples::check(self.documents, nth, &part, diagnostics);
+                    compiled.push((nth, Schema { validator, steps }));
+                }
+                Err(error) => {
+                    let reason = reason(&error);
+                    diagnostics.push(
+                        Diagnostic::new("schema", format!("not a schema of its draft: {reason}"))
+                            .at(&document.span(error.instance_path().as_str())),
+                    );
+                }
             }
         }
+        compiled
     }
-    compiled
+
+    /// The schema that asks for all that the given ones ask for.
+    pub(super) fn all_of(&self, spots: &BTreeSet<Spot>) -> Option<Schema> {
+        let here = |spot: &Spot| examples::here(self.documents.get(spot.document), spot);
+        let schema = json!({ "allOf": spots.iter().map(here).collect::<Vec<_>>() });
+        let steps = spots
+            .iter()
+            .map(|spot| self.documents.costs.of(spot.document))
+            .fold(0, u64::saturating_add);
+        let validator = self
+            .build(&schema, examples::BASE, Draft::Draft202012)
+            .ok()?;
+        Some(Schema { validator, steps })
+    }
+
+    fn build(
+        &self,
+        schema: &Value,
+        base: &str,
+        draft: Draft,
+    ) -> Result<Validator, ValidationError<'static>> {
+        build(base, draft, schema, &self.registry)
+    }
 }
 
 /// All documents, as what references lead to.
@@ -148,7 +182,7 @@ pub(crate) fn pattern(pattern: &str) -> Option<Validator> {
                 .size_limit(MAX_PATTERN_BYTES)
                 .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
         )
-        .build(&serde_json::json!({ "pattern": pattern }))
+        .build(&json!({ "pattern": pattern }))
         .ok()
 }
 

@@ -60,7 +60,7 @@ pub(super) fn check(
 }
 
 /// A schema that leads to the one at a spot of its own document.
-fn here(document: &Document, spot: &Spot) -> Value {
+pub(super) fn here(document: &Document, spot: &Spot) -> Value {
     let fragment: String = spot
         .pointer
         .bytes()

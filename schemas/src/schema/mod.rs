@@ -12,6 +12,7 @@ mod graph;
 mod json_text;
 pub(crate) mod keywords;
 mod marks;
+pub(crate) mod must;
 pub(crate) mod shape;
 pub(crate) mod subjects;
 mod walk;

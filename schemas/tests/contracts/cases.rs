@@ -238,3 +238,40 @@ fn all_mistakes_in_a_file_are_told_at_once_with_their_places() {
         "{diagnostics}"
     );
 }
+
+#[test]
+fn a_given_event_may_be_flagged_and_has_a_trace() {
+    let fixture =
+        Fixture::shop().with(&[("start: beginning", "start: beginning\ntraceparent: pass")]);
+    let cases = |rest: &str| {
+        format!(
+            r#"
+  - name: does not fit
+    given:
+      - {{ id: a, type: OrderPlaced, data: {{ orderId: "1", total: much }}{rest} }}
+    violations: [{{ event: a, reason: is flagged }}]
+"#
+        )
+    };
+    assert_eq!(failures(&run(&fixture, &cases(", flagged: true"))), "");
+    let told = failures(&run(&fixture, &cases("")));
+    assert!(
+        told.contains("event `a` (OrderPlaced) could not have been recorded: /total must be number; if it was recorded all the same, say `flagged: true`"),
+        "{told}"
+    );
+    let unknown = cases(", flagged: true").replace("type: OrderPlaced", "type: OrderSent");
+    assert!(failures(&run(&fixture, &unknown)).contains("there is no schema for it"));
+    let wrong = fixture.test(&cases(", flagged: 1")).unwrap_err();
+    assert_eq!(
+        wrong.iter().map(|one| one.code()).collect::<Vec<_>>(),
+        ["flagged"]
+    );
+    let traced = r#"
+  - name: traced
+    given:
+      - { type: OrderPlaced, data: { orderId: "1" }, traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01, tracestate: a=1 }
+    crossed:
+      - { type: example.shop.order.placed.v1, attributes: { traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 } }
+"#;
+    assert_eq!(failures(&run(&fixture, traced)), "");
+}

@@ -1,7 +1,7 @@
 //! Which events a contract reads, where it begins, how it and its types end, and what it waives.
 
 use crate::fixture::{Fixture, cross, crossed, event, secret, violations};
-use horizon_schemas::{Contract, Outcome, PrivateEvent, Start, Status};
+use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Start, Status};
 use serde_json::{Value, json};
 
 fn crosses(contract: &Contract, event: &PrivateEvent<'_>) -> bool {
@@ -328,4 +328,49 @@ fn a_flagged_event_without_a_key_still_has_none() {
     ));
     let (key, _) = violations(&contract, &data);
     assert_eq!(key, None);
+}
+
+#[test]
+fn why_an_event_is_passed_over_is_known() {
+    let with = |from: &str, to: &str| {
+        let when = "data: { orderId: .orderId }\n        when: .total != 0";
+        let text = "streams: { category: order, match: [ \"order-*\" ] }";
+        let fixture =
+            Fixture::shop().with(&[("streams: { category: order }", text), ("DATA", "{}")]);
+        let text = fixture.read("contracts/shop.orders.v1.yaml");
+        fixture.contract(
+            "shop.orders.v1",
+            &text.replace("data: {}", when).replace(from, to),
+        );
+        fixture.right()
+    };
+    let data = json!({"orderId": "1", "total": 0});
+    let contract = with("", "");
+    let why = |change: fn(&mut PrivateEvent<'_>)| {
+        let mut event = event(&data);
+        change(&mut event);
+        assert!(matches!(
+            contract.cross(&event, &secret()),
+            Outcome::Unmatched | Outcome::Filtered
+        ));
+        contract.passes_over(&event)
+    };
+    let placed = || "example.shop.order.placed.v1".to_owned();
+    assert_eq!(why(|event| event.category = "client"), PassedOver::Category);
+    assert_eq!(why(|event| event.stream = "7"), PassedOver::Stream);
+    assert_eq!(
+        why(|event| event.event_type = "OrderSent"),
+        PassedOver::EventType
+    );
+    assert_eq!(why(|_| {}), PassedOver::When(vec![placed()]));
+    let named = "    name: placed\n";
+    for (word, status) in [("draft", Status::Draft), ("retired", Status::Retired)] {
+        let idle = with(named, &format!("{named}    status: {word}\n"));
+        assert_eq!(
+            idle.passes_over(&event(&data)),
+            PassedOver::Types(vec![(placed(), status)])
+        );
+        let idle = with("start:", &format!("status: {word}\nstart:"));
+        assert_eq!(idle.passes_over(&event(&data)), PassedOver::Status(status));
+    }
 }

@@ -8,12 +8,14 @@
 mod attributes;
 mod bank;
 mod cases;
+mod claims;
 mod costly;
 mod costly_generated;
 mod crossing;
 mod defaults;
 mod diagnostics;
 mod drafts;
+mod fits;
 mod fixture;
 mod hostile;
 mod language;

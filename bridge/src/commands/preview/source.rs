@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use horizon_schemas::{Admitted, Door, PrivateEvent, PrivateSchemas};
+use horizon_schemas::{Admitted, Door, PrivateEvent, PrivateSchemas, Refusal};
 use horizon_store::{LogName, Position, ReadLimit, Record, Selection, Store};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -80,14 +80,25 @@ impl Told {
     }
 }
 
+/// One event of a source.
+pub(super) enum Previewed<'a> {
+    /// It is in the log, or could be.
+    Event(&'a PrivateEvent<'a>),
+    /// `horizon import` would not take it.
+    Refused(&'a PrivateEvent<'a>, &'a Refusal),
+}
+
+/// What is done with each event, told by its place.
+pub(super) type Each<'a> = &'a mut dyn FnMut(&str, Previewed<'_>);
+
 /// What is shown of how far it is: what has been done of how much, if that is known.
 pub(super) type OnProgress<'a> = &'a mut dyn FnMut(u64, Option<u64>);
 
-/// Each event of a file, flagged as `horizon import` would have it flagged.
+/// Each event of a file, flagged or refused as `horizon import` would do it.
 pub(super) fn file(
     path: &Path,
     schemas: &PrivateSchemas,
-    each: &mut dyn FnMut(&str, &PrivateEvent<'_>),
+    each: Each<'_>,
     progress: OnProgress<'_>,
 ) -> Result<(), Failure> {
     let mut lines = Lines::open(path)?;
@@ -103,16 +114,14 @@ pub(super) fn file(
             let stream =
                 stream.ok_or_else(|| Failure::Mend(format!("{place}: `stream` is no text")))?;
             let mut told = Told::of(place, stream, 0, &mut event)?;
-            told.flagged = matches!(
-                schemas.admit(
-                    Door::Import,
-                    told.event().category,
-                    &told.event_type,
-                    Some(&told.data)
-                ),
-                Ok(Admitted::Flagged(_))
-            );
-            each(&told.place, &told.event());
+            let category = told.event().category;
+            match schemas.admit(Door::Import, category, &told.event_type, Some(&told.data)) {
+                Ok(admitted) => {
+                    told.flagged = matches!(admitted, Admitted::Flagged(_));
+                    each(&told.place, Previewed::Event(&told.event()));
+                }
+                Err(refusal) => each(&told.place, Previewed::Refused(&told.event(), &refusal)),
+            }
         }
         progress(lines.read_bytes(), lines.total_bytes());
     }
@@ -123,7 +132,7 @@ pub(super) fn file(
 pub(super) fn store(
     folder: &Path,
     category: &str,
-    each: &mut dyn FnMut(&str, &PrivateEvent<'_>),
+    each: Each<'_>,
     progress: OnProgress<'_>,
 ) -> Result<(), Failure> {
     run_to_end(async {
@@ -138,7 +147,7 @@ pub(super) fn store(
 async fn read(
     store: &Store,
     category: &str,
-    each: &mut dyn FnMut(&str, &PrivateEvent<'_>),
+    each: Each<'_>,
     progress: OnProgress<'_>,
 ) -> Result<(), Failure> {
     let (log, selection) = (LogName::main(), Selection::Category(category.to_owned()));
@@ -157,7 +166,7 @@ async fn read(
                 let data = payload(event);
                 each(
                     &format!("position {}", event.position),
-                    &private_event(event, &data),
+                    Previewed::Event(&private_event(event, &data)),
                 );
             }
         }
@@ -173,7 +182,7 @@ async fn read(
 pub(super) fn daemon(
     client: &Client,
     category: &str,
-    each: &mut dyn FnMut(&str, &PrivateEvent<'_>),
+    each: Each<'_>,
     progress: OnProgress<'_>,
 ) -> Result<(), Failure> {
     let mut after = 0;
@@ -199,7 +208,7 @@ pub(super) fn daemon(
             if let Some(event) = stored.get_mut("event") {
                 let mut told = Told::of(place, stream, recorded_ms, event)?;
                 told.flagged = flagged;
-                each(&told.place, &told.event());
+                each(&told.place, Previewed::Event(&told.event()));
             }
         }
         if through <= after || through >= head {

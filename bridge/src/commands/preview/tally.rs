@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use horizon_schemas::{Contract, IdSecret, Outcome, PrivateEvent, Violation, rehearsal_secret};
+use horizon_schemas::{
+    Contract, IdSecret, Outcome, PrivateEvent, Refusal, Violation, rehearsal_secret,
+};
 use lru::LruCache;
 use serde_json::{Value, json};
 
@@ -42,6 +44,9 @@ pub(super) struct Tally<'c> {
     unmatched: Count,
     violated: Count,
     first_violation: Option<Value>,
+    /// What `horizon import` would not take.
+    refused: Count,
+    first_refusal: Option<Value>,
     /// Violations without a key: the contract would halt at the first of them.
     halted: Count,
     parked: ParkedKeys,
@@ -63,6 +68,8 @@ impl<'c> Tally<'c> {
             unmatched: Count::default(),
             violated: Count::default(),
             first_violation: None,
+            refused: Count::default(),
+            first_refusal: None,
             halted: Count::default(),
             parked: ParkedKeys::default(),
             waiting: 0,
@@ -111,6 +118,16 @@ impl<'c> Tally<'c> {
         None
     }
 
+    /// One more event, which would not be recorded.
+    pub(super) fn refuse(&mut self, place: &str, event: &PrivateEvent<'_>, refusal: &Refusal) {
+        self.events += 1;
+        self.refused
+            .add(|| format!("{place}: {} {}", event.event_type, event.id));
+        self.first_refusal.get_or_insert_with(
+            || json!({"help": refusal.help, "violations": told(&refusal.violations)}),
+        );
+    }
+
     fn park(&mut self, key: &str, place: &str) {
         match self.parked.full(key) {
             Some(full) => {
@@ -135,6 +152,8 @@ impl<'c> Tally<'c> {
             .collect();
         let mut violated = self.violated.to_json();
         violated["violation"] = self.first_violation.clone().unwrap_or(Value::Null);
+        let mut refused = self.refused.to_json();
+        refused["refusal"] = self.first_refusal.clone().unwrap_or(Value::Null);
         json!({
             "contract": self.contract.public_stream(),
             "version": self.contract.version(),
@@ -143,6 +162,7 @@ impl<'c> Tally<'c> {
             "filtered": self.filtered.to_json(),
             "unmatched": self.unmatched.to_json(),
             "violated": violated,
+            "refused": refused,
             "withoutKey": self.halted.to_json(),
             "parked": {"keys": self.parked.len(), "waiting": self.waiting, "full": self.full},
         })
@@ -173,26 +193,17 @@ impl<'c> Tally<'c> {
         row("unmatched", &self.unmatched);
         row("violated", &self.violated);
         if let Some(first) = &self.first_violation {
-            let text = |value: &Value, name: &str| {
-                value
-                    .get(name)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
             lines.push(format!("             as {}", text(first, "type")));
-            for one in first
-                .get("violations")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
-                lines.push(format!(
-                    "             {} {}",
-                    text(one, "pointer"),
-                    text(one, "reason")
-                ));
-            }
+            lines.extend(violations_of(first));
+        }
+        if let Some(first) = &self.first_refusal {
+            let first_place = self.refused.first.as_deref().unwrap_or_default();
+            lines.push(format!(
+                "  {:>9}  refused by `horizon import`   first: {first_place}",
+                self.refused.events
+            ));
+            lines.extend(violations_of(first));
+            lines.push(format!("             {}", text(first, "help")));
         }
         lines.push(format!(
             "  {:>9}  keys would be parked (at most {PARKED_KEYS_LIMIT}), and {} events would wait behind the first of their key",
@@ -213,9 +224,29 @@ impl<'c> Tally<'c> {
 }
 
 fn violation(public_type: &str, violations: &[Violation]) -> Value {
-    let told: Vec<Value> = violations
+    json!({"type": public_type, "violations": told(violations)})
+}
+
+fn told(violations: &[Violation]) -> Vec<Value> {
+    violations
         .iter()
         .map(|one| json!({"pointer": one.pointer, "reason": one.reason}))
-        .collect();
-    json!({"type": public_type, "violations": told})
+        .collect()
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The lines of the violations of the first event of a kind.
+fn violations_of(first: &Value) -> Vec<String> {
+    let violations = first.get("violations").and_then(Value::as_array);
+    let line = |one: &Value| {
+        format!(
+            "             {} {}",
+            text(one, "pointer"),
+            text(one, "reason")
+        )
+    };
+    violations.into_iter().flatten().map(line).collect()
 }
