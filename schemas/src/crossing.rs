@@ -151,7 +151,7 @@ pub(crate) fn cross(
             public_stream,
             source: event.source,
             told: Told {
-                time: time.as_deref().unwrap_or_default(),
+                time: time.as_deref().ok(),
                 event_type: &way.public.event_type,
             },
         };
@@ -237,7 +237,7 @@ fn take(way: &Way, key: &Key, event: &PrivateEvent<'_>, identity: &Identity<'_>)
         Arc::clone(&way.public),
         key,
         id,
-        identity.told.time,
+        identity.told.time.unwrap_or_default(),
         &attributes,
         &data,
     )))
