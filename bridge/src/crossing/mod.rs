@@ -106,15 +106,11 @@ impl Crosser {
         secret: IdSecret,
         status: Arc<Status>,
     ) -> Result<Crosser, CrossingError> {
-        let mut members = Vec::with_capacity(contracts.len());
-        for contract in contracts {
-            members.push(Member::restore(&store, &log, contract).await?);
-        }
         Ok(Crosser {
+            members: Member::restore_all(&store, &log, contracts.iter()).await?,
             store,
             log,
             secret,
-            members,
             status,
             jobs: VecDeque::new(),
         })

@@ -117,13 +117,12 @@ impl Crosser {
         contracts: &[Arc<Contract>],
         changes: Vec<Change>,
     ) -> Result<(), CrossingError> {
-        let mut new = Vec::new();
-        for contract in contracts {
+        let is_new = |contract: &&Arc<Contract>| {
             let stream = contract.public_stream();
-            if !self.members.iter().any(|old| old.stream.as_str() == stream) {
-                new.push(Member::restore(&self.store, &self.log, contract).await?);
-            }
-        }
+            !self.members.iter().any(|old| old.stream.as_str() == stream)
+        };
+        let new = contracts.iter().filter(is_new);
+        let new = Member::restore_all(&self.store, &self.log, new).await?;
         contract_changes::record(&self.store, &self.log, changes).await?;
         let mut old = std::mem::take(&mut self.members);
         old.extend(new);
