@@ -125,7 +125,11 @@ impl Crosser {
         let mut head = self.store.watch_log(&self.log).await?;
         loop {
             while let Ok(order) = orders.try_recv() {
-                self.take(order).await;
+                // Where a new contract begins may be far to look for.
+                tokio::select! {
+                    () = self.take(order) => {}
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                }
             }
             tokio::select! {
                 done = self.carry_out() => done?,
@@ -140,7 +144,10 @@ impl Crosser {
                     _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 };
                 if let Some(order) = order {
-                    self.take(order).await;
+                    tokio::select! {
+                        () = self.take(order) => {}
+                        _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                    }
                 }
                 continue;
             }
