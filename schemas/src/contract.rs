@@ -241,6 +241,13 @@ impl Contract {
             .as_ref()
     }
 
+    /// The attribute `dataschema` of a public type's events, if they have one.
+    pub(crate) fn dataschema(&self, public_type: &str) -> Option<&str> {
+        let mut ways = self.ways.values().flatten();
+        let way = ways.find(|way| way.public.event_type == public_type)?;
+        way.public.dataschema.as_deref()
+    }
+
     /// The breaking changes that are made on purpose.
     pub fn waivers(&self) -> &[Waiver] {
         &self.waivers

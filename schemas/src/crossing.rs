@@ -77,6 +77,8 @@ pub(crate) struct PublicType {
     pub(crate) name: String,
     pub(crate) validator: Arc<Schema>,
     pub(crate) declared: Declared,
+    /// The attribute `dataschema` of its events, if they have one.
+    pub(crate) dataschema: Option<String>,
     /// Whether its ways are taken: not those of a draft or retired type.
     pub(crate) is_taken: bool,
     /// The envelope between `id` and `subject`.
@@ -91,7 +93,7 @@ impl PublicType {
         name: String,
         is_taken: bool,
         source: &str,
-        dataschema: Option<&str>,
+        dataschema: Option<String>,
         validator: Arc<Schema>,
         declared: Declared,
     ) -> Self {
@@ -100,16 +102,18 @@ impl PublicType {
             quoted(source),
             quoted(&event_type)
         );
-        let dataschema =
-            dataschema.map_or_else(String::new, |id| format!(",\"dataschema\":{}", quoted(id)));
+        let written = dataschema
+            .as_ref()
+            .map_or_else(String::new, |id| format!(",\"dataschema\":{}", quoted(id)));
         let after_time =
-            format!("\",\"datacontenttype\":\"application/json\"{dataschema},\"partitionkey\":");
+            format!("\",\"datacontenttype\":\"application/json\"{written},\"partitionkey\":");
         Self {
             event_type,
             name,
             is_taken,
             validator,
             declared,
+            dataschema,
             before_time,
             after_time,
         }
@@ -151,7 +155,7 @@ pub(crate) fn cross(
             public_stream,
             source: event.source,
             told: Told {
-                time: time.as_deref().unwrap_or_default(),
+                time: time.as_deref().ok(),
                 event_type: &way.public.event_type,
             },
         };
@@ -237,7 +241,7 @@ fn take(way: &Way, key: &Key, event: &PrivateEvent<'_>, identity: &Identity<'_>)
         Arc::clone(&way.public),
         key,
         id,
-        identity.told.time,
+        identity.told.time.unwrap_or_default(),
         &attributes,
         &data,
     )))

@@ -1,46 +1,26 @@
 //! Where a new contract begins in the log.
 
 use horizon_schemas::{Contract, Start};
-use horizon_store::{
-    Crossing, CursorMove, CursorName, LogName, Position, PublicStreamName, ReadLimit, Record,
-    Selection, Store,
-};
+use horizon_store::{LogName, Position, PublicStreamName, ReadLimit, Record, Selection, Store};
 
 use super::{CrossingError, PASS_LIMIT_BYTES, PASS_LIMIT_RECORDS};
 use crate::patience::patiently;
 
-/// Where a new contract begins, written down at once: the log's head is another one after a restart.
+/// Where a new contract begins; nothing is written.
 pub(super) async fn begin(
     store: &Store,
     log: &LogName,
     contract: &Contract,
     stream: &PublicStreamName,
-    cursor: &CursorName,
 ) -> Result<Position, CrossingError> {
     let to = match contract.start() {
-        Start::Beginning => return Ok(Position::ZERO),
+        Start::Beginning => Position::ZERO,
         Start::Now => store.head(log).await?,
         Start::Position(position) => before(store, log, Position::new(position), stream).await?,
         Start::Time(time_ms) => recorded_from(store, log, contract.category(), time_ms).await?,
     };
     // Before the first record of a log there is nothing to stand on.
-    if to.offset() > 0 {
-        let first = CursorMove {
-            cursor: cursor.clone(),
-            expected: Position::ZERO,
-            to,
-        };
-        let crossing = Crossing {
-            cursors: vec![first],
-            ..Crossing::default()
-        };
-        store
-            .cross(log, crossing)
-            .await
-            .map_err(CrossingError::Refused)?;
-        return Ok(to);
-    }
-    Ok(Position::ZERO)
+    Ok(if to.offset() > 0 { to } else { Position::ZERO })
 }
 
 /// The position of the last record before `position`, which may be the last of an earlier epoch.

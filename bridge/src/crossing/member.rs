@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use horizon_schemas::{Contract, Crossed};
 use horizon_store::{
-    Crossing, CursorName, LogName, NewPublicEvent, ParkScope, Position, PublicStreamName, Sequence,
-    Store,
+    Crossing, CursorMove, CursorName, LogName, NewPublicEvent, ParkScope, Position,
+    PublicStreamName, Sequence, Store,
 };
 
 use super::begin::begin;
@@ -28,17 +28,51 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Finds out how far a contract is; a new one begins where its `start` says.
-    pub(super) async fn restore(
+    /// Finds out how far contracts are; new ones begin where their `start` says. That is written down at once, because the log's
+    /// head is another one after a restart; in one record, and only when all of them can begin: where one cannot, all may still
+    /// begin elsewhere.
+    pub(super) async fn restore_all(
+        store: &Store,
+        log: &LogName,
+        contracts: impl Iterator<Item = &Arc<Contract>>,
+    ) -> Result<Vec<Member>, CrossingError> {
+        let (mut members, mut cursors) = (Vec::new(), Vec::new());
+        for contract in contracts {
+            let (member, beginning) = Member::restore(store, log, contract).await?;
+            members.push(member);
+            cursors.extend(beginning);
+        }
+        if !cursors.is_empty() {
+            let crossing = Crossing {
+                cursors,
+                ..Crossing::default()
+            };
+            let crossed = store.cross(log, crossing).await;
+            crossed.map_err(CrossingError::Refused)?;
+        }
+        Ok(members)
+    }
+
+    /// How far a contract is, and what is to be written down of where a new one begins.
+    async fn restore(
         store: &Store,
         log: &LogName,
         contract: &Arc<Contract>,
-    ) -> Result<Member, CrossingError> {
+    ) -> Result<(Member, Option<CursorMove>), CrossingError> {
         let stream = PublicStreamName::new(&contract.public_stream())?;
         let cursor_name = cursor_name(&stream)?;
+        let mut beginning = None;
         let cursor = match store.crossing_cursor(log, &cursor_name).await? {
             Some(cursor) => cursor,
-            None => begin(store, log, contract, &stream, &cursor_name).await?,
+            None => {
+                let to = begin(store, log, contract, &stream).await?;
+                beginning = (to > Position::ZERO).then(|| CursorMove {
+                    cursor: cursor_name.clone(),
+                    expected: Position::ZERO,
+                    to,
+                });
+                to
+            }
         };
         let last = store
             .public_head(log, &stream)
@@ -46,7 +80,7 @@ impl Member {
             .map_or(Sequence::ZERO, |head| head.last);
         let scope = ParkScope::Crossing(stream.clone());
         let parked = ParkedKeys::read(store, log, &scope).await?;
-        Ok(Member {
+        let member = Member {
             contract: Arc::clone(contract),
             stream,
             cursor_name,
@@ -56,7 +90,8 @@ impl Member {
             previous: PreviousSequences::default(),
             halted: false,
             full: false,
-        })
+        };
+        Ok((member, beginning))
     }
 
     /// Gives events that crossed their sequences, in this order, and adds them to the crossing. Sequences are of the epoch of the

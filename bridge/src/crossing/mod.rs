@@ -106,15 +106,11 @@ impl Crosser {
         secret: IdSecret,
         status: Arc<Status>,
     ) -> Result<Crosser, CrossingError> {
-        let mut members = Vec::with_capacity(contracts.len());
-        for contract in contracts {
-            members.push(Member::restore(&store, &log, contract).await?);
-        }
         Ok(Crosser {
+            members: Member::restore_all(&store, &log, contracts.iter()).await?,
             store,
             log,
             secret,
-            members,
             status,
             jobs: VecDeque::new(),
         })
@@ -129,7 +125,11 @@ impl Crosser {
         let mut head = self.store.watch_log(&self.log).await?;
         loop {
             while let Ok(order) = orders.try_recv() {
-                self.take(order).await;
+                // Where a new contract begins may be far to look for.
+                tokio::select! {
+                    () = self.take(order) => {}
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                }
             }
             tokio::select! {
                 done = self.carry_out() => done?,
@@ -144,7 +144,10 @@ impl Crosser {
                     _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 };
                 if let Some(order) = order {
-                    self.take(order).await;
+                    tokio::select! {
+                        () = self.take(order) => {}
+                        _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                    }
                 }
                 continue;
             }

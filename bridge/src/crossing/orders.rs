@@ -25,6 +25,9 @@ use crate::unparking::{Keys, Left, Order, Skip, Stuck, Ticket};
 /// Most parked entries that leave in one record.
 const BATCH_LIMIT_ENTRIES: usize = 256;
 
+/// Most orders that are carried out at a time; each remembers its keys.
+const JOBS_LIMIT_ORDERS: usize = 16;
+
 /// What the crossing is asked to do between two passes.
 pub(crate) enum CrossingOrder {
     /// Let parked keys of a contract go on.
@@ -100,7 +103,13 @@ impl Crosser {
             Keys::All => member.parked.keys(),
         };
         ticket.taken(keys.len());
-        if !keys.is_empty() {
+        if self.jobs.len() >= JOBS_LIMIT_ORDERS {
+            for key in keys {
+                let reason = "too many orders are being carried out; give it again later";
+                let (at, reason) = (None, reason.to_owned());
+                ticket.key_ended(Some(Stuck { key, at, reason }));
+            }
+        } else if !keys.is_empty() {
             self.jobs.push_back(Job {
                 stream,
                 keys: keys.into(),
@@ -117,13 +126,12 @@ impl Crosser {
         contracts: &[Arc<Contract>],
         changes: Vec<Change>,
     ) -> Result<(), CrossingError> {
-        let mut new = Vec::new();
-        for contract in contracts {
+        let is_new = |contract: &&Arc<Contract>| {
             let stream = contract.public_stream();
-            if !self.members.iter().any(|old| old.stream.as_str() == stream) {
-                new.push(Member::restore(&self.store, &self.log, contract).await?);
-            }
-        }
+            !self.members.iter().any(|old| old.stream.as_str() == stream)
+        };
+        let new = contracts.iter().filter(is_new);
+        let new = Member::restore_all(&self.store, &self.log, new).await?;
         contract_changes::record(&self.store, &self.log, changes).await?;
         let mut old = std::mem::take(&mut self.members);
         old.extend(new);

@@ -51,7 +51,10 @@ pub(super) type Leaving = Vec<(String, u64, ParkOutcome)>;
 pub(super) struct Lanes<T> {
     tickets: HashMap<u64, Ticket>,
     next_ticket: u64,
-    waiting: VecDeque<(String, u64, Option<Giving>)>,
+    /// Keys that wait for a lane, in the order in which they were asked for; each once, however often it was.
+    waiting: VecDeque<String>,
+    /// What they are to go on with: the ticket, and what is given up.
+    asked: HashMap<String, (u64, Option<Giving>)>,
     lanes: BTreeMap<String, Lane<T>>,
     /// How often the relay's cursor was written.
     writes: u64,
@@ -65,6 +68,7 @@ impl<T> Default for Lanes<T> {
             tickets: HashMap::new(),
             next_ticket: 0,
             waiting: VecDeque::new(),
+            asked: HashMap::new(),
             lanes: BTreeMap::new(),
             writes: 0,
             closed: false,
@@ -98,33 +102,32 @@ impl<T> Lanes<T> {
             } else if let Some(lane) = self.lanes.get_mut(&key) {
                 let before = std::mem::replace(&mut lane.ticket, number);
                 lane.giving = giving;
-                let reason = "another order has taken the key over".to_owned();
-                self.key_ended(
-                    before,
-                    Some(Stuck {
-                        key,
-                        at: None,
-                        reason,
-                    }),
-                );
+                self.taken_over(before, key);
+            } else if let Some((before, _)) = self.asked.insert(key.clone(), (number, giving)) {
+                self.taken_over(before, key);
             } else {
-                self.waiting.push_back((key, number, giving));
+                self.waiting.push_back(key);
             }
         }
         self.tickets.retain(|_, ticket| !ticket.is_done());
     }
 
+    /// Tells an earlier order that a later one has its key now.
+    fn taken_over(&mut self, before: u64, key: String) {
+        let reason = "another order has taken the key over".to_owned();
+        let at = None;
+        self.key_ended(before, Some(Stuck { key, at, reason }));
+    }
+
     /// Gives lanes to keys that wait for one, and gives up what is to be given up.
     pub(super) fn arrange(&mut self) {
         while self.lanes.len() < LANES_LIMIT_KEYS && !self.closed {
-            let free = |(key, ..): &(String, u64, Option<Giving>)| !self.lanes.contains_key(key);
-            let Some(index) = self.waiting.iter().position(free) else {
+            let Some(key) = self.waiting.pop_front() else {
                 break;
             };
-            let Some((key, ticket, giving)) = self.waiting.remove(index) else {
-                break;
-            };
-            self.lanes.insert(key, Lane::new(ticket, giving));
+            if let Some((ticket, giving)) = self.asked.remove(&key) {
+                self.lanes.insert(key, Lane::new(ticket, giving));
+            }
         }
         for (key, lane) in &mut self.lanes {
             lane.give_up(key);
@@ -143,10 +146,11 @@ impl<T> Lanes<T> {
         lane.reading = true;
         lane.writes_seen = self.writes;
         let through = lane.giving.as_ref().and_then(|giving| giving.through);
+        lane.places_only_through = through.unwrap_or_default();
         Some(Wanted {
             key: key.clone(),
             after: lane.read_to,
-            places_only_through: through.unwrap_or_default(),
+            places_only_through: lane.places_only_through,
         })
     }
 

@@ -245,8 +245,7 @@ fn message(
     let schema = published.get(&public.schema);
     used.insert(public.schema.clone());
     let data = json!({"$ref": format!("#/components/schemas/{}", component(&public.schema))});
-    let id = schema.and_then(|schema| schema.id.as_deref());
-    let envelope = envelope::schema(contract, public, id, data);
+    let envelope = envelope::schema(contract, public, data);
     let neutral = neutral::is_neutral(published, &public.schema);
     let payload = match schema {
         Some(schema) if !neutral => {

@@ -8,12 +8,7 @@ use serde_json::{Map, Value, json};
 const SEQUENCE: &str = "^[0-9]{20}$";
 
 /// The schema of a public type's events; `data` is the schema of its data.
-pub(super) fn schema(
-    contract: &Contract,
-    public: &AboutType,
-    id: Option<&str>,
-    data: Value,
-) -> Value {
+pub(super) fn schema(contract: &Contract, public: &AboutType, data: Value) -> Value {
     let text =
         |description: &str| json!({"type": "string", "minLength": 1, "description": description});
     let mut properties = Map::new();
@@ -41,10 +36,10 @@ pub(super) fn schema(
         json!({"type": "string", "format": "date-time", "description": "When it happened."}),
     );
     add("datacontenttype", json!({"const": "application/json"}));
-    if id.is_some() {
+    if let Some(id) = contract.dataschema(&public.event_type) {
         add(
             "dataschema",
-            json!({"type": "string", "format": "uri", "description": "The schema of `data`."}),
+            json!({"const": id, "description": "The schema of `data`."}),
         );
     }
     add("partitionkey", text("Order is kept per key."));

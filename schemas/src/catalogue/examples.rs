@@ -1,6 +1,6 @@
 //! Examples of public events: those that came in tests, and else what the public schemas give as examples.
 
-use super::about::{AboutType, PublishedSchema};
+use super::about::AboutType;
 use crate::cases::TestReport;
 use crate::catalog::Catalog;
 use crate::contract::Contract;
@@ -48,7 +48,7 @@ impl Examples {
                 };
                 let of_schema = schema.value.get("examples").and_then(Value::as_array);
                 for (nth, data) in of_schema.into_iter().flatten().enumerate() {
-                    let event = around(contract, public, schema, data, nth);
+                    let event = around(contract, public, data, nth);
                     let name = format!("Example {} of the schema", nth + 1);
                     examples.add(
                         &contract.public_stream,
@@ -80,13 +80,7 @@ impl Examples {
 }
 
 /// The envelope around an example of data, with made-up values where only the crossing knows them.
-fn around(
-    contract: &Contract,
-    public: &AboutType,
-    schema: &PublishedSchema,
-    data: &Value,
-    nth: usize,
-) -> Value {
+fn around(contract: &Contract, public: &AboutType, data: &Value, nth: usize) -> Value {
     let mut event = Map::new();
     let mut add = |name: &str, value: Value| {
         event.insert(name.to_owned(), value);
@@ -100,8 +94,8 @@ fn around(
     add("type", public.event_type.clone().into());
     add("time", "2000-01-01T00:00:00Z".into());
     add("datacontenttype", "application/json".into());
-    if let Some(id) = &schema.id {
-        add("dataschema", id.clone().into());
+    if let Some(id) = contract.dataschema(&public.event_type) {
+        add("dataschema", id.into());
     }
     add("partitionkey", "example".into());
     add("sequence", format!("{:020}", nth + 1).into());

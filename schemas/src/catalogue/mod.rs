@@ -100,10 +100,10 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-/// A public type's status: its own, or its contract's where that says more.
+/// A public type's status: its own; its contract's where it says none, or where nothing of the contract crosses.
 fn status_of<'a>(contract: &Contract, public: &'a AboutType) -> &'a str {
-    match (contract.status, public.status.as_deref()) {
-        (Status::Active, Some(own)) => own,
-        (contract, _) => status(contract),
+    match public.status.as_deref() {
+        Some(own) if contract.status.crosses() => own,
+        _ => status(contract.status),
     }
 }

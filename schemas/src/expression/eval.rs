@@ -25,8 +25,8 @@ pub(crate) enum Given {
 /// What an expression is told of the event beside its data: `$event`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told<'t> {
-    /// The public time.
-    pub(crate) time: &'t str,
+    /// The public time; none where the event has no usable one.
+    pub(crate) time: Option<&'t str>,
     /// The public type.
     pub(crate) event_type: &'t str,
 }
@@ -76,7 +76,9 @@ impl Run<'_> {
             Expr::Input => out(input),
             Expr::Event(of) => {
                 let text = match of {
-                    OfEvent::Time => self.told.time,
+                    OfEvent::Time => self.told.time.ok_or_else(|| {
+                        Stop::Strict("the event has no time that can be told".to_owned())
+                    })?,
                     OfEvent::Type => self.told.event_type,
                 };
                 self.budget.bytes(text.len())?;

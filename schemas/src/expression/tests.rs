@@ -17,7 +17,7 @@ fn reads(text: &str) -> Result<Vec<String>, Problem> {
 }
 
 const TOLD: Told<'_> = Told {
-    time: "2024-05-06T07:08:09Z",
+    time: Some("2024-05-06T07:08:09Z"),
     event_type: "example.placed.v1",
 };
 

@@ -177,7 +177,7 @@ impl Resolver<'_> {
             name.clone(),
             is_taken(raw),
             frame.source.as_ref()?,
-            dataschema.as_deref(),
+            dataschema,
             Arc::clone(self.world.validators.get(&document)?),
             declared?.clone(),
         )))

@@ -8,6 +8,7 @@
 mod attributes;
 mod bank;
 mod cases;
+mod catalogue;
 mod claims;
 mod costly;
 mod costly_generated;

@@ -29,6 +29,35 @@ fn an_expression_is_told_the_time_and_the_type_of_the_event() {
 }
 
 #[test]
+fn a_time_that_cannot_be_told_is_a_violation_and_never_compared() {
+    let contract = Fixture::shop()
+        .with(&[
+            ("key: .orderId\n", "key: .orderId\ntime: .note\n"),
+            (
+                "event: OrderPlaced",
+                "event: OrderPlaced\n        when: $event.time >= \"2024\"",
+            ),
+        ])
+        .right();
+    for note in [json!("one day"), json!(null)] {
+        let data = json!({"orderId": "1", "note": note});
+        let outcome = contract.cross(&event(&data), &secret());
+        let Outcome::Violation {
+            key, violations, ..
+        } = outcome
+        else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(key.as_deref(), Some("1"), "its key is parked");
+        let reason = &violations[0].reason;
+        assert!(reason.contains("no time that can be told"), "{reason}");
+    }
+    let data = json!({"orderId": "1", "note": "2023-01-01T00:00:00Z"});
+    let outcome = contract.cross(&event(&data), &secret());
+    assert!(matches!(outcome, Outcome::Filtered), "{outcome:?}");
+}
+
+#[test]
 fn nothing_else_of_the_event_is_told() {
     for text in [
         "$event",

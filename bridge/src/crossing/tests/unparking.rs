@@ -315,3 +315,37 @@ async fn a_retry_that_is_cut_off_leaves_the_rest_parked_and_nothing_overtakes() 
     assert_eq!(origins, (1..=EVENTS + 1).collect::<Vec<_>>());
     running.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_are_too_many_are_told_so_and_not_remembered() {
+    let mut rig = Rig::new().await;
+    moved(&mut rig, "a", -1).await;
+    rig.cross(&ONE).await;
+    let catalog = catalog(rig.folder.path(), &ONE);
+    let mut crosser = Crosser::restore(
+        rig.store.clone(),
+        rig.log.clone(),
+        catalog.contracts(),
+        IdSecret::new([7; 32]),
+        Arc::new(Status::default()),
+    )
+    .await
+    .unwrap();
+    let mut ended = Vec::new();
+    for _ in 0..50 {
+        let (ticket, progress) = Ticket::new();
+        let (keys, skip) = (Keys::All, None);
+        let order = Order { keys, skip, ticket };
+        let stream = stream();
+        crosser.take(CrossingOrder::Unpark { stream, order }).await;
+        let progress = progress.borrow();
+        let told = progress
+            .stuck_keys
+            .first()
+            .map(|stuck| stuck.reason.clone());
+        assert_eq!(told.is_some(), progress.done);
+        ended.extend(told);
+    }
+    assert_eq!((crosser.jobs.len(), ended.len()), (16, 34));
+    assert!(ended[0].contains("too many orders"), "{}", ended[0]);
+}

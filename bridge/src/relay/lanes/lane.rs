@@ -31,6 +31,8 @@ pub(super) struct Lane<T> {
     /// The last place that was read.
     pub(super) read_to: u64,
     pub(super) reading: bool,
+    /// Up to here that reading brings places alone: their events were to be given up.
+    pub(super) places_only_through: u64,
     /// How often the cursor had been written when that reading began.
     pub(super) writes_seen: u64,
     /// Nothing more was stored when it was read.
@@ -54,6 +56,7 @@ impl<T> Lane<T> {
             attempts: 0,
             read_to: 0,
             reading: false,
+            places_only_through: 0,
             writes_seen: 0,
             drained: false,
             left: Vec::new(),
@@ -90,7 +93,12 @@ impl<T> Lane<T> {
             let at = first.at;
             let gone = first.event.is_none();
             let Some(giving) = &mut self.giving else {
-                if gone {
+                if gone && at <= self.places_only_through {
+                    // Another order has taken the key over, and does not give them up: they are read again, with what is to be sent.
+                    self.items.clear();
+                    self.read_to = at - 1;
+                    self.drained = false;
+                } else if gone {
                     let reason = "the event is not in the public log any more".to_owned();
                     self.stop_at(key, at, reason);
                 }

@@ -371,24 +371,6 @@ fn nothing_is_given_up_where_another_event_is_the_first_or_none_is_parked() {
 }
 
 #[test]
-fn an_event_that_is_tried_again_for_ever_can_be_given_up_by_another_order() {
-    let mut rig = with_parked();
-    rig.order(Keys::All, None);
-    rig.send();
-    rig.take_read();
-    rig.send();
-    rig.answer(0, 16);
-    rig.order(Keys::One("0".to_owned()), skip(true));
-    assert!(
-        rig.progress[0].borrow().done,
-        "the first order has lost its only key"
-    );
-    rig.settle_down();
-    assert_eq!(rig.skipped, [1, 2, 4].into());
-    assert_eq!(last(&rig).events.skipped, 3);
-}
-
-#[test]
 fn a_relay_stands_where_no_more_keys_may_be_parked_and_goes_on_when_fewer_are() {
     let now = Instant::now();
     let mut parked = ParkedKeys::default();
@@ -408,3 +390,4 @@ fn a_relay_stands_where_no_more_keys_may_be_parked_and_goes_on_when_fewer_are() 
     }
     assert_eq!(window.parked_events("a"), 1);
 }
+mod orders;

@@ -1,0 +1,64 @@
+//! What consumers are told of public events, held against the events themselves.
+
+use crate::fixture::{Fixture, event, secret};
+use horizon_schemas::{Catalogue, Outcome};
+use serde_json::{Value, json};
+
+const DATASCHEMA: &str = "https://schemas.shop.example/shop.orders/placed.v1.json";
+
+/// The AsyncAPI document of a folder without tests.
+fn asyncapi(fixture: &Fixture) -> Value {
+    let catalog = fixture.load().unwrap();
+    let tests = fixture.test("  []\n").unwrap();
+    Catalogue::new(&catalog, "Events", Vec::new(), &tests).asyncapi()
+}
+
+#[test]
+fn the_dataschema_that_is_told_is_the_one_that_is_sent() {
+    let mut schema = Fixture::public_schema();
+    schema["examples"] = json!([{"orderId": "1"}]);
+    for (line, expected) in [
+        ("", "https://shop.example/schemas/placed.v1.json"),
+        (
+            "dataschema: https://schemas.shop.example/{contract}/{name}.v{major}.json\n",
+            DATASCHEMA,
+        ),
+    ] {
+        let lines = format!("key: .orderId\n{line}");
+        let fixture = Fixture::shop().with(&[("key: .orderId\n", lines.as_str())]);
+        fixture.public("shop.orders/placed.v1", &schema);
+        let data = json!({"orderId": "1"});
+        let Outcome::Crossed(crossed) = fixture.right().cross(&event(&data), &secret()) else {
+            panic!("it does not cross")
+        };
+        let sent: Value = serde_json::from_slice(crossed.seal(1, 0).bytes()).unwrap();
+        assert_eq!(sent["dataschema"], expected);
+        let told = asyncapi(&fixture);
+        let message = &told["components"]["messages"]["shop.orders.v1.placed"];
+        let envelope = &message["payload"]["properties"];
+        assert_eq!(envelope["dataschema"]["const"], expected, "{message}");
+        let example = &message["examples"][0]["payload"];
+        assert_eq!(example["dataschema"], expected, "{message}");
+    }
+}
+
+#[test]
+fn a_types_own_status_is_told_where_its_contract_is_in_use() {
+    for (of_contract, of_type, expected) in [
+        ("active", "retired", "retired"),
+        ("deprecated", "retired", "retired"),
+        ("deprecated", "active", "active"),
+        ("retired", "active", "retired"),
+        ("draft", "active", "draft"),
+    ] {
+        let contract = format!("key: .orderId\nstatus: {of_contract}\n");
+        let name = format!("name: placed\n    status: {of_type}\n");
+        let fixture = Fixture::shop().with(&[
+            ("key: .orderId\n", contract.as_str()),
+            ("name: placed\n", name.as_str()),
+        ]);
+        let told = asyncapi(&fixture);
+        let message = &told["components"]["messages"]["shop.orders.v1.placed"];
+        assert_eq!(message["x-status"], expected, "{of_contract} {of_type}");
+    }
+}
