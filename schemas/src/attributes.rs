@@ -3,10 +3,11 @@
 //! CloudEvents 1.0, sections 3 and 3.1: names of a-z and 0-9, values that are a Boolean, a 32-bit Integer or a String without control
 //! characters; `subject` is not empty. They are written in one fixed order.
 
-use crate::crossing::{PrivateEvent, Violation, quoted};
+use crate::crossing::{PrivateEvent, Violation};
 use crate::key::is_refused;
-use crate::mapping::{Identity, Leaf};
+use crate::mapping::{Identity, Leaf, Making};
 use crate::path::Path;
+use crate::public_event::quoted;
 use crate::timestamp;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -216,9 +217,10 @@ impl Attribute {
         identity: &Identity<'_>,
         violations: &mut Vec<Violation>,
     ) -> Option<String> {
-        let mut untold = Vec::new();
-        let value = leaf.build(event.data, identity, &mut String::new(), &mut untold);
-        violations.extend(untold.iter().map(|one| violation(&self.name, &one.reason)));
+        let mut making = Making::default();
+        let value = leaf.build(event.data, identity, &mut making);
+        let untold = making.violations.iter();
+        violations.extend(untold.map(|one| violation(&self.name, &one.reason)));
         let value = value.filter(|value| !value.is_null())?;
         match kind.written(&value) {
             Ok(json) => Some(json),

@@ -3,13 +3,13 @@
 //! Pure: no I/O, no clock, no state. Public data is mapped, closed by its public schema and checked against it before a
 //! [`Crossed`] exists, and only a [`Crossed`] can be sealed into a [`PublicEvent`]. Number text is kept as it is.
 
-use crate::attributes::{Attributes, Written};
+use crate::attributes::Attributes;
 use crate::expression::eval::Told;
 use crate::ids::IdSecret;
 use crate::key::Key;
 use crate::mapping::{Computed, Identity, Mapping};
-use crate::schema::check::{self, Schema};
-use crate::schema::shape::Declared;
+use crate::public_event::{Crossed, MAX_PUBLIC_EVENT_BYTES, PublicType, TOO_LARGE};
+use crate::schema::check;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -68,60 +68,6 @@ pub enum Outcome {
         /// What is wrong; at least one.
         violations: Vec<Violation>,
     },
-}
-
-/// A public type of a contract, with everything that can be made ready beforehand.
-#[derive(Debug)]
-pub(crate) struct PublicType {
-    pub(crate) event_type: String,
-    pub(crate) name: String,
-    pub(crate) validator: Arc<Schema>,
-    pub(crate) declared: Declared,
-    /// The attribute `dataschema` of its events, if they have one.
-    pub(crate) dataschema: Option<String>,
-    /// Whether its ways are taken: not those of a draft or retired type.
-    pub(crate) is_taken: bool,
-    /// The envelope between `id` and `subject`.
-    before_time: String,
-    /// The envelope between `time` and `partitionkey`.
-    after_time: String,
-}
-
-impl PublicType {
-    pub(crate) fn new(
-        event_type: String,
-        name: String,
-        is_taken: bool,
-        source: &str,
-        dataschema: Option<String>,
-        validator: Arc<Schema>,
-        declared: Declared,
-    ) -> Self {
-        let before_time = format!(
-            ",\"source\":{},\"type\":{}",
-            quoted(source),
-            quoted(&event_type)
-        );
-        let written = dataschema
-            .as_ref()
-            .map_or_else(String::new, |id| format!(",\"dataschema\":{}", quoted(id)));
-        let after_time =
-            format!("\",\"datacontenttype\":\"application/json\"{written},\"partitionkey\":");
-        Self {
-            event_type,
-            name,
-            is_taken,
-            validator,
-            declared,
-            dataschema,
-            before_time,
-            after_time,
-        }
-    }
-}
-
-pub(crate) fn quoted(text: &str) -> String {
-    Value::String(text.to_owned()).to_string()
 }
 
 /// One way in which a private event type becomes a public type.
@@ -237,163 +183,20 @@ fn take(way: &Way, key: &Key, event: &PrivateEvent<'_>, identity: &Identity<'_>)
         event.source,
         event.id,
     );
-    Outcome::Crossed(Box::new(Crossed::new(
+    let crossed = Crossed::new(
         Arc::clone(&way.public),
         key,
         id,
         identity.told.time.unwrap_or_default(),
         &attributes,
         &data,
-    )))
-}
-
-/// A public event that still needs its sequence.
-pub struct Crossed {
-    public: Arc<PublicType>,
-    key: String,
-    id: String,
-    /// The envelope up to `sequence`.
-    head: Vec<u8>,
-    /// The data in JSON.
-    data: Vec<u8>,
-}
-
-impl std::fmt::Debug for Crossed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Crossed")
-            .field("event_type", &self.public.event_type)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+    );
+    if crossed.bytes() > MAX_PUBLIC_EVENT_BYTES {
+        let violation = Violation {
+            pointer: String::new(),
+            reason: TOO_LARGE.to_owned(),
+        };
+        return violate(Some(crossed.key().to_owned()), vec![violation]);
     }
-}
-
-impl Crossed {
-    fn new(
-        public: Arc<PublicType>,
-        key: String,
-        id: String,
-        time: &str,
-        attributes: &Written,
-        data: &Value,
-    ) -> Self {
-        let data = data.to_string().into_bytes();
-        let mut head = String::with_capacity(
-            public.before_time.len()
-                + public.after_time.len()
-                + attributes.subject.len()
-                + attributes.more.len()
-                + 192
-                + data.len(),
-        );
-        head.push_str("{\"specversion\":\"1.0\",\"id\":\"");
-        head.push_str(&id);
-        head.push('"');
-        head.push_str(&public.before_time);
-        head.push_str(&attributes.subject);
-        head.push_str(",\"time\":\"");
-        head.push_str(time);
-        head.push_str(&public.after_time);
-        head.push_str(&quoted(&key));
-        head.push_str(&attributes.more);
-        Self {
-            public,
-            key,
-            id,
-            head: head.into_bytes(),
-            data,
-        }
-    }
-
-    /// The key that order is kept by.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// The public type.
-    pub fn event_type(&self) -> &str {
-        &self.public.event_type
-    }
-
-    /// The `{name}` of topics and routing keys.
-    pub fn name(&self) -> &str {
-        &self.public.name
-    }
-
-    /// The public id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Gives it its place: `sequence`, and `previous`, the sequence of the previous event of the same key and type (0: none).
-    pub fn seal(self, sequence: u64, previous: u64) -> PublicEvent {
-        let mut bytes = self.head;
-        let places = format!(
-            ",\"sequence\":\"{sequence:020}\",\"previoussequence\":\"{previous:020}\",\"data\":"
-        );
-        bytes.extend_from_slice(places.as_bytes());
-        bytes.extend_from_slice(&self.data);
-        bytes.push(b'}');
-        PublicEvent {
-            public: self.public,
-            key: self.key,
-            id: self.id,
-            sequence,
-            bytes,
-        }
-    }
-}
-
-/// A public event: the exact bytes that go on the wire, and what routes them.
-pub struct PublicEvent {
-    public: Arc<PublicType>,
-    key: String,
-    id: String,
-    sequence: u64,
-    bytes: Vec<u8>,
-}
-
-impl std::fmt::Debug for PublicEvent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PublicEvent")
-            .field("event_type", &self.public.event_type)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl PublicEvent {
-    /// The public id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The public type.
-    pub fn event_type(&self) -> &str {
-        &self.public.event_type
-    }
-
-    /// The `{name}` of topics and routing keys.
-    pub fn name(&self) -> &str {
-        &self.public.name
-    }
-
-    /// The key that order is kept by.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// The sequence.
-    pub fn sequence(&self) -> u64 {
-        self.sequence
-    }
-
-    /// The structured-mode CloudEvent in JSON (CloudEvents 1.0, JSON format, section 3): the attributes in a fixed order, `data` last.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The structured-mode CloudEvent in JSON, without a copy.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
+    Outcome::Crossed(Box::new(crossed))
 }

@@ -35,6 +35,7 @@ mod mapping;
 mod outlet;
 mod path;
 mod private;
+mod public_event;
 mod resolve;
 mod schema;
 mod sight;
@@ -50,12 +51,13 @@ pub use catalogue::{Catalogue, Server, to_yaml};
 pub use contract::{
     Contract, Deprecation, EntryOfFrom, PassedOver, Rehearsed, Start, Status, Waiver,
 };
-pub use crossing::{Crossed, Outcome, PrivateEvent, PublicEvent, Violation};
+pub use crossing::{Outcome, PrivateEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use doors::{Door, Doors, Unfit};
 pub use ids::IdSecret;
 pub use language::schema::{contract_language_schema, defaults_language_schema};
 pub use outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
 pub use private::{Admitted, PrivateSchemas, Refusal};
+pub use public_event::{Crossed, PublicEvent};
 pub use sources::Sources;
 pub use template::{Template, TemplateError, TemplateValues};

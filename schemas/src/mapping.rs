@@ -8,6 +8,7 @@ use crate::expression::Expression;
 use crate::expression::eval::{Given, Told};
 use crate::ids::IdSecret;
 use crate::path::{Path, escape};
+use crate::public_event::{MAX_PUBLIC_EVENT_BYTES, TOO_LARGE};
 use crate::schema::check::MAX_VIOLATIONS;
 use crate::schema::shape::{Declared, Keep};
 use crate::sight::Sight;
@@ -74,6 +75,57 @@ pub(crate) struct Identity<'a> {
     pub(crate) told: Told<'a>,
 }
 
+/// Public data while it is made.
+#[derive(Default)]
+pub(crate) struct Making {
+    /// Where in the public data.
+    pub(crate) pointer: String,
+    pub(crate) violations: Vec<Violation>,
+    bytes: usize,
+    /// More was made than an event may have: nothing further is.
+    is_full: bool,
+}
+
+impl Making {
+    /// Tells what cannot be made here.
+    fn tell(&mut self, reason: String) -> Option<Value> {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(Violation {
+                pointer: self.pointer.clone(),
+                reason,
+            });
+        }
+        None
+    }
+
+    /// Counts what was made, so that a mapping cannot make much of little.
+    fn count(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MAX_PUBLIC_EVENT_BYTES && !self.is_full {
+            self.is_full = true;
+            self.violations.truncate(MAX_VIOLATIONS - 1);
+            self.violations.push(Violation {
+                pointer: String::new(),
+                reason: TOO_LARGE.to_owned(),
+            });
+        }
+    }
+}
+
+/// About the bytes of a value in JSON.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 4,
+        Value::Number(number) => number.as_str().len(),
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| weight(item) + 1).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| name.len() + weight(value) + 4)
+            .sum(),
+    }
+}
+
 impl Mapping {
     /// Makes the public data; tells, with pointers into it, what cannot be made.
     pub(crate) fn make(
@@ -81,24 +133,21 @@ impl Mapping {
         data: &Value,
         identity: &Identity<'_>,
     ) -> Result<Value, Vec<Violation>> {
-        let mut violations = Vec::new();
-        let made = self.fill(data, identity, &mut String::new(), &mut violations);
-        if violations.is_empty() {
+        let mut making = Making::default();
+        let made = self.fill(data, identity, &mut making);
+        if making.violations.is_empty() {
             Ok(made)
         } else {
-            Err(violations)
+            Err(making.violations)
         }
     }
 
-    fn fill(
-        &self,
-        data: &Value,
-        identity: &Identity<'_>,
-        pointer: &mut String,
-        violations: &mut Vec<Violation>,
-    ) -> Value {
+    fn fill(&self, data: &Value, identity: &Identity<'_>, making: &mut Making) -> Value {
         let mut made = Map::with_capacity(self.fields.len());
         for (name, leaf) in &self.fields {
+            if making.is_full {
+                break;
+            }
             let value = match leaf {
                 Leaf::Const(value) => Some(value.clone()),
                 Leaf::Copy {
@@ -110,15 +159,18 @@ impl Mapping {
                     scalar => scalar.clone(),
                 }),
                 _ => {
-                    let length = pointer.len();
-                    pointer.push('/');
-                    pointer.push_str(&escape(name));
-                    let value = leaf.build(data, identity, pointer, violations);
-                    pointer.truncate(length);
+                    let length = making.pointer.len();
+                    making.pointer.push('/');
+                    making.pointer.push_str(&escape(name));
+                    let value = leaf.build(data, identity, making);
+                    making.pointer.truncate(length);
                     value
                 }
             };
             if let Some(value) = value {
+                // What is in objects and lists has been counted where it was made.
+                let own = !matches!(leaf, Leaf::Object(_) | Leaf::Each { .. });
+                making.count(name.len() + if own { weight(&value) } else { 1 });
                 made.insert(name.clone(), value);
             }
         }
@@ -132,18 +184,8 @@ impl Leaf {
         &self,
         data: &Value,
         identity: &Identity<'_>,
-        pointer: &mut String,
-        violations: &mut Vec<Violation>,
+        making: &mut Making,
     ) -> Option<Value> {
-        let tell = |pointer: &str, reason: String, violations: &mut Vec<Violation>| {
-            if violations.len() < MAX_VIOLATIONS {
-                violations.push(Violation {
-                    pointer: pointer.to_owned(),
-                    reason,
-                });
-            }
-            None
-        };
         match self {
             Self::Const(value) => Some(value.clone()),
             Self::Copy {
@@ -153,21 +195,25 @@ impl Leaf {
             } => Some(declared.copy(path.find(data)?, *keep)),
             Self::Computed(computed) => computed
                 .run(data, identity.told)
-                .unwrap_or_else(|reason| tell(pointer, reason, violations)),
-            Self::Object(mapping) => Some(mapping.fill(data, identity, pointer, violations)),
+                .unwrap_or_else(|reason| making.tell(reason)),
+            Self::Object(mapping) => Some(mapping.fill(data, identity, making)),
             Self::Each { path, mapping } => match path.find(data)? {
                 Value::Array(items) => {
                     let mut made = Vec::with_capacity(items.len());
                     for (nth, item) in items.iter().enumerate() {
-                        let length = pointer.len();
-                        pointer.push_str(&format!("/{nth}"));
-                        made.push(mapping.fill(item, identity, pointer, violations));
-                        pointer.truncate(length);
+                        if making.is_full {
+                            break;
+                        }
+                        let length = making.pointer.len();
+                        making.pointer.push_str(&format!("/{nth}"));
+                        made.push(mapping.fill(item, identity, making));
+                        making.pointer.truncate(length);
+                        making.count(1);
                     }
                     Some(Value::Array(made))
                 }
                 Value::Null => None,
-                _ => tell(pointer, format!("{path} is no array"), violations),
+                _ => making.tell(format!("{path} is no array")),
             },
             Self::PublicId {
                 event_type,
@@ -178,13 +224,13 @@ impl Leaf {
                     Value::Null => return None,
                     Value::String(id) if !id.is_empty() => id.clone(),
                     Value::Number(id) => id.to_string(),
-                    _ => return tell(pointer, format!("{of} is no id"), violations),
+                    _ => return making.tell(format!("{of} is no id")),
                 };
                 let source = match source {
                     None => identity.source,
                     Some(path) => match path.find(data) {
                         Some(Value::String(source)) => source,
-                        _ => return tell(pointer, format!("{path} is no source"), violations),
+                        _ => return making.tell(format!("{path} is no source")),
                     },
                 };
                 Some(

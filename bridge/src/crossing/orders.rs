@@ -231,6 +231,7 @@ impl Crosser {
                 },
                 None => match self.ask(member, &entry, &mut bytes).await? {
                     Ok((outcome, crossed)) => {
+                        bytes += crossed.as_ref().map_or(0, |(_, crossed)| crossed.bytes());
                         decided.crossed.extend(crossed);
                         outcome
                     }

@@ -2,6 +2,7 @@
 //!
 //! Invariants:
 //! - A pass ends before the first event that halts its contract, and says why; everything before it stands.
+//! - A pass ends after so many bytes of public events, however much its contract makes of little.
 //! - An event whose key is parked is never crossed: it waits behind the first one, in order.
 
 use std::cell::OnceCell;
@@ -13,6 +14,7 @@ use horizon_store::{
 };
 use serde_json::{Value, json};
 
+use super::CROSSING_LIMIT_BYTES;
 use super::parked::ParkedKeys;
 use crate::clock;
 
@@ -120,7 +122,7 @@ pub(super) fn run(
         halt: None,
     };
     // Up to here every candidate is decided: those of other categories are unmatched.
-    let mut decided = 0;
+    let (mut decided, mut bytes) = (0, 0);
     for (place, candidate) in batch.of_category(contract.category()) {
         pass.counts.unmatched += (place - decided) as u64;
         decided = place + 1;
@@ -131,7 +133,14 @@ pub(super) fn run(
             Outcome::Crossed(crossed) if parked.holds(crossed.key()) => {
                 pass.park(stream, crossed.key().to_owned(), at, None, parked);
             }
-            Outcome::Crossed(crossed) => pass.crossed.push((at, crossed)),
+            Outcome::Crossed(crossed) => {
+                bytes += crossed.bytes();
+                pass.crossed.push((at, crossed));
+                if bytes >= CROSSING_LIMIT_BYTES {
+                    pass.through = at;
+                    return pass;
+                }
+            }
             Outcome::Violation {
                 key: Some(key),
                 public_type,

@@ -110,6 +110,11 @@ impl Rig {
     /// Runs a crosser over `contracts` until every contract that has not halted stands at the head.
     async fn cross(&self, contracts: &[(&str, &str)]) -> Arc<Status> {
         let catalog = catalog(self.folder.path(), contracts);
+        self.cross_by(&catalog).await
+    }
+
+    /// The same by a catalogue that is loaded.
+    async fn cross_by(&self, catalog: &Catalog) -> Arc<Status> {
         let status = Arc::new(Status::default());
         let secret = IdSecret::new([7; 32]);
         let crosser = Crosser::restore(
@@ -123,12 +128,11 @@ impl Rig {
         let (_desk, orders) = mpsc::channel(1);
         let running = tokio::spawn(crosser.await.unwrap().run(orders, stopped));
         let head = self.store.head(&self.log).await.unwrap();
-        for (name, _) in contracts {
-            let name = cursor_name(&PublicStreamName::new(&format!("{name}.v1")).unwrap()).unwrap();
+        for contract in catalog.contracts() {
+            let stream = PublicStreamName::new(&contract.public_stream()).unwrap();
+            let name = cursor_name(&stream).unwrap();
             for _ in 0..500 {
-                let halted = status
-                    .halt_of(&name.as_str()["crossing/".len()..])
-                    .is_some();
+                let halted = status.halt_of(stream.as_str()).is_some();
                 if halted
                     || self.store.crossing_cursor(&self.log, &name).await.unwrap() == Some(head)
                     || head == Position::ZERO
@@ -341,3 +345,51 @@ async fn sequences_go_on_in_a_new_epoch() {
 mod beginning;
 mod halting;
 mod unparking;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_makes_much_of_little_fills_no_record() {
+    let mut rig = Rig::new().await;
+    let folder = rig.folder.path().to_owned();
+    catalog(&folder, &[("bank.large", "beginning")]);
+    let names: Vec<String> = (0..40).map(|nth| format!("copy{nth}")).collect();
+    let declared: Vec<String> = names
+        .iter()
+        .map(|name| format!("\"{name}\": {{\"type\": \"string\"}}"))
+        .collect();
+    let mapped: Vec<String> = names.iter().map(|name| format!("{name}: .note")).collect();
+    let write = |path: &str, text: String| std::fs::write(folder.join(path), text).unwrap();
+    write(
+        "schemas/private/account/Moved.json",
+        PRIVATE_SCHEMA.replace(
+            "\"amount\":",
+            "\"note\": {\"type\": \"string\"}, \"amount\":",
+        ),
+    );
+    write(
+        "schemas/public/moved.v1.json",
+        PUBLIC_SCHEMA.replace(
+            "\"amount\":",
+            &format!("{}, \"amount\":", declared.join(", ")),
+        ),
+    );
+    write(
+        "contracts/bank.large.v1.yaml",
+        contract("bank.large", "beginning").replace(
+            "data: { amount: .amount",
+            &format!("data: {{ amount: .amount, {}", mapped.join(", ")),
+        ),
+    );
+    // What is read in one pass (2 MiB) becomes 80 MiB, more than a record may have.
+    let note = "n".repeat(24_000);
+    for _ in 0..90 {
+        rig.append(
+            "Moved",
+            &format!("{{\"accountId\": \"1\", \"amount\": 1, \"note\": \"{note}\"}}"),
+        )
+        .await;
+    }
+    rig.cross_by(&load(&folder)).await;
+    let stream = PublicStreamName::new("bank.large.v1").unwrap();
+    let head = rig.store.public_head(&rig.log, &stream).await.unwrap();
+    assert_eq!(head.unwrap().last, Sequence::new(90));
+}

@@ -6,7 +6,8 @@ use super::rehearsal_secret;
 use super::report::{CaseReport, TestReport, Untouched};
 use crate::catalog::Catalog;
 use crate::contract::{Contract, EntryOfFrom};
-use crate::crossing::{Outcome, PrivateEvent, PublicEvent, Violation};
+use crate::crossing::{Outcome, PrivateEvent, Violation};
+use crate::public_event::PublicEvent;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 

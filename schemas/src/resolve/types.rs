@@ -2,10 +2,11 @@
 
 use super::{Frame, Resolver, attributes, fits, leaves, life, names};
 use crate::contract::{Deprecation, Lifetime, Status};
-use crate::crossing::{PublicType, Way};
+use crate::crossing::Way;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::language::{fields, raw};
 use crate::path::Path;
+use crate::public_event::PublicType;
 use crate::schema::shape::Declared;
 use crate::source::{At, Span};
 use crate::version;

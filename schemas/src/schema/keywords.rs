@@ -163,8 +163,12 @@ pub(crate) fn draft_of(schema: &Value) -> Option<Draft> {
     let Some(named) = schema.get("$schema") else {
         return Some(Draft::Draft202012);
     };
-    let named = named.as_str()?.trim_end_matches('#');
-    match named.split_once("://")?.1 {
+    let named = named.as_str()?;
+    let (scheme, place) = named.strip_suffix('#').unwrap_or(named).split_once("://")?;
+    if !matches!(scheme, "http" | "https") {
+        return None;
+    }
+    match place {
         "json-schema.org/draft-04/schema" => Some(Draft::Draft4),
         "json-schema.org/draft-06/schema" => Some(Draft::Draft6),
         "json-schema.org/draft-07/schema" => Some(Draft::Draft7),

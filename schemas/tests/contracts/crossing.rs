@@ -391,3 +391,31 @@ fn every_event_is_read_by_a_cloudevents_library_as_it_was_meant() {
         assert_eq!(*read, json!({"orderId": key, "total": 12, "tags": ["x"]}));
     }
 }
+
+#[test]
+fn an_event_that_would_become_too_large_is_a_violation_of_its_key() {
+    let large = "x".repeat(1_200_000);
+    let lines: Vec<_> = (0..100_000).map(|_| json!({"sku": "a"})).collect();
+    let each = format!(
+        "{{ orderId: .orderId, lines: {{ each: .lines, data: {{ sku: {{ const: {} }} }} }} }}",
+        "k".repeat(1_000)
+    );
+    for (data, event) in [
+        (
+            "{ orderId: .orderId, x: .note, nested: { data: { a: .note } } }",
+            json!({"orderId": "1", "note": large}),
+        ),
+        (each.as_str(), json!({"orderId": "1", "lines": lines})),
+    ] {
+        let contract = Fixture::shop().with_data(data).right();
+        let (key, violations) = violations(&contract, &event);
+        assert_eq!(key.as_deref(), Some("1"));
+        assert_eq!(violations.len(), 1, "{violations:?}");
+        assert!(violations[0].reason.contains("2 MiB"), "{violations:?}");
+    }
+    // One copy of it is well within.
+    let contract = Fixture::shop()
+        .with_data("{ orderId: .orderId, x: .note }")
+        .right();
+    crossed(&contract, &json!({"orderId": "1", "note": large}));
+}

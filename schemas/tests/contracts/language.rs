@@ -36,6 +36,7 @@ streams: { category: order, match: [ "order-*" ] }
 start: { position: 1 }
 key: { pseudonym: .orderId }
 flagged: cross
+compatibility: full
 subject: { jq: .currency }
 time: recorded
 dataschema: "https://shop.example/{contract}/{name}.v{major}.json"
