@@ -13,13 +13,14 @@ use crate::schema::check::Compiler;
 use crate::schema::documents::Documents;
 use crate::schema::subjects;
 use crate::source::Span;
+use crate::sources::Sources;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The file that every contract of the folder takes what it does not say itself from.
-const DEFAULTS: &str = "_defaults.yaml";
+pub(crate) const DEFAULTS: &str = "_defaults.yaml";
 
 /// Where contracts and schemas are.
 #[derive(Debug, Clone)]
@@ -67,6 +68,7 @@ pub struct Catalog {
     private: PrivateSchemas,
     contracts: Vec<Arc<Contract>>,
     pub(crate) published: Published,
+    sources: Sources,
 }
 
 impl Catalog {
@@ -107,7 +109,7 @@ impl Catalog {
             // What is wrong is not asked what it allows.
             compiler: compiler.as_ref().filter(|_| diagnostics.is_empty()),
         };
-        let mut contracts = contracts(folders, world, &mut diagnostics);
+        let (mut contracts, sources) = contracts(folders, world, &mut diagnostics);
         if !diagnostics.is_empty() {
             diagnostics.sort();
             return Err(diagnostics);
@@ -118,6 +120,7 @@ impl Catalog {
             private: PrivateSchemas::new(*rules, private),
             contracts,
             published: about::published(&documents),
+            sources,
         })
     }
 
@@ -130,9 +133,18 @@ impl Catalog {
     pub fn contracts(&self) -> &[Arc<Contract>] {
         &self.contracts
     }
+
+    /// The contracts and public schemas as they were read.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
 }
 
-fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics) -> Vec<Contract> {
+fn contracts(
+    folders: &Folders,
+    world: World<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Contract>, Sources) {
     for file in files::below(&folders.contracts, "yml", diagnostics) {
         diagnostics.push(
             Diagnostic::new("contract-file", "a contract's file ends in .yaml")
@@ -142,6 +154,7 @@ fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics)
     }
     let mut files = files::below(&folders.contracts, "yaml", diagnostics);
     files.retain(|file| !file.path.ends_with(".test.yaml"));
+    let sources = Sources::of(&files, world.documents);
     let defaults = Defaults::take(&mut files, diagnostics);
     let mut resolver = Resolver::new(world);
     let mut claims = Claims::default();
@@ -162,7 +175,7 @@ fn contracts(folders: &Folders, world: World<'_>, diagnostics: &mut Diagnostics)
         }
         diagnostics.absorb(wrong, &file.path, is_defaults);
     }
-    contracts
+    (contracts, sources)
 }
 
 /// Reads one contract; tells where it says what it claims.
@@ -191,7 +204,7 @@ fn contract(
     Some((contract, Said::of(&raw)))
 }
 
-fn is_defaults(file: &str) -> bool {
+pub(crate) fn is_defaults(file: &str) -> bool {
     file.rsplit(['/', '\\']).next() == Some(DEFAULTS)
 }
 

@@ -283,6 +283,12 @@ impl Diagnostics {
         }
     }
 
+    /// Takes in what else is wrong.
+    pub(crate) fn extend(&mut self, others: Diagnostics) {
+        self.not_kept += others.not_kept;
+        others.all.into_iter().for_each(|one| self.push(one));
+    }
+
     /// Puts them in the order of files and places.
     pub(crate) fn sort(&mut self) {
         self.all.sort_by(|a, b| {

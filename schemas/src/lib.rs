@@ -7,6 +7,7 @@
 //! - [`Contract::cross`]: what a contract makes of one private event ([`Outcome`]).
 //! - [`PublicEvent`]: the bytes of a public event. It has no public constructor: only a crossing whose data passed
 //!   its public schema makes one.
+//! - [`compatibility`]: what a change of contracts and public schemas breaks for their consumers.
 //! - [`envelope`]: reading the attributes of a structured CloudEvent back.
 //!
 //! What it does not do: no schema is fetched, no expression can define, recurse or loop for ever, and nothing here
@@ -17,6 +18,7 @@ mod cases;
 mod catalog;
 mod catalogue;
 mod claims;
+pub mod compatibility;
 mod contract;
 mod crossing;
 mod diagnostics;
@@ -37,6 +39,7 @@ mod resolve;
 mod schema;
 mod sight;
 mod source;
+mod sources;
 mod template;
 mod timestamp;
 mod version;
@@ -54,4 +57,5 @@ pub use ids::IdSecret;
 pub use language::schema::{contract_language_schema, defaults_language_schema};
 pub use outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
 pub use private::{Admitted, PrivateSchemas, Refusal};
+pub use sources::Sources;
 pub use template::{Template, TemplateError, TemplateValues};

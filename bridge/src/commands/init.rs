@@ -1,4 +1,4 @@
-//! `horizon init`: a folder that works: configuration, a first contract with its schemas and tests, a CI file.
+//! `horizon init`: a folder that works: configuration, a first contract with its schemas and tests, editor settings, a CI file.
 
 use std::fs;
 use std::io::Write as _;
@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, print};
 
-/// The files, by their paths in the folder.
-const FILES: [(&str, &str); 12] = [
+/// The files that are always the same, by their paths in the folder.
+const FILES: [(&str, &str); 13] = [
     ("horizon.yaml", include_str!("init/folder/horizon.yaml")),
     (".gitignore", include_str!("init/folder/gitignore")),
     ("README.md", include_str!("init/folder/README.md")),
     (
         ".github/workflows/contracts.yaml",
         include_str!("init/folder/workflow.yaml"),
+    ),
+    (
+        ".vscode/settings.json",
+        include_str!("init/folder/vscode.json"),
     ),
     (
         "contracts/_defaults.yaml",
@@ -58,7 +62,8 @@ pub(crate) struct Init {
 
 impl Init {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let present: Vec<&str> = FILES
+        let files = files();
+        let present: Vec<&str> = files
             .iter()
             .map(|(path, _)| *path)
             .filter(|path| self.folder.join(path).symlink_metadata().is_ok())
@@ -70,7 +75,7 @@ impl Init {
                 present.join(", ")
             )));
         }
-        for (path, text) in FILES {
+        for (path, text) in &files {
             write(&self.folder.join(path), text).map_err(|error| {
                 Failure::Failed(format!(
                     "cannot write {}: {error}",
@@ -80,11 +85,28 @@ impl Init {
         }
         print(&format!(
             "{} files in {}: a contract with its schemas and tests\nNext, in that folder: `horizon check`, `horizon test`, and, with a Mosquitto on port 1883, `horizon serve`",
-            FILES.len(),
+            files.len(),
             self.folder.display()
         ));
         Ok(())
     }
+}
+
+/// All files: those that are always the same, and the schemas of the language for editors.
+fn files() -> Vec<(&'static str, String)> {
+    let fixed = FILES.map(|(path, text)| (path, text.to_owned()));
+    let schemas = [
+        (
+            "contracts/.contract.schema.json",
+            horizon_schemas::contract_language_schema(),
+        ),
+        (
+            "contracts/.defaults.schema.json",
+            horizon_schemas::defaults_language_schema(),
+        ),
+    ];
+    let schemas = schemas.map(|(path, schema)| (path, format!("{schema:#}\n")));
+    fixed.into_iter().chain(schemas).collect()
 }
 
 /// Writes a file that is not there.

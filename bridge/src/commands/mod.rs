@@ -1,6 +1,7 @@
 //! The command line. Each command is a file; exit status 0 is success, 1 a failure, 2 something to mend in what was given.
 
 mod backup;
+mod breaking;
 mod catalog;
 mod check;
 mod export;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Preview(preview::Preview),
     /// Print the JSON Schema of the contract language, for editors
     Schema(schema::Schema),
+    /// Tell what a change of contracts breaks for their consumers
+    Breaking(breaking::Breaking),
     /// Append the events of a file of JSON lines (.gz too) through the running daemon
     Import(import::Import),
     /// Tell what became of one private event: at each contract and at each outlet
@@ -82,6 +85,7 @@ impl Command {
             Command::Catalog(command) => command.run(),
             Command::Preview(command) => command.run(),
             Command::Schema(command) => command.run(),
+            Command::Breaking(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),

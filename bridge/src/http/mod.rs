@@ -5,6 +5,7 @@
 
 mod append;
 mod body;
+mod contracts;
 mod door;
 mod etag;
 mod export;
@@ -68,13 +69,14 @@ pub(crate) fn private_router(state: Private) -> Router {
         .with_state(Arc::new(state))
 }
 
-/// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /parked`, `GET /parked/{contract}/{key}`,
+/// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /contracts`, `GET /parked`, `GET /parked/{contract}/{key}`,
 /// `POST /parked/retry`, `POST /parked/skip`, `POST /reload`, `POST /backups`, `POST /verifications`, `POST /exports`,
 /// `GET /health`.
 pub(crate) fn operator_router(state: Operator) -> Router {
     Router::new()
         .route("/status", get(operator::status))
         .route("/why/{id}", get(operator::why))
+        .route("/contracts", get(contracts::contracts))
         .route("/parked", get(parked::keys))
         .route("/parked/{contract}/{key}", get(parked::events))
         .route("/parked/retry", post(parked::retry))
@@ -136,7 +138,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /parked, /reload, /backups, /verifications and /exports",
+        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /contracts, /parked, /reload, /backups, /verifications and /exports",
     )
 }
 

@@ -41,10 +41,10 @@ pub(super) fn schema(
         json!({"type": "string", "format": "date-time", "description": "When it happened."}),
     );
     add("datacontenttype", json!({"const": "application/json"}));
-    if let Some(id) = id {
+    if id.is_some() {
         add(
             "dataschema",
-            json!({"const": id, "description": "The schema of `data`."}),
+            json!({"type": "string", "format": "uri", "description": "The schema of `data`."}),
         );
     }
     add("partitionkey", text("Order is kept per key."));

@@ -16,7 +16,7 @@ mod compile;
 pub(crate) mod eval;
 mod functions;
 mod limits;
-mod number;
+pub(crate) mod number;
 mod syntax;
 #[cfg(test)]
 #[expect(

@@ -69,7 +69,7 @@ fn power(text: &str) -> i64 {
 }
 
 /// Which is the larger value.
-pub(super) fn compare(a: &Number, b: &Number) -> Ordering {
+pub(crate) fn compare(a: &Number, b: &Number) -> Ordering {
     let (a, b) = (Decimal::of(a.as_str()), Decimal::of(b.as_str()));
     match (a.is_zero(), b.is_zero()) {
         (true, true) => return Ordering::Equal,

@@ -69,32 +69,10 @@ impl<'d> Compiler<'d> {
     ///
     /// Must only be called with documents that passed [`Documents::load`] without a diagnostic.
     pub(crate) fn new(documents: &'d Documents, diagnostics: &mut Diagnostics) -> Option<Self> {
-        // References may name a document by its path and by its `$id`.
-        let pairs = documents.iter().flat_map(|document| {
-            let by_id =
-                (document.id.is_some()).then(|| (document.base.clone(), document.value.clone()));
-            [(document.file_uri(), document.value.clone())]
-                .into_iter()
-                .chain(by_id)
-        });
-        let registry = Registry::new()
-            .draft(Draft::Draft202012)
-            .retriever(Refuse)
-            .extend(pairs)
-            .and_then(jsonschema::RegistryBuilder::prepare);
-        match registry {
-            Ok(registry) => Some(Self {
-                documents,
-                registry,
-            }),
-            Err(error) => {
-                diagnostics.push(Diagnostic::new(
-                    "schema",
-                    format!("the schemas do not fit together: {error}"),
-                ));
-                None
-            }
-        }
+        Some(Self {
+            documents,
+            registry: registry(documents, diagnostics)?,
+        })
     }
 
     /// Compiles every document; reports those that cannot be.
@@ -102,10 +80,12 @@ impl<'d> Compiler<'d> {
         let mut compiled = Vec::new();
         for (nth, document) in self.documents.iter().enumerate() {
             let steps = self.documents.costs.of(nth);
-            match self.build(&document.value, &document.base, document.draft) {
+            let build =
+                |base: &str, schema: &Value| build(base, document.draft, schema, &self.registry);
+            match build(&document.base, &document.value) {
                 Ok(validator) => {
                     let part = |schema: &Value| {
-                        let validator = self.build(schema, examples::BASE, document.draft).ok()?;
+                        let validator = build(examples::BASE, schema).ok()?;
                         Some(Schema { validator, steps })
                     };
                     examples::check(self.documents, nth, &part, diagnostics);
@@ -127,41 +107,66 @@ impl<'d> Compiler<'d> {
     pub(super) fn all_of(&self, spots: &BTreeSet<Spot>) -> Option<Schema> {
         let here = |spot: &Spot| examples::here(self.documents.get(spot.document), spot);
         let schema = json!({ "allOf": spots.iter().map(here).collect::<Vec<_>>() });
-        let steps = spots
+        let costs = spots
             .iter()
-            .map(|spot| self.documents.costs.of(spot.document))
-            .fold(0, u64::saturating_add);
-        let validator = self
-            .build(&schema, examples::BASE, Draft::Draft202012)
-            .ok()?;
+            .map(|spot| self.documents.costs.of(spot.document));
+        let steps = costs.fold(0, u64::saturating_add);
+        let draft = Draft::Draft202012;
+        let validator = build(examples::BASE, draft, &schema, &self.registry).ok()?;
         Some(Schema { validator, steps })
-    }
-
-    fn build(
-        &self,
-        schema: &Value,
-        base: &str,
-        draft: Draft,
-    ) -> Result<Validator, ValidationError<'static>> {
-        jsonschema::options()
-            .with_registry(&self.registry)
-            .with_base_uri(base.to_owned())
-            .with_draft(draft)
-            .with_retriever(Refuse)
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(false)
-            .with_pattern_options(
-                PatternOptions::regex()
-                    .size_limit(MAX_PATTERN_BYTES)
-                    .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
-            )
-            .build(schema)
-            .map_err(|error| error.to_owned())
     }
 }
 
+/// All documents, as what references lead to.
+pub(crate) fn registry(
+    documents: &Documents,
+    diagnostics: &mut Diagnostics,
+) -> Option<Registry<'static>> {
+    // References may name a document by its path and by its `$id`.
+    let pairs = documents.iter().flat_map(|document| {
+        let by_id =
+            (document.id.is_some()).then(|| (document.base.clone(), document.value.clone()));
+        [(document.file_uri(), document.value.clone())]
+            .into_iter()
+            .chain(by_id)
+    });
+    // No draft is set: that would be taken for each, whatever its `$schema` says.
+    Registry::new()
+        .retriever(Refuse)
+        .extend(pairs)
+        .and_then(jsonschema::RegistryBuilder::prepare)
+        .map_err(|error| {
+            let message = format!("the schemas do not fit together: {error}");
+            diagnostics.push(Diagnostic::new("schema", message));
+        })
+        .ok()
+}
+
+/// The validator of a schema of the draft; its references are resolved against the base.
+pub(crate) fn build(
+    base: &str,
+    draft: Draft,
+    schema: &Value,
+    registry: &Registry<'static>,
+) -> Result<Validator, ValidationError<'static>> {
+    jsonschema::options()
+        .with_registry(registry)
+        .with_base_uri(base.to_owned())
+        .with_draft(draft)
+        .with_retriever(Refuse)
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(false)
+        .with_pattern_options(
+            PatternOptions::regex()
+                .size_limit(MAX_PATTERN_BYTES)
+                .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
+        )
+        .build(schema)
+        .map_err(ValidationError::to_owned)
+}
+
 /// Whether a name matches a pattern, as a schema; none when the pattern is none.
-pub(super) fn pattern(pattern: &str) -> Option<Validator> {
+pub(crate) fn pattern(pattern: &str) -> Option<Validator> {
     jsonschema::options()
         .with_pattern_options(
             PatternOptions::regex()

@@ -30,6 +30,11 @@ impl Document {
         Span::new(&self.source, start, end)
     }
 
+    /// The document as it was read.
+    pub(crate) fn text(&self) -> &str {
+        &self.source.text
+    }
+
     /// The URI of the file.
     pub(crate) fn file_uri(&self) -> String {
         file_uri(&self.path)

@@ -9,7 +9,7 @@ use super::document::{self, Document};
 use super::keywords::{self, Holds, Verdict};
 use super::marks;
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::files;
+use crate::files::{self, Text};
 use crate::source::Span;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -36,8 +36,13 @@ pub(crate) struct Documents {
 impl Documents {
     /// Reads every `.json` file below the folder and checks what it says.
     pub(crate) fn load(folder: &Path, diagnostics: &mut Diagnostics) -> Self {
+        Self::of(files::below(folder, "json", diagnostics), diagnostics)
+    }
+
+    /// Takes files, by their paths below the folder, and checks what they say.
+    pub(crate) fn of(files: Vec<Text>, diagnostics: &mut Diagnostics) -> Self {
         let mut documents = Self::default();
-        for file in files::below(folder, "json", diagnostics) {
+        for file in files {
             match document::read(&file.path, file.source, diagnostics) {
                 Some(document) => documents.add(document, diagnostics),
                 None => {
@@ -132,7 +137,7 @@ impl Documents {
     }
 
     /// The schemas that a schema applies to the same place of the data.
-    pub(super) fn at_same_place(&self, spot: &Spot) -> Vec<Spot> {
+    pub(crate) fn at_same_place(&self, spot: &Spot) -> Vec<Spot> {
         let Some(Value::Object(schema)) = self.schema(spot) else {
             return Vec::new();
         };

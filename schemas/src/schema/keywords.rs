@@ -202,7 +202,8 @@ pub(crate) fn id_keyword(draft: Draft) -> &'static str {
     if number(draft) == 4 { "id" } else { "$id" }
 }
 
-fn number(draft: Draft) -> u8 {
+/// The draft as a number: 4, 6, 7, 8 for 2019-09, 9 for 2020-12.
+pub(crate) fn number(draft: Draft) -> u8 {
     match draft {
         Draft::Draft4 => 4,
         Draft::Draft6 => 6,

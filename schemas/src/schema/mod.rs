@@ -5,7 +5,7 @@
 
 pub(crate) mod check;
 mod cost;
-mod document;
+pub(crate) mod document;
 pub(crate) mod documents;
 mod examples;
 mod graph;

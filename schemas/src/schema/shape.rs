@@ -311,6 +311,30 @@ impl Declared {
         }
     }
 
+    /// The place's number in its shape.
+    pub(crate) fn number(&self) -> usize {
+        self.place
+    }
+
+    /// The place of a field; none when it is not declared.
+    pub(crate) fn field(&self, name: &str) -> Option<Self> {
+        let place = self.here()?.fields.get(name).copied()?;
+        Some(self.go(place))
+    }
+
+    /// The place of an item, counted from 0; none when it is not declared.
+    pub(crate) fn item(&self, nth: usize) -> Option<Self> {
+        let here = self.here()?;
+        let place = here.prefix.get(nth).copied().or(here.items)?;
+        Some(self.go(place))
+    }
+
+    /// How many items are declared; none when any number is.
+    pub(crate) fn most_items(&self) -> Option<usize> {
+        let here = self.here()?;
+        here.items.is_none().then_some(here.prefix.len())
+    }
+
     /// The names declared here.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
@@ -355,9 +379,8 @@ impl Declared {
     }
 
     fn kept_item(&self, nth: usize, keep: Keep) -> Option<Self> {
-        let here = self.here()?;
-        let place = here.prefix.get(nth).copied().or(here.items)?;
-        Some(self.go(place)).filter(|found| keep == Keep::Declared || !found.personal)
+        self.item(nth)
+            .filter(|found| keep == Keep::Declared || !found.personal)
     }
 
     /// Takes away, in place, what is not declared.

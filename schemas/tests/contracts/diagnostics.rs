@@ -37,7 +37,7 @@ fn an_unknown_key_is_told_with_the_nearest() {
   |
 9 | kye: 1
   | ^^^
-  = known: horizon, contract, version, status, team, description, source, streams, start, key, types, outlets, flagged, subject, time, dataschema, correlationid, causationid, traceparent, tracestate, deprecation, attributes, waivers
+  = known: horizon, contract, version, status, team, description, source, streams, start, key, types, outlets, flagged, subject, time, dataschema, correlationid, causationid, traceparent, tracestate, deprecation, attributes, waivers, compatibility
   = nearest: key
 "#,
     );

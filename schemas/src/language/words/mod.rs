@@ -161,6 +161,12 @@ const STATUS: Key = Key::new(
     "draft: checked, nothing crosses; active; deprecated: crosses and says that it is to be left; retired: nothing crosses any more",
 )
 .example("\"active\"");
+const COMPATIBILITY: Key = Key::new(
+    "compatibility",
+    Word(&crate::compatibility::MODE_WORDS),
+    "Which changes `horizon breaking` tells: what the readers of which revisions can still read",
+)
+.example("\"full_transitive\"");
 const ON_FLAGGED: Key = Key::new(
     "flagged",
     Word(FLAGGED),
@@ -228,6 +234,7 @@ pub(crate) static CONTRACT: Words = Words {
         DEPRECATED,
         ATTRIBUTES,
         Key::new("waivers", List(&A_WAIVER), "Breaking changes that are made on purpose, each with a reason and an end"),
+        COMPATIBILITY,
     ],
     later: LATER,
 };
@@ -247,6 +254,7 @@ pub(crate) static DEFAULTS: Words = Words {
         DATASCHEMA,
         TRACEPARENT,
         TRACESTATE,
+        COMPATIBILITY,
     ],
     later: LATER,
 };
