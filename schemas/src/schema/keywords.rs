@@ -164,7 +164,11 @@ pub(crate) fn draft_of(schema: &Value) -> Option<Draft> {
         return Some(Draft::Draft202012);
     };
     let named = named.as_str()?.trim_end_matches('#');
-    match named.split_once("://")?.1 {
+    let (scheme, rest) = named.split_once("://")?;
+    if !matches!(scheme, "http" | "https") {
+        return None;
+    }
+    match rest {
         "json-schema.org/draft-04/schema" => Some(Draft::Draft4),
         "json-schema.org/draft-06/schema" => Some(Draft::Draft6),
         "json-schema.org/draft-07/schema" => Some(Draft::Draft7),
