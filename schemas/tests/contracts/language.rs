@@ -45,6 +45,7 @@ traceparent: pass
 tracestate: pass
 deprecation: { from: 2025-01-01T00:00:00Z, sunset: 2025-07-01T00:00:00Z, migration: "https://shop.example/v2" }
 attributes: { region: .currency }
+compatibility: backward
 waivers:
   - { change: property-removed, at: /properties/a, type: example.shop.order.placed.v1, reason: unused, until: 2025-06-30 }
 types:
