@@ -290,7 +290,7 @@ fn given(
 fn flagged(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let Kind::Bool(flagged) = node.kind else {
         diagnostics.push(
-            Diagnostic::new("flagged", format!("`flagged` is true or false, not {}", node.is_a()))
+            Diagnostic::new("not-a-boolean", format!("`flagged` is true or false, not {}", node.is_a()))
                 .at(&node.span)
                 .mend("write `flagged: true` for an event that was recorded although it does not fit its private schema"),
         );

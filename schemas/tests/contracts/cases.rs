@@ -241,8 +241,10 @@ fn all_mistakes_in_a_file_are_told_at_once_with_their_places() {
 
 #[test]
 fn a_given_event_may_be_flagged_and_has_a_trace() {
-    let fixture =
-        Fixture::shop().with(&[("start: beginning", "start: beginning\ntraceparent: pass")]);
+    let fixture = Fixture::shop().with(&[(
+        "start: beginning",
+        "start: beginning\ntraceparent: pass\ntracestate: pass",
+    )]);
     let cases = |rest: &str| {
         format!(
             r#"
@@ -264,14 +266,14 @@ fn a_given_event_may_be_flagged_and_has_a_trace() {
     let wrong = fixture.test(&cases(", flagged: 1")).unwrap_err();
     assert_eq!(
         wrong.iter().map(|one| one.code()).collect::<Vec<_>>(),
-        ["flagged"]
+        ["not-a-boolean"]
     );
     let traced = r#"
   - name: traced
     given:
       - { type: OrderPlaced, data: { orderId: "1" }, traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01, tracestate: a=1 }
     crossed:
-      - { type: example.shop.order.placed.v1, attributes: { traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 } }
+      - { type: example.shop.order.placed.v1, attributes: { traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01, tracestate: a=1 } }
 "#;
     assert_eq!(failures(&run(&fixture, traced)), "");
 }
