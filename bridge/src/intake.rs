@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use horizon_schemas::{Admitted, Door, PrivateSchemas, Violation};
+use horizon_schemas::{Admitted, Door, PrivateSchemas, Refusal, Violation};
 use horizon_store::{AttributeValue, NewEvent, StreamName};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub(crate) struct Refused {
     pub(crate) mistakes: Vec<Mistake>,
     /// What would mend it.
     pub(crate) mend: String,
+    /// The event, where nothing but its private schema is against it.
+    pub(crate) event: Option<Box<NewEvent>>,
 }
 
 /// The kinds of mistakes, as callers tell them apart.
@@ -160,32 +162,39 @@ pub(crate) fn take(
     door: Door,
 ) -> Result<Taken, Refused> {
     let (mut event, data) = read(object)?;
-    let admitted = schemas
-        .admit(door, stream.category(), &event.event_type, Some(&data))
-        .map_err(|refusal| {
-            let mut mistakes: Vec<Mistake> =
-                refusal.violations.into_iter().map(Into::into).collect();
-            let mut kind = RefusedKind::Schema;
-            if mistakes.is_empty() {
-                kind = RefusedKind::NoSchema;
-                let reason = format!(
-                    "has no private schema in the category `{}`",
-                    stream.category()
-                );
-                mistakes.push(mistake("type", &reason));
-            }
-            Refused {
-                kind,
-                mistakes,
-                mend: refusal.help,
-            }
-        })?;
-    let mut unfit = Vec::new();
-    if let Admitted::Flagged(violations) = admitted {
-        event.flagged = true;
-        unfit.extend(violations.into_iter().map(Into::into));
+    let admitted = schemas.admit(door, stream.category(), &event.event_type, Some(&data));
+    match admitted {
+        Ok(Admitted::Flagged(violations)) => {
+            event.flagged = true;
+            let unfit = violations.into_iter().map(Into::into).collect();
+            Ok(Taken { event, unfit })
+        }
+        Ok(_) => Ok(Taken {
+            event,
+            unfit: Vec::new(),
+        }),
+        Err(refusal) => Err(unfit(stream, event, refusal)),
     }
-    Ok(Taken { event, unfit })
+}
+
+/// An event that its private schema, or the lack of one, is against.
+fn unfit(stream: &StreamName, event: NewEvent, refusal: Refusal) -> Refused {
+    let mut mistakes: Vec<Mistake> = refusal.violations.into_iter().map(Into::into).collect();
+    let mut kind = RefusedKind::Schema;
+    if mistakes.is_empty() {
+        kind = RefusedKind::NoSchema;
+        let reason = format!(
+            "has no private schema in the category `{}`",
+            stream.category()
+        );
+        mistakes.push(mistake("type", &reason));
+    }
+    Refused {
+        kind,
+        mistakes,
+        mend: refusal.help,
+        event: Some(Box::new(event)),
+    }
 }
 
 /// Reads the members without looking at any schema.
@@ -246,6 +255,7 @@ fn read(object: RawObject<'_>) -> Result<(NewEvent, Value), Refused> {
                 mistakes
             },
             mend: "an event is {\"id\": \"…\", \"type\": \"…\", \"data\": …}, and may have further CloudEvents attributes".to_owned(),
+            event: None,
         }),
     }
 }

@@ -58,6 +58,20 @@ def test_a_broken_file_changes_nothing_and_is_told_to_the_caller_in_the_status_a
     assert append(daemon, refund) == 201, "the door knows the new schema"
 
 
+def test_a_repeat_is_answered_as_the_first_time_though_its_schema_has_become_stricter(rack: Rack) -> None:
+    daemon = rack.daemon
+    event = deposit("1")
+    first = daemon.http("POST", "/streams/account-1", event)
+    assert first.status == 201
+    change(daemon, Path("schemas/private/account/CashDeposited.json"), '"minimum": 0', '"minimum": 1000')
+    reload(daemon)
+    assert append(daemon, deposit("1")) == 422, "what is new must fit"
+    again = daemon.http("POST", "/streams/account-1", event)
+    assert again.status == 200 and again.json() == first.json() | {"repeat": True}
+    other = event | {"data": event["data"] | {"amount": 7}}
+    assert append(daemon, other) == 409, "another event under an id that is taken"
+
+
 def test_what_never_changes_is_refused_and_what_needs_a_restart_is_said(rack: Rack) -> None:
     daemon = rack.daemon
     change(daemon, CONTRACT, "//bank.example/accounts/v1", "//bank.example/accounts/other")

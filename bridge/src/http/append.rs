@@ -18,7 +18,7 @@ use super::door::{Flagged, Through, door};
 use super::etag::{etag, expectation};
 use super::problem::Problem;
 use super::refusals::{ExpectationFrom, append_problem, malformed, not_json, refusal, unavailable};
-use crate::intake;
+use crate::intake::{self, Refused, Taken};
 
 /// Appends one event, an array of events, or `{"expectedRevision", "events"}` to one stream.
 pub(crate) async fn to_stream(
@@ -51,8 +51,8 @@ pub(crate) async fn to_stream(
     let mut taken = Vec::with_capacity(events.len());
     let mut flagged = Flagged::default();
     for (index, object) in events.into_iter().enumerate() {
-        let mut one = intake::take(&stream, object, catalog.private(), door)
-            .map_err(|refused| refusal(refused, index))?;
+        let one = intake::take(&stream, object, catalog.private(), door);
+        let mut one = or_stored(&state, &stream, index, one).await?;
         flagged.look(index, stream.as_str(), &mut one);
         taken.push(one.event);
     }
@@ -70,6 +70,35 @@ pub(crate) async fn to_stream(
         .map_err(|error| append_problem(error, from))?;
     let told = flagged_part(&state, &committed, &flagged, door);
     Ok(answer(&committed, head, Some(&stream), told))
+}
+
+/// Lets an event that only its private schema is against go on to the store if the store has one of its id and source: schemas change,
+/// and a repeat is answered as the first time. A commit with such an event stores nothing; it is a repeat or a conflict.
+async fn or_stored(
+    state: &Private,
+    stream: &StreamName,
+    index: usize,
+    taken: Result<Taken, Refused>,
+) -> Result<Taken, Problem> {
+    let mut refused = match taken {
+        Ok(taken) => return Ok(taken),
+        Err(refused) => refused,
+    };
+    if let Some(event) = refused.event.take() {
+        let source = event.source.as_deref().unwrap_or(stream.as_str());
+        let stored = state
+            .store
+            .find_events(&state.log, &event.id, Some(source))
+            .await
+            .map_err(unavailable)?;
+        if !stored.is_empty() {
+            return Ok(Taken {
+                event: *event,
+                unfit: Vec::new(),
+            });
+        }
+    }
+    Err(refusal(refused, index))
 }
 
 /// Appends events of several streams in one commit, all or nothing.
@@ -96,8 +125,8 @@ pub(crate) async fn commit(
     let mut flagged = Flagged::default();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;
-        let mut taken = intake::take(&stream, object, catalog.private(), door)
-            .map_err(|refused| refusal(refused, index))?;
+        let taken = intake::take(&stream, object, catalog.private(), door);
+        let mut taken = or_stored(&state, &stream, index, taken).await?;
         flagged.look(index, stream.as_str(), &mut taken);
         let event = taken.event;
         match writes.last_mut() {

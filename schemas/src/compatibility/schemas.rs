@@ -58,10 +58,10 @@ impl Schemas {
 
     fn checked(files: Vec<Text>, mut diagnostics: Diagnostics) -> Result<Self, Diagnostics> {
         let documents = Documents::of(files, &mut diagnostics);
-        if diagnostics.is_empty() {
-            if let Some(compiler) = check::Compiler::new(&documents, &mut diagnostics) {
-                compiler.documents(&mut diagnostics);
-            }
+        if diagnostics.is_empty()
+            && let Some(compiler) = check::Compiler::new(&documents, &mut diagnostics)
+        {
+            compiler.documents(&mut diagnostics);
         }
         let registry = match diagnostics.is_empty() {
             true => check::registry(&documents, &mut diagnostics),

@@ -116,7 +116,7 @@ pub(super) fn scopes() -> [ParkScope; 2] {
 fn new_event(id: u8, content: u8) -> NewEvent {
     let mut event = event(&id.to_string());
     event.data = Some(vec![content; 20].into());
-    event.flagged = id % 4 == 0;
+    event.flagged = id.is_multiple_of(4);
     event.event_type = ["X", "Y", "Z"][usize::from(id) % 3].into();
     event
 }
