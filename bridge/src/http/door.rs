@@ -72,15 +72,14 @@ impl Flagged {
         let Some((index, [stream, event_type, id], mistakes)) = &self.first else {
             return;
         };
-        let reasons: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+        // Reasons name properties, which in a map may be personal: they are for who sent the event, and for `why`.
         tracing::warn!(
             door = door.name(),
             count = self.count,
             %stream,
             %event_type,
             %id,
-            reason = reasons.join("; "),
-            "events that do not fit their private schema were recorded and flagged; the first is named"
+            "events that do not fit their private schema were recorded and flagged; `horizon why` tells the reasons of the first, which is named"
         );
         let errors: Vec<Value> = mistakes
             .iter()
