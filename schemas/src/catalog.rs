@@ -34,8 +34,10 @@ pub struct Folders {
 /// What a configured broker speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// MQTT.
+    /// MQTT 5.
     Mqtt,
+    /// MQTT 3.1.1, which has no properties.
+    Mqtt311,
     /// AMQP 0-9-1.
     Amqp,
 }

@@ -22,8 +22,8 @@ impl Said {
     pub(crate) fn of(raw: &raw::Contract) -> Self {
         let span = |at: Option<&Span>| at.unwrap_or(&raw.span).clone();
         let place = |outlet: &raw::Outlet| match &outlet.kind {
-            raw::OutletKind::Mqtt { topic } => topic.span.clone(),
-            raw::OutletKind::Amqp { routing_key, .. } => routing_key.span.clone(),
+            raw::OutletKind::Mqtt(place) => place.topic.span.clone(),
+            raw::OutletKind::Amqp(place) => place.routing_key.span.clone(),
         };
         Self {
             name: span(raw.contract.as_ref().map(|name| &name.span)),
@@ -135,13 +135,14 @@ fn places(contract: &Contract, outlet: &OutletSpec) -> BTreeSet<String> {
             name: &way.public.name,
             event_type: &way.public.event_type,
             key: "",
+            ..TemplateValues::default()
         };
         match &outlet.kind {
-            OutletKind::Mqtt(place) => format!("the topic {}", place.topic.for_any_key(&values)),
+            OutletKind::Mqtt(place) => format!("the topic {}", place.topic.for_any_event(&values)),
             OutletKind::Amqp(place) => format!(
                 "the exchange {} with the routing key {}",
                 place.exchange,
-                place.routing_key.for_any_key(&values)
+                place.routing_key.for_any_event(&values)
             ),
         }
     })

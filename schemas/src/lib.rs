@@ -56,7 +56,10 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use doors::{Door, Doors, Unfit};
 pub use ids::IdSecret;
 pub use language::schema::{contract_language_schema, defaults_language_schema};
-pub use outlet::{AmqpPlace, MqttPlace, OutletKind, OutletSpec, Unheard};
+pub use outlet::{
+    AmqpArgument, AmqpBinding, AmqpPlace, AmqpQueue, AmqpQueueKind, ContentMode, MqttPlace,
+    OutletKind, OutletSpec, OutletStart, Unheard,
+};
 pub use private::{Admitted, PrivateSchemas, Refusal};
 pub use public_event::{Crossed, PublicEvent};
 pub use sources::Sources;

@@ -82,3 +82,13 @@ pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
 }
+
+impl<T> At<T> {
+    /// Another value at the same place.
+    pub(crate) fn map<U>(self, to: impl FnOnce(T) -> U) -> At<U> {
+        At {
+            value: to(self.value),
+            span: self.span,
+        }
+    }
+}

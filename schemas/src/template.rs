@@ -1,9 +1,13 @@
 //! Topic and routing key templates.
 //!
-//! A value cannot break out of its segment: of a key every byte but letters, digits, `-`, `_` and `~` (and `.` in a topic)
-//! is percent-encoded. What the template itself contributes is checked once, when the contract is loaded.
+//! A value cannot break out of its segment: of a key, a subject and a field every byte but letters, digits, `-`, `_` and `~`
+//! (and `.` in a topic) is percent-encoded. What the template itself contributes is checked once, when the contract is loaded.
 
-use std::fmt::Write;
+mod pieces;
+
+use serde_json::Value;
+
+use pieces::{Piece, Placeholder, encode, pieces};
 
 /// The length of a topic, in bytes.
 const MAX_TOPIC_BYTES: usize = 1024;
@@ -11,10 +15,18 @@ const MAX_TOPIC_BYTES: usize = 1024;
 const MAX_ROUTING_KEY_BYTES: usize = 255;
 
 /// The placeholders.
-pub(crate) const PLACEHOLDERS: [&str; 5] = ["contract", "major", "name", "type", "key"];
+pub(crate) const PLACEHOLDERS: [&str; 7] = [
+    "contract",
+    "major",
+    "name",
+    "type",
+    "key",
+    "subject",
+    "data.FIELD",
+];
 
 /// What a template's placeholders stand for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct TemplateValues<'a> {
     /// `{contract}`
     pub contract: &'a str,
@@ -26,6 +38,10 @@ pub struct TemplateValues<'a> {
     pub event_type: &'a str,
     /// `{key}`
     pub key: &'a str,
+    /// `{subject}`; nothing where the event has none, or the template does not ask for it
+    pub subject: Option<&'a str>,
+    /// What `{data.a.b}` is looked up in; nothing where the template does not ask for it
+    pub data: Option<&'a Value>,
 }
 
 /// A rendered text that its protocol does not allow. Trying again does not help.
@@ -38,21 +54,6 @@ pub struct TemplateError(String);
 pub(crate) enum Use {
     Topic,
     RoutingKey,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Placeholder {
-    Contract,
-    Major,
-    Name,
-    Type,
-    Key,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Literal(String),
-    Value(Placeholder),
 }
 
 /// A checked template.
@@ -74,6 +75,22 @@ pub(crate) struct Fault {
 }
 
 impl Template {
+    /// Reads and checks the template of a topic.
+    ///
+    /// # Errors
+    /// If it is no topic to publish to; the text says what is wrong.
+    pub fn topic(source: &str) -> Result<Self, TemplateError> {
+        Self::parse(source, Use::Topic).map_err(|fault| TemplateError(fault.message))
+    }
+
+    /// Reads and checks the template of a routing key.
+    ///
+    /// # Errors
+    /// If it is no routing key to publish with; the text says what is wrong.
+    pub fn routing_key(source: &str) -> Result<Self, TemplateError> {
+        Self::parse(source, Use::RoutingKey).map_err(|fault| TemplateError(fault.message))
+    }
+
     /// Reads and checks a template.
     pub(crate) fn parse(source: &str, of: Use) -> Result<Self, Fault> {
         let pieces = pieces(source)?;
@@ -98,29 +115,24 @@ impl Template {
     pub fn render(&self, values: &TemplateValues<'_>) -> Result<String, TemplateError> {
         let mut text = String::with_capacity(self.source.len() + 32);
         for piece in &self.pieces {
-            match piece {
-                Piece::Literal(literal) => text.push_str(literal),
-                Piece::Value(Placeholder::Major) => {
-                    let _ = write!(text, "{}", values.major);
+            let placeholder = match piece {
+                Piece::Literal(literal) => {
+                    text.push_str(literal);
+                    continue;
                 }
-                Piece::Value(placeholder) => {
-                    let value = match placeholder {
-                        Placeholder::Contract => values.contract,
-                        Placeholder::Name => values.name,
-                        Placeholder::Type => values.event_type,
-                        _ => values.key,
-                    };
-                    if value.is_empty() {
-                        return Err(TemplateError(format!(
-                            "a value of the {} `{}` is empty",
-                            self.what(),
-                            self.source
-                        )));
-                    }
-                    let dots = self.of == Use::Topic || *placeholder != Placeholder::Key;
-                    encode(value, dots, &mut text);
-                }
-            }
+                Piece::Value(placeholder) => placeholder,
+            };
+            let value = placeholder.value(values);
+            let Some(value) = value.filter(|value| !value.is_empty()) else {
+                return Err(TemplateError(format!(
+                    "{{{}}} of the {} `{}` is empty or missing",
+                    placeholder.name(),
+                    self.what(),
+                    self.source
+                )));
+            };
+            let dots = self.of == Use::Topic || !placeholder.varies();
+            encode(&value, dots, &mut text);
         }
         let most = self.max_bytes();
         if text.len() > most {
@@ -134,8 +146,31 @@ impl Template {
         Ok(text)
     }
 
-    /// What all texts have in common that this template gives with these values and any key: a subscriber's pattern, in
-    /// which a segment with the key is a wildcard.
+    /// Whether the template asks for the subject or for fields of the public data.
+    pub fn reads_event(&self) -> bool {
+        self.reads_subject() || self.reads_data()
+    }
+
+    /// Whether it asks for fields of the public data.
+    pub fn reads_data(&self) -> bool {
+        self.fields().next().is_some()
+    }
+
+    /// Whether `{subject}` stands in it.
+    pub(crate) fn reads_subject(&self) -> bool {
+        self.pieces.contains(&Piece::Value(Placeholder::Subject))
+    }
+
+    /// The fields of the public data that stand in it.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &[String]> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Value(Placeholder::Data(path)) => Some(path.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// What all texts have in common that this template gives with these values and any event: a subscriber's pattern, in
+    /// which a segment that varies is a wildcard.
     pub(crate) fn filter(&self, values: &TemplateValues<'_>) -> String {
         let (separator, wildcard) = match self.of {
             Use::Topic => ("/", "+"),
@@ -143,7 +178,7 @@ impl Template {
         };
         // No literal and no encoded value has this character.
         let text = self.with(values, |placeholder| {
-            (placeholder == Placeholder::Key).then_some("\0")
+            placeholder.varies().then(|| "\0".to_owned())
         });
         let segments: Vec<&str> = text
             .split(separator)
@@ -161,17 +196,17 @@ impl Template {
     /// The template with `{contract}` and `{major}` filled in.
     pub(crate) fn address(&self, values: &TemplateValues<'_>) -> String {
         self.with(values, |placeholder| match placeholder {
-            Placeholder::Key => Some("{key}"),
-            Placeholder::Name => Some("{name}"),
-            Placeholder::Type => Some("{type}"),
             Placeholder::Contract | Placeholder::Major => None,
+            open => Some(format!("{{{}}}", open.name())),
         })
     }
 
-    /// The template with all values filled in but the key.
-    pub(crate) fn for_any_key(&self, values: &TemplateValues<'_>) -> String {
+    /// The template with all values filled in but those that vary from event to event.
+    pub(crate) fn for_any_event(&self, values: &TemplateValues<'_>) -> String {
         self.with(values, |placeholder| {
-            (placeholder == Placeholder::Key).then_some("{key}")
+            placeholder
+                .varies()
+                .then(|| format!("{{{}}}", placeholder.name()))
         })
     }
 
@@ -179,19 +214,19 @@ impl Template {
     fn with(
         &self,
         values: &TemplateValues<'_>,
-        instead: impl Fn(Placeholder) -> Option<&'static str>,
+        instead: impl Fn(&Placeholder) -> Option<String>,
     ) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
-                Piece::Value(placeholder) => match (instead(*placeholder), placeholder) {
-                    (Some(other), _) => text.push_str(other),
-                    (None, Placeholder::Major) => text.push_str(&values.major.to_string()),
-                    (None, Placeholder::Contract) => encode(values.contract, true, &mut text),
-                    (None, Placeholder::Name) => encode(values.name, true, &mut text),
-                    (None, Placeholder::Type) => encode(values.event_type, true, &mut text),
-                    (None, Placeholder::Key) => {}
+                Piece::Value(placeholder) => match instead(placeholder) {
+                    Some(other) => text.push_str(&other),
+                    None => encode(
+                        &placeholder.value(values).unwrap_or_default(),
+                        true,
+                        &mut text,
+                    ),
                 },
             }
         }
@@ -291,7 +326,7 @@ pub(crate) fn fill(text: &str, values: &Fixed<'_>) -> Result<String, Fault> {
                             len: word.len(),
                             message: format!("`{word}` cannot stand here"),
                             mend: "",
-                            placeholder: Some(name.to_owned()),
+                            placeholder: Some(name.into_owned()),
                         });
                     }
                 }
@@ -299,79 +334,6 @@ pub(crate) fn fill(text: &str, values: &Fixed<'_>) -> Result<String, Fault> {
         }
     }
     Ok(filled)
-}
-
-impl Placeholder {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Contract => "contract",
-            Self::Major => "major",
-            Self::Name => "name",
-            Self::Type => "type",
-            Self::Key => "key",
-        }
-    }
-}
-
-fn pieces(source: &str) -> Result<Vec<Piece>, Fault> {
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    while let Some(open) = source[at..].find(['{', '}']).map(|found| at + found) {
-        let stray = |len| Fault {
-            at: open,
-            len,
-            message: "a brace that opens or closes no placeholder".to_owned(),
-            mend: "write placeholders as {key}",
-            placeholder: None,
-        };
-        if source[open..].starts_with('}') {
-            return Err(stray(1));
-        }
-        let close = source[open..]
-            .find('}')
-            .map(|found| open + found)
-            .ok_or_else(|| stray(1))?;
-        let name = &source[open + 1..close];
-        let placeholder = match name {
-            "contract" => Placeholder::Contract,
-            "major" => Placeholder::Major,
-            "name" => Placeholder::Name,
-            "type" => Placeholder::Type,
-            "key" => Placeholder::Key,
-            _ => {
-                return Err(Fault {
-                    at: open,
-                    len: close + 1 - open,
-                    message: format!("no placeholder is called `{name}`"),
-                    mend: "",
-                    placeholder: Some(name.to_owned()),
-                });
-            }
-        };
-        if open > at {
-            pieces.push(Piece::Literal(source[at..open].to_owned()));
-        }
-        pieces.push(Piece::Value(placeholder));
-        at = close + 1;
-    }
-    if at < source.len() {
-        pieces.push(Piece::Literal(source[at..].to_owned()));
-    }
-    Ok(pieces)
-}
-
-fn encode(value: &str, dots: bool, text: &mut String) {
-    for byte in value.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
-                text.push(char::from(byte))
-            }
-            b'.' if dots => text.push('.'),
-            _ => {
-                let _ = write!(text, "%{byte:02X}");
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use horizon_schemas::{Catalogue, Protocol, Server, TestSuite, to_yaml};
+use horizon_schemas::{Catalogue, Server, TestSuite, to_yaml};
 
 use super::folder::TeamFolder;
 use super::{Failure, print};
@@ -71,19 +71,11 @@ impl Catalog {
 
 /// The brokers as consumers reach them.
 fn servers(config: &Config) -> Vec<Server> {
-    let server = |(name, options): (&String, &BrokerOptions)| match options {
-        BrokerOptions::Mqtt(options) => Server {
-            name: name.clone(),
-            protocol: Protocol::Mqtt,
-            host: options.address(),
-            virtual_host: None,
-        },
-        BrokerOptions::Amqp(options) => Server {
-            name: name.clone(),
-            protocol: Protocol::Amqp,
-            host: options.address(),
-            virtual_host: Some(options.virtual_host().to_owned()),
-        },
+    let server = |(name, options): (&String, &BrokerOptions)| Server {
+        name: name.clone(),
+        protocol: options.protocol(),
+        host: options.address(),
+        virtual_host: options.virtual_host().map(str::to_owned),
     };
     config.brokers.iter().map(server).collect()
 }

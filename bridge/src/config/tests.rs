@@ -126,6 +126,7 @@ fn a_secret_that_is_written_out_is_refused_and_not_repeated() {
     let surroundings = crate::outlets::Surroundings {
         folder: &config.folder,
         environment: &environment,
+        without_secrets: false,
     };
     let error = config.brokers["main"]
         .resolve("main", &surroundings)

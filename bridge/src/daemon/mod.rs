@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use horizon_schemas::Status::{self as ContractStatus, Active, Deprecated, Retired};
-use horizon_schemas::{Catalog, Contract, Folders, IdSecret, KnownBrokers, Protocol, Rules};
+use horizon_schemas::{Catalog, Contract, Folders, IdSecret, KnownBrokers, Rules};
 use horizon_store::{LogName, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,7 +30,6 @@ use crate::contract_changes;
 use crate::crossing::Crosser;
 use crate::http::{self, Operator, Private};
 use crate::loaded::SharedCatalog;
-use crate::outlets::BrokerOptions;
 use crate::status::Status;
 use crate::unparking::{Desk, ORDERS_WAITING};
 use outlets::Outlets;
@@ -53,7 +52,7 @@ pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
     let brokers: KnownBrokers = config
         .brokers
         .iter()
-        .map(|(name, options)| (name.clone(), protocol(options)))
+        .map(|(name, options)| (name.clone(), options.protocol()))
         .collect();
     let events_without_schema = match config.events_without_schema {
         EventsWithoutSchema::Accept => horizon_schemas::EventsWithoutSchema::Accept,
@@ -70,19 +69,9 @@ pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
     .map_err(Failure::Diagnostics)
 }
 
-/// Checks the brokers' options, as far as that can be done without their secrets' variables.
+/// Checks the brokers' options, as far as that can be done without their secrets.
 pub(crate) fn check_brokers(config: &Config) -> Result<(), Failure> {
-    outlets::brokers(config, &|name| {
-        Some(std::env::var(name).unwrap_or_else(|_| "unset".to_owned()))
-    })
-    .map(|_| ())
-}
-
-fn protocol(options: &BrokerOptions) -> Protocol {
-    match options {
-        BrokerOptions::Mqtt(_) => Protocol::Mqtt,
-        BrokerOptions::Amqp(_) => Protocol::Amqp,
-    }
+    outlets::brokers(config, true).map(|_| ())
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, and stops it within the configured deadline.

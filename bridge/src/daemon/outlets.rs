@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use horizon_schemas::{Contract, OutletKind, Unheard};
+use horizon_schemas::{Contract, Unheard};
 use horizon_store::{PublicStreamName, RelayName};
 
 use super::relays::Ground;
@@ -33,7 +33,7 @@ impl Outlets {
         config: &Config,
         contracts: &[Arc<Contract>],
     ) -> Result<Outlets, Failure> {
-        let brokers = brokers(config, &|name| std::env::var(name).ok())?;
+        let brokers = brokers(config, false)?;
         let mut parts = Vec::new();
         for contract in contracts {
             let stream = PublicStreamName::new(&contract.public_stream())
@@ -41,10 +41,7 @@ impl Outlets {
             for spec in contract.outlets() {
                 let outlet = brokers
                     .get(spec.broker())
-                    .and_then(|broker| match spec.kind() {
-                        OutletKind::Mqtt(_) => broker.mqtt_outlet(),
-                        OutletKind::Amqp(place) => broker.amqp_outlet(&place.exchange),
-                    });
+                    .and_then(|broker| broker.outlet(spec.kind()));
                 let outlet = outlet.ok_or_else(|| {
                     Failure::Mend(format!(
                         "contract {stream}: no broker {:?} speaks the protocol of outlet {}",
@@ -90,14 +87,15 @@ impl Outlets {
     }
 }
 
-/// Every broker of the configuration, checked, its secrets read.
-pub(super) fn brokers<'a>(
-    config: &'a Config,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<BTreeMap<&'a str, Broker>, Failure> {
+/// Every broker of the configuration, checked, its secrets read unless they may be missing.
+pub(super) fn brokers(
+    config: &Config,
+    without_secrets: bool,
+) -> Result<BTreeMap<&str, Broker>, Failure> {
     let surroundings = Surroundings {
         folder: &config.folder,
-        environment,
+        environment: &|name| std::env::var(name).ok(),
+        without_secrets,
     };
     let mut brokers = BTreeMap::new();
     for (name, options) in &config.brokers {

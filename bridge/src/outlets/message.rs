@@ -6,7 +6,12 @@
 use std::fmt;
 
 use bytes::Bytes;
+use horizon_schemas::ContentMode;
+use horizon_schemas::envelope::Envelope;
 use horizon_store::PublicEvent;
+
+/// The content type of a structured-mode CloudEvent.
+const STRUCTURED: &str = "application/cloudevents+json; charset=utf-8";
 
 /// Where one message goes, with every template rendered.
 #[derive(Debug, Clone)]
@@ -20,8 +25,6 @@ pub(crate) enum Destination {
     Amqp {
         /// The routing key.
         routing_key: String,
-        /// The CloudEvents attributes without `data`, for the headers.
-        attributes: Vec<(String, String)>,
     },
 }
 
@@ -30,18 +33,51 @@ pub(crate) struct OutboundMessage {
     sequence: u64,
     id: String,
     event_type: String,
-    payload: Bytes,
+    content: Content,
     destination: Destination,
+}
+
+/// How a message carries its event.
+pub(crate) struct Content {
+    mode: ContentMode,
+    payload: Bytes,
+    /// The CloudEvents attributes as text; none where the outlet has no use for them.
+    attributes: Vec<(String, String)>,
+}
+
+impl Content {
+    /// The event as it stands in the public log, with what was read of it, if anything was.
+    pub(crate) fn structured(event: &PublicEvent, envelope: Option<Envelope<'_>>) -> Self {
+        Self {
+            mode: ContentMode::Structured,
+            payload: event.event.clone(),
+            attributes: envelope.map_or_else(Vec::new, |envelope| envelope.attributes),
+        }
+    }
+
+    /// The event's data, with its attributes beside it.
+    pub(crate) fn binary(event: &PublicEvent, envelope: Envelope<'_>) -> Self {
+        let payload = envelope.data.map(|data| event.event.slice_ref(data));
+        Self {
+            mode: ContentMode::Binary,
+            payload: payload.unwrap_or_default(),
+            attributes: envelope.attributes,
+        }
+    }
 }
 
 impl OutboundMessage {
     /// The message that carries an event of the public log to a destination.
-    pub(crate) fn from_public_log(event: &PublicEvent, destination: Destination) -> Self {
+    pub(crate) fn from_public_log(
+        event: &PublicEvent,
+        content: Content,
+        destination: Destination,
+    ) -> Self {
         Self {
             sequence: event.sequence.get(),
             id: event.id.clone(),
             event_type: event.event_type.clone(),
-            payload: event.event.clone(),
+            content,
             destination,
         }
     }
@@ -50,15 +86,23 @@ impl OutboundMessage {
     #[cfg(test)]
     pub(super) fn made_up(
         sequence: u64,
-        id: &str,
+        mode: ContentMode,
         payload: Vec<u8>,
+        attributes: &[(&str, &str)],
         destination: Destination,
     ) -> Self {
+        let attributes = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self {
             sequence,
-            id: id.to_owned(),
+            id: format!("id-{sequence}"),
             event_type: "example.type.v1".to_owned(),
-            payload: payload.into(),
+            content: Content {
+                mode,
+                payload: payload.into(),
+                attributes: attributes.collect(),
+            },
             destination,
         }
     }
@@ -78,9 +122,33 @@ impl OutboundMessage {
         &self.event_type
     }
 
-    /// The structured-mode CloudEvent.
+    /// Whether the attributes are beside the payload, and not in it.
+    pub(super) fn is_binary(&self) -> bool {
+        self.content.mode == ContentMode::Binary
+    }
+
+    /// The structured-mode CloudEvent, or in binary mode its data.
     pub(super) fn payload(&self) -> &Bytes {
-        &self.payload
+        &self.content.payload
+    }
+
+    /// The media type of the payload; none where the event names none in binary mode.
+    pub(super) fn content_type(&self) -> Option<&str> {
+        match self.content.mode {
+            ContentMode::Structured => Some(STRUCTURED),
+            ContentMode::Binary => self.attribute("datacontenttype"),
+        }
+    }
+
+    /// The CloudEvents attributes as text, in the event's order.
+    pub(super) fn attributes(&self) -> &[(String, String)] {
+        &self.content.attributes
+    }
+
+    /// One of them.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        let mut found = self.attributes().iter().filter(|(own, _)| own == name);
+        found.next().map(|(_, value)| value.as_str())
     }
 
     /// Where it goes.
@@ -94,7 +162,7 @@ impl fmt::Debug for OutboundMessage {
         f.debug_struct("OutboundMessage")
             .field("sequence", &self.sequence)
             .field("id", &self.id)
-            .field("payload_bytes", &self.payload.len())
+            .field("payload_bytes", &self.content.payload.len())
             .finish_non_exhaustive()
     }
 }

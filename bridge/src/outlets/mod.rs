@@ -21,9 +21,12 @@ mod window;
 
 use std::time::Duration;
 
+use horizon_schemas::OutletKind;
 use tokio::time::timeout;
 
-pub(crate) use message::{Answer, Destination, OutboundMessage};
+use options::Endpoint;
+
+pub(crate) use message::{Answer, Content, Destination, OutboundMessage};
 pub(crate) use options::{BrokerOptions, Surroundings};
 pub(crate) use session::{Session, SessionState};
 pub(crate) use window::MAX_IN_FLIGHT_MESSAGES;
@@ -45,7 +48,7 @@ pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 2] = ["lapin=off", "rumqttc=off"
 /// One broker as configured, its secrets resolved. Shared by every relay that publishes to it; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Broker {
-    /// An MQTT 5 broker.
+    /// An MQTT broker.
     Mqtt(mqtt::Broker),
     /// An AMQP 0-9-1 broker.
     Amqp(amqp::Broker),
@@ -54,8 +57,8 @@ pub(crate) enum Broker {
 /// A place at a broker that sessions can be opened to.
 #[derive(Debug, Clone)]
 pub(crate) enum Outlet {
-    /// Topics of an MQTT 5 broker, at QoS 1.
-    Mqtt(mqtt::Broker),
+    /// Topics of an MQTT broker.
+    Mqtt(mqtt::Outlet),
     /// One exchange of an AMQP 0-9-1 broker, with confirms.
     Amqp(amqp::Outlet),
 }
@@ -77,10 +80,10 @@ pub(crate) struct ConnectError(pub(crate) String);
 impl Outlet {
     /// Opens a session, or says why not, within the broker's connect timeout.
     pub(crate) async fn connect(&self, identity: Identity<'_>) -> Result<Session, ConnectError> {
-        let limit = self.connect_timeout();
+        let limit = self.endpoint().connect_timeout;
         let opened = async {
             match self {
-                Self::Mqtt(broker) => mqtt::connect(broker, identity).await,
+                Self::Mqtt(outlet) => mqtt::connect(outlet, identity).await,
                 Self::Amqp(outlet) => amqp::connect(outlet, identity).await,
             }
         };
@@ -95,36 +98,36 @@ impl Outlet {
         }
     }
 
-    fn connect_timeout(&self) -> Duration {
+    fn endpoint(&self) -> &Endpoint {
         match self {
-            Self::Mqtt(broker) => broker.connect_timeout(),
-            Self::Amqp(outlet) => outlet.broker().connect_timeout(),
+            Self::Mqtt(outlet) => outlet.broker().endpoint(),
+            Self::Amqp(outlet) => outlet.broker().endpoint(),
         }
     }
 
+    /// Where it is, for messages.
     fn address(&self) -> String {
-        match self {
-            Self::Mqtt(broker) => format!("mqtt://{}", broker.address()),
-            Self::Amqp(outlet) => format!("amqp://{}", outlet.broker().address()),
-        }
+        let protocol = match self {
+            Self::Mqtt(_) => "mqtt",
+            Self::Amqp(_) => "amqp",
+        };
+        let endpoint = self.endpoint();
+        let secure = if endpoint.tls.is_some() { "s" } else { "" };
+        format!("{protocol}{secure}://{}", endpoint.address())
     }
 }
 
 impl Broker {
     /// The outlet of a contract at this broker, or `None` where the broker speaks another protocol.
-    pub(crate) fn mqtt_outlet(&self) -> Option<Outlet> {
-        match self {
-            Self::Mqtt(broker) => Some(Outlet::Mqtt(broker.clone())),
-            Self::Amqp(_) => None,
-        }
-    }
-
-    /// The outlet of a contract that publishes to `exchange` at this broker, or `None` where the broker speaks another
-    /// protocol.
-    pub(crate) fn amqp_outlet(&self, exchange: &str) -> Option<Outlet> {
-        match self {
-            Self::Amqp(broker) => Some(Outlet::Amqp(amqp::Outlet::new(broker.clone(), exchange))),
-            Self::Mqtt(_) => None,
+    pub(crate) fn outlet(&self, place: &OutletKind) -> Option<Outlet> {
+        match (self, place) {
+            (Self::Mqtt(broker), OutletKind::Mqtt(place)) => {
+                Some(Outlet::Mqtt(mqtt::Outlet::new(broker.clone(), place)))
+            }
+            (Self::Amqp(broker), OutletKind::Amqp(place)) => {
+                Some(Outlet::Amqp(amqp::Outlet::new(broker.clone(), place)))
+            }
+            _ => None,
         }
     }
 }

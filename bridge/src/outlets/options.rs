@@ -3,20 +3,30 @@
 //! Invariants: secrets come from the environment or from files, are read once at start, and are in no `Debug` output and
 //! no error text. What is out of its bounds is refused, with the bounds.
 
+mod endpoint;
+mod secret;
+mod tls;
+
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use horizon_schemas::Protocol;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::{Broker, amqp, mqtt};
+
+pub(super) use endpoint::{Endpoint, Written};
+pub(crate) use secret::SecretSource;
+pub(super) use secret::{Credentials, Secret};
+pub(super) use tls::Tls;
+pub(crate) use tls::TlsOptions;
 
 /// One entry under `brokers:`: `{ mqtt: … }` or `{ amqp: … }`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum BrokerOptions {
-    /// An MQTT 5 broker.
+    /// An MQTT broker.
     Mqtt(mqtt::Options),
     /// An AMQP 0-9-1 broker.
     Amqp(amqp::Options),
@@ -28,6 +38,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) folder: &'a Path,
     /// Looks up an environment variable.
     pub(crate) environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether secrets may be missing: the options are only checked, on a machine that need not have them.
+    pub(crate) without_secrets: bool,
 }
 
 /// What is wrong with a broker's options, and where.
@@ -43,6 +55,33 @@ pub(crate) struct OptionsError {
 }
 
 impl BrokerOptions {
+    /// What the broker speaks.
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Mqtt(options) => match options.version() {
+                mqtt::Version::V5 => Protocol::Mqtt,
+                mqtt::Version::V311 => Protocol::Mqtt311,
+            },
+            Self::Amqp(_) => Protocol::Amqp,
+        }
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Mqtt(options) => options.address(),
+            Self::Amqp(options) => options.address(),
+        }
+    }
+
+    /// The virtual host, where the protocol has those.
+    pub(crate) fn virtual_host(&self) -> Option<&str> {
+        match self {
+            Self::Mqtt(_) => None,
+            Self::Amqp(options) => Some(options.virtual_host()),
+        }
+    }
+
     /// Checks the options and reads the secrets. `name` is the broker's name, for messages.
     pub(crate) fn resolve(
         &self,
@@ -72,114 +111,6 @@ impl BrokerOptions {
 pub(super) struct FieldError {
     pub(super) field: &'static str,
     pub(super) problem: String,
-}
-
-/// Where a secret is: never in the configuration itself.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum SecretSource {
-    /// Somewhere else.
-    Elsewhere(SecretPlace),
-    /// Written out, which is refused. Whatever it is, it is dropped here, so that no error text repeats it.
-    WrittenOut(IgnoredAny),
-}
-
-/// The places that a secret can be in.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum SecretPlace {
-    /// In an environment variable of this name.
-    Env(String),
-    /// In a file. One line end at its end is not part of the secret.
-    File(PathBuf),
-}
-
-/// A secret, which shows itself to nobody who only prints it.
-#[derive(Clone)]
-pub(super) struct Secret(String);
-
-impl Secret {
-    /// The secret itself, for the client library.
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// A user and a password.
-#[derive(Debug, Clone)]
-pub(super) struct Credentials {
-    pub(super) username: String,
-    pub(super) password: Secret,
-}
-
-impl Credentials {
-    /// The credentials of a `username` and a `password` field: both, or neither.
-    pub(super) fn resolve(
-        username: Option<&str>,
-        password: Option<&SecretSource>,
-        surroundings: &Surroundings<'_>,
-    ) -> Result<Option<Self>, FieldError> {
-        match (username, password) {
-            (None, None) => Ok(None),
-            (Some(username), Some(source)) => Ok(Some(Self {
-                username: username.to_owned(),
-                password: source.read(surroundings)?,
-            })),
-            (Some(_), None) => Err(FieldError {
-                field: "password",
-                problem: "missing: a username needs one, as { env: NAME } or { file: PATH }"
-                    .to_owned(),
-            }),
-            (None, Some(_)) => Err(FieldError {
-                field: "username",
-                problem: "missing: a password needs one".to_owned(),
-            }),
-        }
-    }
-}
-
-impl SecretSource {
-    fn read(&self, surroundings: &Surroundings<'_>) -> Result<Secret, FieldError> {
-        let wrong = |problem: String| FieldError {
-            field: "password",
-            problem,
-        };
-        let place = match self {
-            Self::Elsewhere(place) => place,
-            Self::WrittenOut(_) => {
-                return Err(wrong(
-                    "a secret is never written here: use { env: NAME } or { file: PATH }"
-                        .to_owned(),
-                ));
-            }
-        };
-        let text = match place {
-            SecretPlace::Env(name) => (surroundings.environment)(name)
-                .ok_or_else(|| wrong(format!("the environment variable {name} is not set")))?,
-            SecretPlace::File(path) => {
-                let path = surroundings.folder.join(path);
-                let mut text = std::fs::read_to_string(&path)
-                    .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-                if text.ends_with('\n') {
-                    text.pop();
-                    if text.ends_with('\r') {
-                        text.pop();
-                    }
-                }
-                text
-            }
-        };
-        if text.is_empty() {
-            return Err(wrong("the secret is empty".to_owned()));
-        }
-        Ok(Secret(text))
-    }
 }
 
 /// Checks a number against its bounds.

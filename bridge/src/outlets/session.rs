@@ -24,7 +24,17 @@ pub(crate) enum SessionState {
     /// Connected, and told by the broker to wait: it is short of memory or disk. It goes on by itself.
     Blocked(String),
     /// Over, for the reason given.
-    Ended(String),
+    Ended(Loss),
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// Why, for a person.
+    pub(crate) reason: String,
+    /// Whether one of the messages in flight may have been the cause: the broker ended the connection or fell silent, and
+    /// did not say that it was for something else.
+    pub(crate) suspicious: bool,
 }
 
 /// One connection to one broker, for one relay.
@@ -39,16 +49,19 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Waits for the end of the session, and says why it ended.
-    pub(crate) async fn lost_reason(&self) -> String {
+    /// Waits for the end of the session, and says how it ended.
+    pub(crate) async fn loss(&self) -> Loss {
         let mut state = self.state.clone();
         match state
             .wait_for(|state| matches!(state, SessionState::Ended(_)))
             .await
             .as_deref()
         {
-            Ok(SessionState::Ended(reason)) => reason.clone(),
-            _ => "the session's task stopped without giving a reason".to_owned(),
+            Ok(SessionState::Ended(loss)) => loss.clone(),
+            _ => Loss {
+                reason: "the session's task stopped without giving a reason".to_owned(),
+                suspicious: false,
+            },
         }
     }
 }
@@ -67,7 +80,25 @@ pub(super) enum End {
     /// The relay let go of the session.
     Released,
     /// The connection cannot be trusted any more.
-    Lost(String),
+    Lost(Loss),
+}
+
+impl End {
+    /// The connection is lost for a reason that no message has to do with.
+    pub(super) fn lost(reason: impl Into<String>) -> Self {
+        Self::Lost(Loss {
+            reason: reason.into(),
+            suspicious: false,
+        })
+    }
+
+    /// The connection is lost, and a message in flight may be the cause.
+    pub(super) fn suspicious(reason: impl Into<String>) -> Self {
+        Self::Lost(Loss {
+            reason: reason.into(),
+            suspicious: true,
+        })
+    }
 }
 
 /// A session and its other ends.
@@ -96,11 +127,14 @@ impl SessionEnds {
     pub(super) async fn finish(mut self, end: End) {
         // What is not taken is published again: a repeat after a fault.
         let _ = timeout(WATCH_INTERVAL, self.answers.send_rest()).await;
-        let reason = match end {
-            End::Released => "closed by its relay".to_owned(),
-            End::Lost(reason) => reason,
+        let loss = match end {
+            End::Released => Loss {
+                reason: "closed by its relay".to_owned(),
+                suspicious: false,
+            },
+            End::Lost(loss) => loss,
         };
-        self.state.send_replace(SessionState::Ended(reason));
+        self.state.send_replace(SessionState::Ended(loss));
     }
 }
 

@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
                 Happened::Answers(None) => {
                     self.window.connection_lost();
                     self.unpark.lanes.connection_lost();
-                    return Ok((Ended::Lost(session.lost_reason().await), settled));
+                    return Ok((Ended::Lost(session.loss().await.reason), settled));
                 }
                 Happened::Read(page) => self.offer(page?),
                 Happened::Written(written) => {

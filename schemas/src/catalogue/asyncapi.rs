@@ -94,6 +94,9 @@ fn of_contract(contract: &Contract) -> Value {
 fn server(server: &Server) -> Value {
     match server.protocol {
         Protocol::Mqtt => json!({"host": server.host, "protocol": "mqtt", "protocolVersion": "5"}),
+        Protocol::Mqtt311 => {
+            json!({"host": server.host, "protocol": "mqtt", "protocolVersion": "3.1.1"})
+        }
         Protocol::Amqp => {
             let mut made =
                 json!({"host": server.host, "protocol": "amqp", "protocolVersion": "0.9.1"});
@@ -213,7 +216,7 @@ fn protocol(outlet: &OutletSpec) -> &'static str {
 fn operation(contract: &Contract, outlet: &OutletSpec, channel: &str) -> Value {
     let bindings = match &outlet.kind {
         OutletKind::Mqtt(place) => {
-            json!({"mqtt": {"qos": place.qos, "retain": false, "bindingVersion": MQTT_BINDING}})
+            json!({"mqtt": {"qos": place.qos, "retain": place.retain, "bindingVersion": MQTT_BINDING}})
         }
         OutletKind::Amqp(_) => {
             json!({"amqp": {"deliveryMode": 2, "mandatory": true, "timestamp": true, "bindingVersion": AMQP_BINDING}})

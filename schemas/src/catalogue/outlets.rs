@@ -32,6 +32,7 @@ fn values<'c>(contract: &'c Contract, name: &'c str, event_type: &'c str) -> Tem
         name,
         event_type,
         key: "",
+        ..TemplateValues::default()
     }
 }
 

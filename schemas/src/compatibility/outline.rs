@@ -302,7 +302,15 @@ fn outlet(outlet: &Value) -> Option<(String, OutletOutline)> {
     let (kind, place) = ["mqtt", "amqp"]
         .into_iter()
         .find_map(|kind| Some((kind, outlet.get(kind)?.as_object()?)))?;
-    let words = ["broker", "topic", "qos", "exchange", "routing_key"];
+    let words = [
+        "broker",
+        "topic",
+        "qos",
+        "content_mode",
+        "exchange",
+        "routing_key",
+        "header_prefix",
+    ];
     let mut words: BTreeMap<String, String> = words
         .into_iter()
         .filter_map(|word| {
@@ -313,8 +321,15 @@ fn outlet(outlet: &Value) -> Option<(String, OutletOutline)> {
             Some((word.to_owned(), text))
         })
         .collect();
-    if kind == "mqtt" {
-        words.entry("qos".to_owned()).or_insert("1".to_owned());
+    let mut by_default = |word: &str, value: &str| {
+        words
+            .entry(word.to_owned())
+            .or_insert_with(|| value.to_owned());
+    };
+    by_default("content_mode", "structured");
+    match kind {
+        "mqtt" => by_default("qos", "1"),
+        _ => by_default("header_prefix", "cloudEvents:"),
     }
     let broker = words.get("broker").map_or("", String::as_str);
     let name = text(place, "name").map_or_else(|| format!("{kind}:{broker}"), str::to_owned);

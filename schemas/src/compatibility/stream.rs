@@ -316,6 +316,12 @@ fn outlet_changes(
     for (word, rule, what) in [
         ("broker", "broker-changed", "broker"),
         ("exchange", "exchange-changed", "exchange"),
+        ("content_mode", "content-mode-changed", "content mode"),
+        (
+            "header_prefix",
+            "header-prefix-changed",
+            "prefix of the headers",
+        ),
     ] {
         if let (Some(first), Some(second)) = (was.place.get(word), now.place.get(word))
             && first != second

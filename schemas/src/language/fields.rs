@@ -106,6 +106,64 @@ impl<'n> Fields<'n> {
         word(self.get(key)?, &format!("`{key}`"), known, diagnostics)
     }
 
+    /// The whole number of a key, if it is there, within its bounds.
+    pub(crate) fn integer(
+        &self,
+        key: &'static str,
+        (least, most): (u64, u64),
+        diagnostics: &mut Diagnostics,
+    ) -> Option<At<u64>> {
+        let node = self.get(key)?;
+        let number = match &node.kind {
+            Kind::Number(number) => number.as_u64(),
+            _ => None,
+        };
+        let Some(value) = number.filter(|value| (least..=most).contains(value)) else {
+            let message = format!("`{key}` is a whole number from {least} to {most}");
+            diagnostics.push(Diagnostic::new("not-in-bounds", message).at(&node.span));
+            return None;
+        };
+        Some(At {
+            value,
+            span: node.span.clone(),
+        })
+    }
+
+    /// The boolean of a key, if it is there.
+    pub(crate) fn boolean(
+        &self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<At<bool>> {
+        let node = self.get(key)?;
+        let Kind::Bool(value) = node.kind else {
+            let message = format!("`{key}` is {}, not true or false", node.is_a());
+            diagnostics.push(Diagnostic::new("not-a-boolean", message).at(&node.span));
+            return None;
+        };
+        Some(At {
+            value,
+            span: node.span.clone(),
+        })
+    }
+
+    /// The entries of a mapping of texts that may be left out.
+    pub(crate) fn texts(
+        &self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<(At<String>, At<String>)> {
+        let what = format!("`{key}`");
+        let entries = self
+            .get(key)
+            .and_then(|node| named(node, &what, diagnostics));
+        let read = |(name, node): (&At<String>, &Node)| {
+            let text = text(node, &format!("`{key}.{}`", name.value), diagnostics)?;
+            Some((name.clone(), text))
+        };
+        entries.into_iter().flatten().filter_map(read).collect()
+    }
+
     /// The items of a list that may be left out.
     pub(crate) fn list(
         &self,

@@ -1,7 +1,9 @@
 //! Outlets as they are written.
 
-use super::fields::Fields;
-use super::raw::{Outlet, OutletKind};
+mod amqp;
+
+use super::fields::{self, Fields};
+use super::raw::{Mqtt, Outlet, OutletKind, OutletStart};
 use super::words;
 use super::yaml::{Kind, Node};
 use crate::diagnostics::{Diagnostic, Diagnostics};
@@ -10,8 +12,16 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 pub(super) fn outlet(node: &Node, diagnostics: &mut Diagnostics) -> Option<Outlet> {
     let fields = Fields::read(node, &words::OUTLET, diagnostics)?;
     match (fields.get("mqtt"), fields.get("amqp")) {
-        (Some(place), None) => place_of(place, node, true, diagnostics),
-        (None, Some(place)) => place_of(place, node, false, diagnostics),
+        (Some(place), None) => {
+            let fields = Fields::read(place, &words::MQTT, diagnostics)?;
+            let kind = mqtt(&fields, diagnostics).map(OutletKind::Mqtt);
+            place_of(&fields, kind, node, diagnostics)
+        }
+        (None, Some(place)) => {
+            let fields = Fields::read(place, &words::AMQP, diagnostics)?;
+            let kind = amqp::amqp(&fields, diagnostics).map(OutletKind::Amqp);
+            place_of(&fields, kind, node, diagnostics)
+        }
         _ => {
             diagnostics.push(
                 Diagnostic::new("outlet", "an outlet is either `mqtt` or `amqp`")
@@ -23,74 +33,70 @@ pub(super) fn outlet(node: &Node, diagnostics: &mut Diagnostics) -> Option<Outle
     }
 }
 
+/// What outlets of both protocols say.
 fn place_of(
-    place: &Node,
+    fields: &Fields<'_>,
+    kind: Option<OutletKind>,
     whole: &Node,
-    mqtt: bool,
     diagnostics: &mut Diagnostics,
 ) -> Option<Outlet> {
-    let words = if mqtt { &words::MQTT } else { &words::AMQP };
-    let fields = Fields::read(place, words, diagnostics)?;
-    let mut text = |key, mend: &str| fields.require_text(key, mend, diagnostics);
-    let broker = text("broker", "the name of a broker of the configuration");
-    let kind = if mqtt {
-        let topic = text(
-            "topic",
-            "such as `topic: \"bank/accounts/v1/{key}/{name}\"`",
-        );
-        if let Some(qos) = fields.get("qos") {
-            quality(qos, diagnostics);
-        }
-        topic.map(|topic| OutletKind::Mqtt { topic })
-    } else {
-        let exchange = text("exchange", "such as `exchange: bank.accounts.v1`");
-        let routing_key = text("routing_key", "such as `routing_key: \"account.{name}\"`");
-        exchange
-            .zip(routing_key)
-            .map(|(exchange, routing_key)| OutletKind::Amqp {
-                exchange,
-                routing_key,
-            })
-    };
+    let mend = "the name of a broker of the configuration";
+    let broker = fields.require_text("broker", mend, diagnostics);
     let name = fields.text("name", diagnostics);
     let unheard = fields.word("unheard", words::UNHEARD, diagnostics);
-    let wait = unheard.is_some_and(|word| word.value == "wait");
+    let mode = fields.word("content_mode", words::CONTENT_MODES, diagnostics);
+    let per_key = fields.integer("max_in_flight_per_key", words::PER_KEY, diagnostics);
+    let start = fields
+        .get("start")
+        .and_then(|node| start(node, diagnostics));
     Some(Outlet {
         broker: broker?,
         name,
-        wait,
+        wait: unheard.is_some_and(|word| word.value == "wait"),
+        start,
+        binary: mode.map(|mode| mode.map(|word| word == "binary")),
+        max_in_flight_per_key: per_key.map(|number| number.value),
         kind: kind?,
         span: whole.span.clone(),
     })
 }
 
-fn quality(node: &Node, diagnostics: &mut Diagnostics) {
-    let Kind::Number(number) = &node.kind else {
-        diagnostics.push(
-            Diagnostic::new("qos", format!("`qos` is {}, not a number", node.is_a()))
-                .at(&node.span),
-        );
-        return;
+fn mqtt(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Mqtt> {
+    let mend = "such as `topic: \"bank/accounts/v1/{key}/{name}\"`";
+    let topic = fields.require_text("topic", mend, diagnostics);
+    let qos = fields.integer("qos", (0, 2), diagnostics);
+    let retain = fields.boolean("retain", diagnostics);
+    Some(Mqtt {
+        qos: qos.map(|qos| qos.value),
+        retain: retain.is_some_and(|retain| retain.value),
+        expiry_seconds: fields.integer("expiry_seconds", words::EXPIRY_SECONDS, diagnostics),
+        user_properties: fields.texts("user_properties", diagnostics),
+        datacontenttype_property: fields.boolean("datacontenttype_property", diagnostics),
+        topic: topic?,
+    })
+}
+
+fn start(node: &Node, diagnostics: &mut Diagnostics) -> Option<OutletStart> {
+    let Kind::Map(_) = node.kind else {
+        let word = fields::word(node, "`start`", &["beginning", "now"], diagnostics)?;
+        return Some(match word.value {
+            "now" => OutletStart::Now,
+            _ => OutletStart::Beginning,
+        });
     };
-    match number.as_u64() {
-        Some(1) => {}
-        Some(0) => diagnostics.push(
-            Diagnostic::new(
-                "qos",
-                "at quality of service 0 a broker confirms nothing, so events would be lost",
-            )
-            .at(&node.span)
-            .mend("write `qos: 1`, or leave it out"),
-        ),
-        Some(2) => diagnostics.push(
-            Diagnostic::new("not-yet", "quality of service 2 is not built yet")
-                .at(&node.span)
-                .mend("write `qos: 1`, or leave it out"),
-        ),
-        _ => diagnostics.push(
-            Diagnostic::new("qos", "no such quality of service")
-                .at(&node.span)
-                .mend("write `qos: 1`"),
-        ),
+    let fields = Fields::read(node, &words::OUTLET_START, diagnostics)?;
+    match (fields.get("sequence"), fields.get("time")) {
+        (Some(_), None) => fields
+            .integer("sequence", (1, (1 << 53) - 1), diagnostics)
+            .map(|sequence| OutletStart::Sequence(sequence.value)),
+        (None, Some(_)) => fields.text("time", diagnostics).map(OutletStart::Time),
+        _ => {
+            diagnostics.push(
+                Diagnostic::new("start", "an outlet starts at one `sequence` or one `time`")
+                    .at(&node.span)
+                    .mend("write one of `start: { sequence: 1000 }` and `start: { time: 2024-01-01T00:00:00Z }`"),
+            );
+            None
+        }
     }
 }

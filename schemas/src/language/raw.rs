@@ -94,20 +94,62 @@ pub(crate) struct Outlet {
     pub(crate) broker: At<String>,
     pub(crate) name: Option<At<String>>,
     pub(crate) wait: bool,
+    pub(crate) start: Option<OutletStart>,
+    pub(crate) binary: Option<At<bool>>,
+    pub(crate) max_in_flight_per_key: Option<u64>,
     pub(crate) kind: OutletKind,
     pub(crate) span: Span,
+}
+
+/// Where an outlet begins.
+#[derive(Debug, Clone)]
+pub(crate) enum OutletStart {
+    Beginning,
+    Now,
+    Sequence(u64),
+    Time(At<String>),
 }
 
 /// What an outlet speaks.
 #[derive(Debug, Clone)]
 pub(crate) enum OutletKind {
-    Mqtt {
-        topic: At<String>,
-    },
-    Amqp {
-        exchange: At<String>,
-        routing_key: At<String>,
-    },
+    Mqtt(Mqtt),
+    Amqp(Amqp),
+}
+
+/// `mqtt`.
+#[derive(Debug, Clone)]
+pub(crate) struct Mqtt {
+    pub(crate) topic: At<String>,
+    pub(crate) qos: Option<u64>,
+    pub(crate) retain: bool,
+    pub(crate) expiry_seconds: Option<At<u64>>,
+    pub(crate) user_properties: Vec<(At<String>, At<String>)>,
+    pub(crate) datacontenttype_property: Option<At<bool>>,
+}
+
+/// `amqp`.
+#[derive(Debug, Clone)]
+pub(crate) struct Amqp {
+    pub(crate) exchange: At<String>,
+    pub(crate) declare: bool,
+    pub(crate) alternate_exchange: Option<At<String>>,
+    pub(crate) routing_key: At<String>,
+    pub(crate) header_prefix: Option<&'static str>,
+    pub(crate) priority: Option<u64>,
+    pub(crate) expiration_ms: Option<u64>,
+    pub(crate) headers: Vec<(At<String>, At<String>)>,
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) bindings: Vec<(At<String>, At<String>)>,
+}
+
+/// One of `queues`.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    pub(crate) name: At<String>,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) bind: Vec<At<String>>,
+    pub(crate) arguments: Vec<(At<String>, At<Value>)>,
 }
 
 /// How many entries of `from` a contract may have.

@@ -66,6 +66,8 @@ fn form(form: &Form, definitions: &mut Map<String, Value>) -> Value {
     match form {
         Form::Any => json!({}),
         Form::Text => json!({"type": "string"}),
+        Form::Boolean => json!({"type": "boolean"}),
+        Form::Scalar => json!({"type": ["string", "integer", "boolean"]}),
         Form::Integer(least, most) if least == most => json!({"const": least}),
         Form::Integer(least, most) => {
             json!({"type": "integer", "minimum": least, "maximum": most})

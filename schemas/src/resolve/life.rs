@@ -23,18 +23,21 @@ pub(super) fn start(raw: &raw::Contract, diagnostics: &mut Diagnostics) -> Optio
         raw::Start::Beginning => Some(Start::Beginning),
         raw::Start::Now => Some(Start::Now),
         raw::Start::Position(position) => Some(Start::Position(*position)),
-        raw::Start::Time(text) => {
-            let at = timestamp::milliseconds(&text.value);
-            if at.is_none() {
-                diagnostics.push(
-                    Diagnostic::new("start", format!("`{}` is no time in RFC 3339", text.value))
-                        .at(&text.span)
-                        .mend("such as `start: { time: 2024-01-01T00:00:00Z }`"),
-                );
-            }
-            at.map(Start::Time)
-        }
+        raw::Start::Time(text) => time(text, diagnostics).map(Start::Time),
     }
+}
+
+/// The time of a `start`, in milliseconds since 1970.
+pub(super) fn time(text: &At<String>, diagnostics: &mut Diagnostics) -> Option<u64> {
+    let at = timestamp::milliseconds(&text.value);
+    if at.is_none() {
+        diagnostics.push(
+            Diagnostic::new("start", format!("`{}` is no time in RFC 3339", text.value))
+                .at(&text.span)
+                .mend("such as `start: { time: 2024-01-01T00:00:00Z }`"),
+        );
+    }
+    at
 }
 
 /// The status that a word stands for.

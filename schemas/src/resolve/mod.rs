@@ -113,8 +113,13 @@ impl<'a> Resolver<'a> {
             .and_then(|key| self.key(key, raw, &frame, diagnostics));
         let (ways, types) = self.ways(raw, &mut frame, diagnostics);
         let outlets = raw.shared.outlets.as_deref().unwrap_or_default();
-        let brokers = self.world.brokers;
-        let outlets = outlets::resolve(outlets, brokers, frame.named.as_ref(), diagnostics);
+        let ground = outlets::Ground {
+            brokers: self.world.brokers,
+            named: frame.named.as_ref(),
+            types: &raw.types,
+            attributes: &raw.shared.attributes,
+        };
+        let outlets = outlets::resolve(outlets, &ground, diagnostics);
         if diagnostics.len() > before {
             return None;
         }

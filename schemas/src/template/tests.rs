@@ -10,6 +10,7 @@ fn values(key: &str) -> TemplateValues<'_> {
         name: "opened",
         event_type: "a.b.v1",
         key,
+        ..TemplateValues::default()
     }
 }
 

@@ -18,7 +18,9 @@ fn attributes(contract: &Contract, event: &PrivateEvent<'_>) -> Vec<(String, Str
     let Outcome::Crossed(crossed) = contract.cross(event, &secret()) else {
         panic!("{:?}", contract.cross(event, &secret()))
     };
-    envelope::attributes(crossed.seal(1, 0).bytes()).unwrap()
+    envelope::read(crossed.seal(1, 0).bytes())
+        .unwrap()
+        .attributes
 }
 
 fn of(attributes: &[(String, String)], name: &str) -> Option<String> {

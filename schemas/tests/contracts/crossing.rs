@@ -24,7 +24,7 @@ fn the_bytes_of_a_public_event_are_these() {
         (event.sequence(), event.key(), event.name()),
         (12, "é\"1", "placed")
     );
-    let attributes = envelope::attributes(event.bytes()).unwrap();
+    let attributes = envelope::read(event.bytes()).unwrap().attributes;
     assert_eq!(attributes.len(), 10);
     assert_eq!(
         attributes[7],
@@ -305,6 +305,7 @@ fn a_contract_tells_what_it_says() {
         name: "placed",
         event_type: "t",
         key: "a/b",
+        ..TemplateValues::default()
     };
     let OutletKind::Mqtt(place) = outlets[0].kind() else {
         panic!()

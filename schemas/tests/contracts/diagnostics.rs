@@ -247,13 +247,60 @@ fn each_of_these_is_told_by_its_code() {
         ("broker: rabbit", "broker: main", "broker-protocol"),
         (
             "{name}\" }\n  - amqp",
-            "{name}\", qos: 2 }\n  - amqp",
-            "not-yet",
+            "{name}\", qos: 3 }\n  - amqp",
+            "not-in-bounds",
         ),
         (
             "{name}\" }\n  - amqp",
-            "{name}\", qos: 0 }\n  - amqp",
-            "qos",
+            "{name}\", qos: 0, unheard: wait }\n  - amqp",
+            "unheard",
+        ),
+        (
+            "{name}\" }\n  - amqp",
+            "{name}\", datacontenttype_property: true }\n  - amqp",
+            "content-mode",
+        ),
+        (
+            "{name}\" }\n  - amqp",
+            "{name}\", content_mode: binary, user_properties: { team: a } }\n  - amqp",
+            "fixed-text",
+        ),
+        ("{key}/{name}", "{key}/{subject}", "template"),
+        ("{key}/{name}", "{key}/{data.nothing}", "template"),
+        (
+            "broker: rabbit",
+            "broker: rabbit, headers: { x-a: b }",
+            "fixed-text",
+        ),
+        (
+            "broker: rabbit",
+            "broker: rabbit, declare: false, alternate_exchange: a",
+            "alternate-exchange",
+        ),
+        (
+            "broker: rabbit",
+            "broker: rabbit, queues: [{ name: amq.q }]",
+            "queue",
+        ),
+        (
+            "broker: rabbit",
+            "broker: rabbit, queues: [{ name: q, arguments: { x-queue-type: quorum } }]",
+            "argument",
+        ),
+        (
+            "broker: rabbit",
+            "broker: rabbit, bindings: [{ queue: q }]",
+            "missing-key",
+        ),
+        (
+            "broker: rabbit",
+            "broker: rabbit, start: { sequence: 0 }",
+            "not-in-bounds",
+        ),
+        (
+            "broker: rabbit",
+            "broker: rabbit, start: { time: yesterday }",
+            "start",
         ),
         (
             "{name}\" }\n  - amqp",

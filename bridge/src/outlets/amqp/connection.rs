@@ -34,7 +34,7 @@ pub(in crate::outlets) async fn connect(
     identity: Identity<'_>,
 ) -> Result<Session, ConnectError> {
     let resolved = outlet.broker.resolved();
-    let exchange = short("exchange's name", &outlet.exchange).map_err(ConnectError)?;
+    let exchange = short("exchange's name", &outlet.place.exchange).map_err(ConnectError)?;
     let line = Line::open(resolved, &identity.connection_name()).await?;
     let channel = open_channel(&line.connection).await?;
     declare(&channel, &exchange).await?;
@@ -42,13 +42,13 @@ pub(in crate::outlets) async fn connect(
         max_payload_bytes: resolved.max_payload_bytes,
         frame_bytes: usize::try_from(line.connection.configuration().frame_max()).unwrap_or(0),
     };
-    let window = Window::new(resolved.in_flight_messages, Instant::now());
+    let window = Window::new(resolved.endpoint.in_flight_messages, Instant::now());
     let publisher = Publisher::new(
         Arc::new(channel),
         exchange,
         limits,
         window,
-        resolved.confirm_timeout,
+        resolved.endpoint.answer_timeout,
     );
     let (session, ends) = session();
     tokio::spawn(run(line, publisher, ends));
@@ -124,7 +124,7 @@ impl Line {
 }
 
 fn uri(resolved: &Resolved) -> AMQPUri {
-    let (username, password) = match &resolved.credentials {
+    let (username, password) = match &resolved.endpoint.credentials {
         Some(credentials) => (credentials.username.as_str(), credentials.password.reveal()),
         None => ("guest", "guest"),
     };
@@ -135,8 +135,8 @@ fn uri(resolved: &Resolved) -> AMQPUri {
                 username: username.to_owned(),
                 password: password.to_owned(),
             },
-            host: resolved.host.clone(),
-            port: resolved.port,
+            host: resolved.endpoint.host.clone(),
+            port: resolved.endpoint.port,
         },
         vhost: resolved.virtual_host.clone(),
         query: AMQPQueryString {

@@ -50,11 +50,7 @@ pub(super) fn encode(message: &OutboundMessage, limits: Limits) -> Result<Encode
 }
 
 fn encode_checked(message: &OutboundMessage, limits: Limits) -> Result<Encoded, String> {
-    let Destination::Amqp {
-        routing_key,
-        attributes,
-    } = message.destination()
-    else {
+    let Destination::Amqp { routing_key } = message.destination() else {
         return Err(
             "the message is addressed to a topic, and this outlet publishes to an exchange"
                 .to_owned(),
@@ -77,8 +73,8 @@ fn encode_checked(message: &OutboundMessage, limits: Limits) -> Result<Encoded, 
         .with_delivery_mode(PERSISTENT)
         .with_message_id(id.clone())
         .with_type(short("type", message.event_type())?)
-        .with_headers(headers(attributes, limits)?);
-    if let Some(seconds) = unix_seconds(attributes) {
+        .with_headers(headers(message.attributes(), limits)?);
+    if let Some(seconds) = unix_seconds(message) {
         properties = properties.with_timestamp(seconds);
     }
     Ok(Encoded {
@@ -109,8 +105,8 @@ fn headers(attributes: &[(String, String)], limits: Limits) -> Result<FieldTable
     Ok(table)
 }
 
-fn unix_seconds(attributes: &[(String, String)]) -> Option<u64> {
-    let (_, text) = attributes.iter().find(|(name, _)| name == "time")?;
+fn unix_seconds(message: &OutboundMessage) -> Option<u64> {
+    let text = message.attribute("time")?;
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     u64::try_from(time.unix_timestamp()).ok()
 }
@@ -129,6 +125,7 @@ pub(super) fn short(what: &str, text: &str) -> Result<ShortString, String> {
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use horizon_schemas::ContentMode;
 
     const LIMITS: Limits = Limits {
         max_payload_bytes: 1_000,
@@ -136,17 +133,13 @@ mod tests {
     };
 
     fn message(routing_key: &str, payload: usize, attributes: &[(&str, &str)]) -> OutboundMessage {
-        let attributes = attributes
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
         OutboundMessage::made_up(
             1,
-            "an-id",
+            ContentMode::Structured,
             vec![b'x'; payload],
+            attributes,
             Destination::Amqp {
                 routing_key: routing_key.to_owned(),
-                attributes,
             },
         )
     }
@@ -156,7 +149,7 @@ mod tests {
         let message = message(
             "account.opened",
             5,
-            &[("id", "an-id"), ("time", "1998-02-01T00:00:00Z")],
+            &[("id", "id-1"), ("time", "1998-02-01T00:00:00Z")],
         );
         let properties = encode(&message, LIMITS)
             .expect("a legal message")
@@ -164,14 +157,14 @@ mod tests {
         let headers = properties.headers().clone().expect("headers");
         assert_eq!(
             headers.inner().get("cloudEvents:id"),
-            Some(&AMQPValue::LongString("an-id".into()))
+            Some(&AMQPValue::LongString("id-1".into()))
         );
         assert_eq!(headers.inner().len(), 2);
         assert_eq!(*properties.timestamp(), Some(886_291_200));
         assert_eq!(*properties.delivery_mode(), Some(2));
         assert_eq!(
             properties.message_id().as_ref().map(ShortString::as_str),
-            Some("an-id")
+            Some("id-1")
         );
         assert_eq!(
             properties.kind().as_ref().map(ShortString::as_str),

@@ -8,21 +8,25 @@ mod encode;
 mod options;
 mod publisher;
 
+use std::sync::Arc;
+
+use horizon_schemas::AmqpPlace;
+
 pub(super) use connection::connect;
 pub(crate) use options::{Broker, Options};
 
-/// One exchange of an AMQP broker.
+/// One exchange of an AMQP broker, and how to publish to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlet {
     broker: Broker,
-    exchange: String,
+    place: Arc<AmqpPlace>,
 }
 
 impl Outlet {
-    pub(super) fn new(broker: Broker, exchange: &str) -> Self {
+    pub(super) fn new(broker: Broker, place: &AmqpPlace) -> Self {
         Self {
             broker,
-            exchange: exchange.to_owned(),
+            place: Arc::new(place.clone()),
         }
     }
 

@@ -177,14 +177,14 @@ impl Publisher {
         let unanswered = self.outstanding.len() + failures.len();
         for (number, answer) in self.confirms.settle(read, unanswered) {
             let Some(sequence) = self.window.settle(number, now) else {
-                return Err(End::Lost(format!("message {number} was confirmed twice")));
+                return Err(End::lost(format!("message {number} was confirmed twice")));
             };
             ends.answers.push(sequence, answer);
         }
         failures
             .into_iter()
             .next()
-            .map_or(Ok(()), |failure| Err(End::Lost(failure)))
+            .map_or(Ok(()), |failure| Err(End::suspicious(failure)))
     }
 
     fn take_event(&mut self, event: Option<Event>, ends: &mut SessionEnds) -> Result<(), End> {
@@ -198,19 +198,19 @@ impl Publisher {
                 ends.state.send_replace(SessionState::Open);
                 Ok(())
             }
-            Some(Event::Error(error)) => Err(End::Lost(error.to_string())),
+            Some(Event::Error(error)) => Err(End::suspicious(error.to_string())),
             Some(_) => Ok(()),
-            None => Err(End::Lost("the connection is gone".to_owned())),
+            None => Err(End::suspicious("the connection is gone")),
         }
     }
 
     /// Looks for an end that nothing told of: a confirm that does not come, a channel or a connection that is gone.
     fn watch(&self, connection: &Connection, ends: &SessionEnds) -> Result<(), End> {
         if !connection.status().connected() {
-            return Err(End::Lost("the connection is closed".to_owned()));
+            return Err(End::suspicious("the connection is closed"));
         }
         if !self.channel.status().connected() {
-            return Err(End::Lost("the broker closed the channel".to_owned()));
+            return Err(End::suspicious("the broker closed the channel"));
         }
         if connection.status().blocked() {
             // It may have begun before anybody listened.
@@ -225,7 +225,10 @@ impl Publisher {
             return Ok(());
         }
         match self.window.overdue(Instant::now(), self.confirm_timeout) {
-            Some(waited) => Err(End::Lost(format!("no confirm for {} s", waited.as_secs()))),
+            Some(waited) => Err(End::suspicious(format!(
+                "no confirm for {} s",
+                waited.as_secs()
+            ))),
             None => Ok(()),
         }
     }

@@ -20,6 +20,7 @@ use rumqttc::v5::{
 use rumqttc::{NetworkOptions, Outgoing};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::Outlet;
 use super::encode::encode;
 use super::options::{Broker, Resolved};
 use super::reasons;
@@ -32,12 +33,13 @@ const MAX_INCOMING_BYTES: u32 = 64 * 1024;
 
 /// Opens a session.
 pub(in crate::outlets) async fn connect(
-    broker: &Broker,
+    outlet: &Outlet,
     identity: Identity<'_>,
 ) -> Result<Session, ConnectError> {
-    let resolved = broker.resolved();
+    let resolved = outlet.broker.resolved();
     let options = library_options(resolved, &identity.connection_name());
-    let (client, mut eventloop) = AsyncClient::new(options, resolved.in_flight_messages + 1);
+    let (client, mut eventloop) =
+        AsyncClient::new(options, resolved.endpoint.in_flight_messages + 1);
     let acknowledged = match eventloop.poll().await {
         Ok(Event::Incoming(Incoming::ConnAck(acknowledged))) => acknowledged,
         Ok(other) => return Err(ConnectError(format!("unexpected first event: {other:?}"))),
@@ -55,23 +57,23 @@ pub(in crate::outlets) async fn connect(
         limits,
         taken: Vec::new(),
     };
-    tokio::spawn(run(publisher, eventloop, broker.clone(), ends));
+    tokio::spawn(run(publisher, eventloop, outlet.broker.clone(), ends));
     Ok(session)
 }
 
 fn library_options(resolved: &Resolved, client_id: &str) -> MqttOptions {
-    let mut options = MqttOptions::new(client_id, &resolved.host, resolved.port);
+    let mut options = MqttOptions::new(client_id, &resolved.endpoint.host, resolved.endpoint.port);
     options
         .set_clean_start(true)
         .set_keep_alive(resolved.keep_alive)
         // Longer than ours, which ends in a clearer message.
-        .set_connection_timeout(resolved.connect_timeout.as_secs() + 1)
+        .set_connection_timeout(resolved.endpoint.connect_timeout.as_secs() + 1)
         .set_connect_properties(ConnectProperties {
             max_packet_size: Some(MAX_INCOMING_BYTES),
             ..ConnectProperties::new()
         });
     options.set_outgoing_inflight_upper_limit(in_flight_limit(resolved));
-    if let Some(credentials) = &resolved.credentials {
+    if let Some(credentials) = &resolved.endpoint.credentials {
         options.set_credentials(&credentials.username, credentials.password.reveal());
     }
     let mut network = NetworkOptions::new();
@@ -81,7 +83,7 @@ fn library_options(resolved: &Resolved, client_id: &str) -> MqttOptions {
 }
 
 fn in_flight_limit(resolved: &Resolved) -> u16 {
-    u16::try_from(resolved.in_flight_messages).unwrap_or(u16::MAX)
+    u16::try_from(resolved.endpoint.in_flight_messages).unwrap_or(u16::MAX)
 }
 
 /// What the broker and our own options allow.
@@ -210,9 +212,9 @@ impl Publisher {
                     Step::Watch => {
                         if let Some(waited) = self
                             .window
-                            .overdue(Instant::now(), resolved.acknowledgement_timeout)
+                            .overdue(Instant::now(), resolved.endpoint.answer_timeout)
                         {
-                            return End::Lost(format!(
+                            return End::suspicious(format!(
                                 "no acknowledgement for {} s",
                                 waited.as_secs()
                             ));
@@ -251,9 +253,7 @@ impl Publisher {
                     encoded.payload,
                     encoded.properties,
                 )
-                .map_err(|_| {
-                    End::Lost("the MQTT library refused a message that was checked".to_owned())
-                })?;
+                .map_err(|_| End::lost("the MQTT library refused a message that was checked"))?;
         }
         Ok(())
     }
@@ -267,14 +267,14 @@ impl Publisher {
             Ok(Event::Incoming(Incoming::PubAck(acknowledged))) => self.settle(&acknowledged, ends),
             Ok(Event::Outgoing(Outgoing::Publish(packet_id))) => self.check_sent(packet_id),
             Ok(_) => Ok(()),
-            Err(error) => Err(End::Lost(describe(&error))),
+            Err(error) => Err(End::suspicious(describe(&error))),
         }
     }
 
     fn check_sent(&mut self, packet_id: u16) -> Result<(), End> {
         match self.window.mark_sent() {
             Some(number) if self.window.packet_of_number(number) == u64::from(packet_id) => Ok(()),
-            _ => Err(End::Lost(format!(
+            _ => Err(End::lost(format!(
                 "packet id {packet_id} was not the next one"
             ))),
         }
@@ -288,7 +288,7 @@ impl Publisher {
                 "acknowledgement for unknown packet id {}",
                 acknowledged.pkid
             );
-            return Err(End::Lost(unknown));
+            return Err(End::lost(unknown));
         };
         ends.answers
             .push(sequence, reasons::answer(acknowledged.reason));

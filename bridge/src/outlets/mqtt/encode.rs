@@ -94,14 +94,16 @@ fn packet_bytes(topic_bytes: usize, payload_bytes: usize) -> usize {
 mod tests {
     use super::*;
     use bytes::BytesMut;
+    use horizon_schemas::ContentMode;
     use rumqttc::v5::mqttbytes::QoS;
     use rumqttc::v5::mqttbytes::v5::Publish;
 
     fn message(topic: &str, payload: usize) -> OutboundMessage {
         OutboundMessage::made_up(
             1,
-            "id",
+            ContentMode::Structured,
             vec![b'x'; payload],
+            &[],
             Destination::Mqtt {
                 topic: topic.to_owned(),
             },

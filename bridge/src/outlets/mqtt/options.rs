@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::outlets::MAX_IN_FLIGHT_MESSAGES;
 use crate::outlets::options::{
-    Credentials, FieldError, SecretSource, Surroundings, bounded, not_empty,
+    Endpoint, FieldError, SecretSource, Surroundings, TlsOptions, Written, bounded,
 };
+
+/// The ports of MQTT without and with TLS.
+const PORTS: (u16, u16) = (1883, 8883);
 
 /// An `mqtt:` entry of `horizon.yaml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,63 +18,79 @@ use crate::outlets::options::{
 pub(crate) struct Options {
     /// The host name or address.
     host: String,
-    /// The port; 1883 unless given.
-    #[serde(default = "default_port")]
-    port: u16,
+    /// The port; 1883 unless given, or 8883 with TLS.
+    #[serde(default)]
+    port: Option<u16>,
+    /// The protocol's version, `5.0` unless given.
+    #[serde(default)]
+    version: Version,
     /// The user; anonymous unless given.
     #[serde(default)]
     username: Option<String>,
     /// Where the user's password is.
     #[serde(default)]
     password: Option<SecretSource>,
+    /// TLS; none unless given.
+    #[serde(default)]
+    tls: Option<TlsOptions>,
     /// How often the broker is pinged, in seconds: 5 to 3,600, 30 unless given.
-    #[serde(default = "default_keep_alive_seconds")]
-    keep_alive_seconds: u16,
+    #[serde(default)]
+    keep_alive_seconds: Option<u16>,
     /// How long a connection may take to open, in seconds: 1 to 300, 10 unless given.
-    #[serde(default = "default_connect_timeout_seconds")]
-    connect_timeout_seconds: u64,
+    #[serde(default)]
+    connect_timeout_seconds: Option<u64>,
     /// How long the oldest message may wait for its acknowledgement, in seconds: 1 to 3,600, 30 unless given.
-    #[serde(default = "default_acknowledgement_timeout_seconds")]
-    acknowledgement_timeout_seconds: u64,
+    #[serde(default)]
+    acknowledgement_timeout_seconds: Option<u64>,
     /// The largest packet that is published, in bytes: 1,024 to 268,435,455, 16 MiB unless given. The broker's own limit
     /// holds besides.
-    #[serde(default = "default_max_packet_bytes")]
-    max_packet_bytes: usize,
+    #[serde(default)]
+    max_packet_bytes: Option<usize>,
     /// How many messages may be in flight, in messages: 1 to 1,000, 1,000 unless given. The broker's receive maximum
     /// holds besides.
-    #[serde(default = "default_in_flight_messages")]
-    in_flight_messages: usize,
+    #[serde(default)]
+    in_flight_messages: Option<usize>,
+}
+
+/// A version of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub(crate) enum Version {
+    /// MQTT 5.
+    #[default]
+    #[serde(rename = "5.0")]
+    V5,
+    /// MQTT 3.1.1, for brokers that cannot do better: it has no properties, and no broker can refuse a message in it.
+    #[serde(rename = "3.1.1")]
+    V311,
 }
 
 impl Options {
     /// Host and port.
     pub(crate) fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        self.written().address()
     }
-}
 
-fn default_port() -> u16 {
-    1883
-}
+    /// The protocol's version.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
 
-fn default_keep_alive_seconds() -> u16 {
-    30
-}
-
-fn default_connect_timeout_seconds() -> u64 {
-    10
-}
-
-fn default_acknowledgement_timeout_seconds() -> u64 {
-    30
-}
-
-fn default_max_packet_bytes() -> usize {
-    16 * 1024 * 1024
-}
-
-fn default_in_flight_messages() -> usize {
-    MAX_IN_FLIGHT_MESSAGES
+    fn written(&self) -> Written<'_> {
+        Written {
+            host: &self.host,
+            port: self.port,
+            default_ports: PORTS,
+            username: self.username.as_deref(),
+            password: self.password.as_ref(),
+            tls: self.tls.as_ref(),
+            connect_timeout_seconds: self.connect_timeout_seconds,
+            answer_timeout_seconds: (
+                "acknowledgement_timeout_seconds",
+                self.acknowledgement_timeout_seconds,
+            ),
+            in_flight_messages: self.in_flight_messages,
+        }
+    }
 }
 
 /// An MQTT broker, with its secrets. Cheap to clone.
@@ -81,14 +99,11 @@ pub(crate) struct Broker(Arc<Resolved>);
 
 #[derive(Debug)]
 pub(super) struct Resolved {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) credentials: Option<Credentials>,
+    pub(super) endpoint: Endpoint,
+    #[expect(dead_code, reason = "the next commit speaks it")]
+    pub(super) version: Version,
     pub(super) keep_alive: Duration,
-    pub(super) connect_timeout: Duration,
-    pub(super) acknowledgement_timeout: Duration,
     pub(super) max_packet_bytes: usize,
-    pub(super) in_flight_messages: usize,
 }
 
 impl Broker {
@@ -97,46 +112,20 @@ impl Broker {
         options: &Options,
         surroundings: &Surroundings<'_>,
     ) -> Result<Self, FieldError> {
-        let username = options.username.as_deref();
-        let acknowledgement = options.acknowledgement_timeout_seconds;
-        let connect = options.connect_timeout_seconds;
-        let keep_alive = bounded("keep_alive_seconds", options.keep_alive_seconds, 5..=3_600)?;
+        let keep_alive = options.keep_alive_seconds.unwrap_or(30);
+        let keep_alive = bounded("keep_alive_seconds", keep_alive, 5..=3_600)?;
+        let packet = options.max_packet_bytes.unwrap_or(16 * 1024 * 1024);
         Ok(Self(Arc::new(Resolved {
-            host: not_empty("host", &options.host)?,
-            port: options.port,
-            credentials: Credentials::resolve(username, options.password.as_ref(), surroundings)?,
+            endpoint: options.written().resolve(surroundings)?,
+            version: options.version,
             keep_alive: Duration::from_secs(keep_alive.into()),
-            connect_timeout: Duration::from_secs(bounded(
-                "connect_timeout_seconds",
-                connect,
-                1..=300,
-            )?),
-            acknowledgement_timeout: Duration::from_secs(bounded(
-                "acknowledgement_timeout_seconds",
-                acknowledgement,
-                1..=3_600,
-            )?),
-            max_packet_bytes: bounded(
-                "max_packet_bytes",
-                options.max_packet_bytes,
-                1_024..=268_435_455,
-            )?,
-            in_flight_messages: bounded(
-                "in_flight_messages",
-                options.in_flight_messages,
-                1..=MAX_IN_FLIGHT_MESSAGES,
-            )?,
+            max_packet_bytes: bounded("max_packet_bytes", packet, 1_024..=268_435_455)?,
         })))
     }
 
-    /// Host and port, for messages.
-    pub(in crate::outlets) fn address(&self) -> String {
-        format!("{}:{}", self.0.host, self.0.port)
-    }
-
-    /// How long a connection may take to open.
-    pub(in crate::outlets) fn connect_timeout(&self) -> Duration {
-        self.0.connect_timeout
+    /// The way to it.
+    pub(in crate::outlets) fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
     }
 
     pub(super) fn resolved(&self) -> &Resolved {

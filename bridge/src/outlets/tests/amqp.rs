@@ -11,12 +11,10 @@ use futures_util::StreamExt;
 use super::brokers::Rabbit;
 use super::*;
 
-pub(super) fn outlet(port: u16, exchange: &str, more: &str) -> Outlet {
-    broker(&format!(
-        "amqp: {{ host: 127.0.0.1, port: {port}, connect_timeout_seconds: 30{more} }}"
-    ))
-    .amqp_outlet(exchange)
-    .expect("an AMQP broker")
+pub(super) fn outlet(port: u16, name: &str, more: &str) -> Outlet {
+    let broker =
+        format!("amqp: {{ host: 127.0.0.1, port: {port}, connect_timeout_seconds: 30{more} }}");
+    super::outlet(&broker, OutletKind::Amqp(exchange(name)))
 }
 
 /// A channel beside the outlet's, for what consumers and operators do.

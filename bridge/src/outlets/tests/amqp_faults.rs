@@ -90,7 +90,7 @@ async fn a_starved_broker_blocks_and_a_killed_one_ends_the_answers_and_both_go_o
         while session.answers.recv().await.is_some() {}
     })
     .await;
-    assert!(!within("the reason", session.lost_reason()).await.is_empty());
+    assert!(!within("the reason", session.loss()).await.reason.is_empty());
     within("the end of the feeding", feeding)
         .await
         .expect("it stops by itself");
@@ -139,7 +139,7 @@ async fn an_exchange_that_is_deleted_ends_the_session_and_the_next_one_declares_
         .send(amqp_message(1, "a", payload(1)))
         .await
         .expect("taken");
-    let reason = within("the end", session.lost_reason()).await;
+    let reason = within("the end", session.loss()).await.reason;
     assert!(reason.contains("404") || reason.contains("NOT"), "{reason}");
     let mut session = connect(&outlet).await;
     let answers = publish(&mut session, vec![amqp_message(1, "a", payload(1))]).await;
@@ -174,11 +174,8 @@ async fn a_refused_connection_and_refused_credentials_are_errors() {
 async fn a_peer_that_accepts_and_says_nothing_is_an_error_in_time_and_is_let_go() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("its address").port();
-    let outlet = broker(&format!(
-        "amqp: {{ host: 127.0.0.1, port: {port}, connect_timeout_seconds: 1 }}"
-    ))
-    .amqp_outlet("any.v1")
-    .expect("an AMQP broker");
+    let broker = format!("amqp: {{ host: 127.0.0.1, port: {port}, connect_timeout_seconds: 1 }}");
+    let outlet = super::outlet(&broker, OutletKind::Amqp(exchange("any.v1")));
     let silent_peer = async {
         let (mut peer, _) = listener.accept().await.expect("a connection");
         let mut received = Vec::new();

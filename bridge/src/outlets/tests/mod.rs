@@ -18,6 +18,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use horizon_schemas::{AmqpPlace, ContentMode, MqttPlace, Template};
 use tokio::time::timeout;
 
 use super::*;
@@ -36,35 +37,67 @@ fn broker(yaml: &str) -> Broker {
     let surroundings = Surroundings {
         folder: Path::new("/"),
         environment: &|name| (name == "THE_PASSWORD").then(|| "secret".to_owned()),
+        without_secrets: false,
     };
     options
         .resolve("main", &surroundings)
         .expect("the options are right")
 }
 
+/// The outlet that a contract describes so, at a broker as it stands in `horizon.yaml`.
+fn outlet(broker_yaml: &str, place: OutletKind) -> Outlet {
+    let outlet = broker(broker_yaml).outlet(&place);
+    outlet.expect("the broker speaks the protocol")
+}
+
+/// Topics, with what a contract says unless it says otherwise.
+fn topics() -> MqttPlace {
+    MqttPlace {
+        topic: Template::topic("{key}").expect("a topic"),
+        qos: 1,
+        retain: false,
+        expiry_seconds: None,
+        user_properties: Vec::new(),
+        datacontenttype_property: false,
+    }
+}
+
+/// An exchange, with what a contract says unless it says otherwise.
+fn exchange(name: &str) -> AmqpPlace {
+    AmqpPlace {
+        exchange: name.to_owned(),
+        declare: true,
+        alternate_exchange: None,
+        routing_key: Template::routing_key("{key}").expect("a routing key"),
+        header_prefix: "cloudEvents:".to_owned(),
+        priority: None,
+        expiration_ms: None,
+        headers: Vec::new(),
+        queues: Vec::new(),
+        bindings: Vec::new(),
+    }
+}
+
 fn mqtt_message(sequence: u64, topic: &str, payload: Vec<u8>) -> OutboundMessage {
-    message(
-        sequence,
-        payload,
-        Destination::Mqtt {
-            topic: topic.to_owned(),
-        },
-    )
+    let destination = Destination::Mqtt {
+        topic: topic.to_owned(),
+    };
+    OutboundMessage::made_up(sequence, ContentMode::Structured, payload, &[], destination)
 }
 
 fn amqp_message(sequence: u64, routing_key: &str, payload: Vec<u8>) -> OutboundMessage {
     let destination = Destination::Amqp {
         routing_key: routing_key.to_owned(),
-        attributes: vec![
-            ("id".to_owned(), format!("id-{sequence}")),
-            ("time".to_owned(), "1998-02-01T00:00:00Z".to_owned()),
-        ],
     };
-    message(sequence, payload, destination)
-}
-
-fn message(sequence: u64, payload: Vec<u8>, destination: Destination) -> OutboundMessage {
-    OutboundMessage::made_up(sequence, &format!("id-{sequence}"), payload, destination)
+    let id = format!("id-{sequence}");
+    let attributes = [("id", id.as_str()), ("time", "1998-02-01T00:00:00Z")];
+    OutboundMessage::made_up(
+        sequence,
+        ContentMode::Structured,
+        payload,
+        &attributes,
+        destination,
+    )
 }
 
 /// A structured event of a usual size whose text tells its sequence.
@@ -135,6 +168,7 @@ fn options_are_bounded_and_secrets_are_not_shown() {
         let surroundings = Surroundings {
             folder: Path::new("/"),
             environment: &|name| (name == "THE_PASSWORD").then(|| "open sesame".to_owned()),
+            without_secrets: false,
         };
         options.resolve("main", &surroundings)
     };
@@ -160,6 +194,14 @@ fn options_are_bounded_and_secrets_are_not_shown() {
         (
             "amqp: { host: h, username: u, password: { file: no/such/file } }",
             "amqp.password",
+        ),
+        (
+            "mqtt: { host: h, tls: { ca: no/such/file } }",
+            "mqtt.tls.ca",
+        ),
+        (
+            "amqp: { host: h, tls: { certificate: c.pem } }",
+            "amqp.tls.key",
         ),
         (
             "amqp: { host: h, heartbeat_seconds: 4000 }",

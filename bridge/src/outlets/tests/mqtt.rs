@@ -8,9 +8,8 @@ use super::brokers::Mosquitto;
 use super::*;
 
 pub(super) fn outlet(port: u16, more: &str) -> Outlet {
-    broker(&format!("mqtt: {{ host: 127.0.0.1, port: {port}{more} }}"))
-        .mqtt_outlet()
-        .expect("an MQTT broker")
+    let broker = format!("mqtt: {{ host: 127.0.0.1, port: {port}{more} }}");
+    super::outlet(&broker, OutletKind::Mqtt(topics()))
 }
 
 /// A subscriber with its subscription acknowledged.

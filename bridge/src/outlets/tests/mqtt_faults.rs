@@ -38,7 +38,7 @@ async fn a_killed_broker_ends_the_answers_and_a_new_session_goes_on() {
         while session.answers.recv().await.is_some() {}
     })
     .await;
-    let reason = within("the reason", session.lost_reason()).await;
+    let reason = within("the reason", session.loss()).await.reason;
     assert!(!reason.is_empty());
     within("the end of the feeding", feeding)
         .await
@@ -68,7 +68,7 @@ async fn an_acknowledgement_that_does_not_come_ends_the_session() {
         .send(mqtt_message(1, "a", payload(1)))
         .await
         .expect("taken");
-    let reason = within("the end", session.lost_reason()).await;
+    let reason = within("the end", session.loss()).await.reason;
     assert!(reason.contains("no acknowledgement"), "{reason}");
 }
 
@@ -159,7 +159,7 @@ async fn the_receive_maximum_of_the_broker_is_kept_and_late_acknowledgements_fin
 async fn an_acknowledgement_that_nobody_asked_for_ends_the_session() {
     let (session, mut peer) = with_peer(&ACCEPTED).await;
     peer.write_all(&[0x40, 2, 0, 9]).await.expect("written");
-    within("the end", session.lost_reason()).await;
+    within("the end", session.loss()).await;
 }
 
 #[tokio::test]

@@ -3,14 +3,16 @@
 //! [`super::fields::Fields::read`] takes its known keys from here, and [`super::schema`] writes them down, so that the two
 //! cannot drift apart.
 
+mod outlets;
 mod parts;
 
 use super::fields::Later;
 use Form::{Either, Integer, List, Named, Of, Text, Word};
-pub(crate) use parts::{
-    AMQP, DEPRECATION, KEY, LEAF, MQTT, OUTLET, PUBLIC_ID, START, STREAMS, TAKEN, TEAM, UNHEARD,
-    WAIVER,
+pub(crate) use outlets::{
+    AMQP, BINDING, CONTENT_MODES, EXPIRATION_MS, EXPIRY_SECONDS, HEADER_PREFIXES, MQTT, OUTLET,
+    OUTLET_START, PER_KEY, QUEUE, QUEUE_TYPES, UNHEARD,
 };
+pub(crate) use parts::{DEPRECATION, KEY, LEAF, PUBLIC_ID, START, STREAMS, TAKEN, TEAM, WAIVER};
 
 /// The keys of one kind of mapping.
 pub(crate) struct Words {
@@ -37,6 +39,9 @@ pub(crate) struct Key {
 pub(crate) enum Form {
     Any,
     Text,
+    Boolean,
+    /// Text, a whole number or a boolean.
+    Scalar,
     /// A whole number from the first to the second.
     Integer(u64, u64),
     Word(&'static [&'static str]),

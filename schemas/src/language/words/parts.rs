@@ -1,6 +1,6 @@
 //! The smaller mappings of a contract.
 
-use super::Form::{Any, Integer, Of, Text, Word};
+use super::Form::{Any, Integer, Of, Text};
 use super::{Key, TEXT, Words};
 
 /// `team`.
@@ -61,76 +61,6 @@ pub(crate) static KEY: Words = Words::new(
     )
     .required()
     .example("\".clientId\"")],
-);
-
-/// An outlet.
-pub(crate) static OUTLET: Words = Words::new(
-    "an outlet",
-    "outlet",
-    &[
-        Key::new("mqtt", Of(&MQTT), "MQTT topics at a broker"),
-        Key::new("amqp", Of(&AMQP), "An AMQP exchange at a broker"),
-    ],
-);
-
-const BROKER: Key = Key::new("broker", Text, "A broker of the configuration")
-    .required()
-    .example("\"main\"");
-const OUTLET_NAME: Key = Key::new(
-    "name",
-    Text,
-    "The outlet's name, once in a contract; by default its protocol and broker",
-);
-/// What becomes of an event that nobody listened to.
-pub(crate) const UNHEARD: &[&str] = &["continue", "wait"];
-const UNHEARD_KEY: Key = Key::new(
-    "unheard",
-    Word(UNHEARD),
-    "What becomes of an event that nobody listened to",
-);
-
-/// An MQTT outlet.
-pub(crate) static MQTT: Words = Words::new(
-    "an mqtt outlet",
-    "mqtt",
-    &[
-        BROKER,
-        Key::new(
-            "topic",
-            Text,
-            "The topic; {contract}, {major}, {name}, {type} and {key} may stand in it",
-        )
-        .required()
-        .example("\"bank/accounts/v1/{key}/{name}\""),
-        Key::new("qos", Integer(1, 1), "The quality of service: 1"),
-        OUTLET_NAME,
-        UNHEARD_KEY,
-    ],
-);
-
-/// An AMQP outlet.
-pub(crate) static AMQP: Words = Words::new(
-    "an amqp outlet",
-    "amqp",
-    &[
-        BROKER,
-        Key::new(
-            "exchange",
-            Text,
-            "The exchange; {contract} and {major} may stand in it",
-        )
-        .required()
-        .example("\"bank.accounts.v1\""),
-        Key::new(
-            "routing_key",
-            Text,
-            "The routing key; {contract}, {major}, {name}, {type} and {key} may stand in it",
-        )
-        .required()
-        .example("\"account.{name}\""),
-        OUTLET_NAME,
-        UNHEARD_KEY,
-    ],
 );
 
 /// What a public field is made of, where a path is not enough.
