@@ -28,7 +28,7 @@ use options::Endpoint;
 
 pub(crate) use message::{Answer, Content, Destination, OutboundMessage};
 pub(crate) use options::{BrokerOptions, Surroundings};
-pub(crate) use session::{Session, SessionState};
+pub(crate) use session::{Loss, Session, SessionState};
 pub(crate) use window::MAX_IN_FLIGHT_MESSAGES;
 
 /// How many messages a relay can hand to a session before it waits, in messages.
@@ -95,6 +95,19 @@ impl Outlet {
                 "{address}: not connected within {} s",
                 limit.as_secs()
             ))),
+        }
+    }
+
+    /// Whether it is at an MQTT broker.
+    pub(crate) fn is_mqtt(&self) -> bool {
+        matches!(self, Self::Mqtt(_))
+    }
+
+    /// The same broker's default exchange, which takes a message to the queue that its routing key names; topics stay topics.
+    pub(crate) fn past_exchanges(&self) -> Outlet {
+        match self {
+            Self::Mqtt(outlet) => Self::Mqtt(outlet.clone()),
+            Self::Amqp(outlet) => Self::Amqp(outlet.at_default_exchange()),
         }
     }
 

@@ -37,7 +37,9 @@ pub(in crate::outlets) async fn connect(
     let exchange = short("exchange's name", &outlet.place.exchange).map_err(ConnectError)?;
     let line = Line::open(resolved, &identity.connection_name()).await?;
     let channel = open_channel(&line.connection).await?;
-    declare(&channel, &exchange).await?;
+    if !outlet.place.exchange.is_empty() {
+        declare(&channel, &exchange).await?;
+    }
     let limits = Limits {
         max_payload_bytes: resolved.max_payload_bytes,
         frame_bytes: usize::try_from(line.connection.configuration().frame_max()).unwrap_or(0),
