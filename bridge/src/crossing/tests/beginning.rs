@@ -52,14 +52,7 @@ async fn a_contract_cannot_begin_beyond_the_head() {
     let mut rig = Rig::new().await;
     rig.append("Moved", r#"{"accountId":"a","amount":1}"#).await;
     let catalog = catalog(rig.folder.path(), &[("one", "{ position: 2 }")]);
-    let restored = Crosser::restore(
-        rig.store.clone(),
-        rig.log.clone(),
-        catalog.contracts(),
-        IdSecret::new([7; 32]),
-        Arc::new(Status::default()),
-    );
-    let Err(error) = restored.await else {
+    let Err(error) = rig.crosser(&catalog, &Arc::default()).await else {
         panic!("it began beyond the head")
     };
     let told = error.to_string();
@@ -76,14 +69,8 @@ async fn no_contract_begins_where_another_cannot() {
     rig.append("Moved", moved).await;
     let beyond = [("now", "now"), ("two", "{ position: 9 }")];
     let catalog = catalog(rig.folder.path(), &beyond);
-    let restored = Crosser::restore(
-        rig.store.clone(),
-        rig.log.clone(),
-        catalog.contracts(),
-        IdSecret::new([7; 32]),
-        Arc::new(Status::default()),
-    );
-    assert!(restored.await.is_err(), "it began beyond the head");
+    let restored = rig.crosser(&catalog, &Arc::default()).await;
+    assert!(restored.is_err(), "it began beyond the head");
     rig.append("Moved", moved).await;
     let mended = [("now", "now"), ("two", "{ position: 2 }")];
     rig.cross(&mended).await;

@@ -34,16 +34,10 @@ fn mended(rig: &Rig, least: i64) -> Catalog {
 impl Running {
     pub(super) async fn start(rig: &Rig, catalog: &Catalog) -> Running {
         let status = Arc::new(Status::default());
-        let crosser = Crosser::restore(
-            rig.store.clone(),
-            rig.log.clone(),
-            catalog.contracts(),
-            IdSecret::new([7; 32]),
-            Arc::clone(&status),
-        );
+        let crosser = rig.crosser(catalog, &status).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let (orders, taken) = mpsc::channel(4);
-        let task = tokio::spawn(crosser.await.unwrap().run(taken, stopped));
+        let task = tokio::spawn(crosser.run(taken, stopped));
         Running {
             orders,
             stop,
@@ -322,15 +316,7 @@ async fn orders_that_are_too_many_are_told_so_and_not_remembered() {
     moved(&mut rig, "a", -1).await;
     rig.cross(&ONE).await;
     let catalog = catalog(rig.folder.path(), &ONE);
-    let mut crosser = Crosser::restore(
-        rig.store.clone(),
-        rig.log.clone(),
-        catalog.contracts(),
-        IdSecret::new([7; 32]),
-        Arc::new(Status::default()),
-    )
-    .await
-    .unwrap();
+    let mut crosser = rig.crosser(&catalog, &Arc::default()).await.unwrap();
     let mut ended = Vec::new();
     for _ in 0..50 {
         let (ticket, progress) = Ticket::new();
