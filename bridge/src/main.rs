@@ -20,6 +20,7 @@ mod parked;
 mod patience;
 mod relay;
 mod status;
+mod stored;
 mod telemetry;
 mod unparking;
 mod why;

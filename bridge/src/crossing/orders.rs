@@ -12,7 +12,7 @@ use std::sync::Arc;
 use horizon_schemas::{Contract, Crossed, Outcome};
 use horizon_store::{
     Counts, Crossing, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit,
-    Record, ResolvedParked, Selection,
+    ResolvedParked,
 };
 use tokio::sync::oneshot;
 
@@ -20,6 +20,7 @@ use super::member::Member;
 use super::{CROSSING_LIMIT_BYTES, Crosser, CrossingError, pass};
 use crate::contract_changes::{self, Change};
 use crate::patience::patiently;
+use crate::stored::event_at;
 use crate::unparking::{Keys, Left, Order, Skip, Stuck, Ticket};
 
 /// Most parked entries that leave in one record.
@@ -266,14 +267,8 @@ impl Crosser {
         entry: &ParkedEntry,
         bytes: &mut usize,
     ) -> Result<Result<Answered, String>, CrossingError> {
-        let one = ReadLimit {
-            records: 1,
-            bytes: usize::MAX,
-        };
-        let before = Position::new(entry.at.saturating_sub(1));
-        let read = || self.store.read_log(&self.log, &Selection::All, before, one);
-        let page = patiently("reading the log", read).await?;
-        let Some(Record::Event(event)) = page.records.into_iter().next() else {
+        let read = || event_at(&self.store, &self.log, Position::new(entry.at));
+        let Some(event) = patiently("reading the log", read).await? else {
             return Ok(Err("the event is not there any more".to_owned()));
         };
         *bytes += event.data.as_ref().map_or(0, bytes::Bytes::len);
