@@ -164,12 +164,13 @@ impl Build<'_> {
                 document: spot.document,
                 pointer: format!("{}/contains", spot.pointer),
             };
-            if !(prefix.is_empty() && items.is_empty())
-                && self.documents.schema(&contains).is_some()
-            {
-                prefix.iter_mut().chain([&mut items]).for_each(|at| {
-                    at.insert(contains.clone());
-                });
+            if self.documents.schema(&contains).is_none() {
+                continue;
+            }
+            // It speaks of items that are declared, and declares none itself.
+            let rest = (!items.is_empty()).then_some(&mut items);
+            for at in prefix.iter_mut().chain(rest) {
+                at.insert(contains.clone());
             }
         }
         place.open_array = says_array && prefix.is_empty() && items.is_empty();
