@@ -17,7 +17,7 @@ use horizon_store::{
 use tokio::sync::oneshot;
 
 use super::member::Member;
-use super::{CROSSING_LIMIT_BYTES, Crosser, CrossingError, pass};
+use super::{CROSSING_LIMIT_BYTES, Crosser, CrossingError, Timed, pass};
 use crate::contract_changes::{self, Change};
 use crate::patience::patiently;
 use crate::stored::event_at;
@@ -40,6 +40,8 @@ pub(crate) enum CrossingOrder {
     TakeUp {
         contracts: Vec<Arc<Contract>>,
         changes: Vec<Change>,
+        /// Where the new ones begin that begin at a time.
+        timed: Timed,
         answer: oneshot::Sender<Result<(), CrossingError>>,
     },
 }
@@ -81,9 +83,10 @@ impl Crosser {
             CrossingOrder::TakeUp {
                 contracts,
                 changes,
+                timed,
                 answer,
             } => {
-                let taken = self.take_up(&contracts, changes).await;
+                let taken = self.take_up(&contracts, changes, &timed).await;
                 // Nobody listens any more: it is done all the same.
                 let _ = answer.send(taken);
             }
@@ -126,13 +129,14 @@ impl Crosser {
         &mut self,
         contracts: &[Arc<Contract>],
         changes: Vec<Change>,
+        timed: &Timed,
     ) -> Result<(), CrossingError> {
         let is_new = |contract: &&Arc<Contract>| {
             let stream = contract.public_stream();
             !self.members.iter().any(|old| old.stream.as_str() == stream)
         };
         let new = contracts.iter().filter(is_new);
-        let new = Member::restore_all(&self.store, &self.log, new).await?;
+        let new = Member::restore_all(&self.store, &self.log, new, timed).await?;
         contract_changes::record(&self.store, &self.log, changes).await?;
         let mut old = std::mem::take(&mut self.members);
         old.extend(new);

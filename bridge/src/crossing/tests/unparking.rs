@@ -68,10 +68,15 @@ impl Running {
     }
 
     pub(super) async fn take_up(&self, catalog: &Catalog) {
+        self.take_up_at(catalog, Timed::new()).await;
+    }
+
+    pub(super) async fn take_up_at(&self, catalog: &Catalog, timed: Timed) {
         let (answer, answered) = oneshot::channel();
         let order = CrossingOrder::TakeUp {
             contracts: catalog.contracts().to_vec(),
             changes: Vec::new(),
+            timed,
             answer,
         };
         self.orders
