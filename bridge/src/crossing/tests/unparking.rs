@@ -6,6 +6,7 @@ use horizon_store::{ParkOutcome, ParkedKey};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::stored::{event_at, public_at};
 use crate::unparking::{Keys, Order, Progress, Skip, Ticket};
 
 /// A crosser that runs, and takes orders.
@@ -339,4 +340,17 @@ async fn orders_that_are_too_many_are_told_so_and_not_remembered() {
     }
     assert_eq!((crosser.jobs.len(), ended.len()), (16, 34));
     assert!(ended[0].contains("too many orders"), "{}", ended[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_read_at_its_own_place_only() {
+    let mut rig = Rig::new().await;
+    moved(&mut rig, "a", 1).await;
+    rig.cross(&ONE).await;
+    for (at, there) in [(0, false), (1, true), (9, false)] {
+        let private = event_at(&rig.store, &rig.log, Position::new(at)).await;
+        assert_eq!(private.unwrap().is_some(), there, "position {at}");
+        let public = public_at(&rig.store, &rig.log, &stream(), Sequence::new(at)).await;
+        assert_eq!(public.unwrap().is_some(), there, "sequence {at}");
+    }
 }
