@@ -22,6 +22,7 @@ mod pauses;
 mod relay;
 mod replays;
 mod status;
+mod stored;
 mod telemetry;
 mod unparking;
 mod why;

@@ -5,8 +5,8 @@
 
 use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Status, Violation};
 use horizon_store::{
-    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit, Resolution,
-    Sequence, StoreError,
+    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, Resolution, Sequence,
+    StoreError,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use crate::clock;
 use crate::crossing::{cursor_name, pass};
 use crate::http::Operator;
 use crate::relay::relay_name;
+use crate::stored::public_at;
 
 /// Tells of every event with this id; ids are unique within a source only, so there may be several.
 pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, StoreError> {
@@ -186,24 +187,7 @@ async fn crossed(
     mut told: Value,
 ) -> Result<Value, StoreError> {
     told["outcome"] = "crossed".into();
-    let before = Sequence::new(sequence.get().saturating_sub(1));
-    let page = state
-        .store
-        .read_public(
-            &state.log,
-            stream,
-            before,
-            ReadLimit {
-                records: 1,
-                bytes: usize::MAX,
-            },
-        )
-        .await?;
-    if let Some(event) = page
-        .events
-        .into_iter()
-        .find(|event| event.sequence == sequence)
-    {
+    if let Some(event) = public_at(&state.store, &state.log, stream, sequence).await? {
         told["public"] = json!({
             "id": event.id,
             "type": event.event_type,

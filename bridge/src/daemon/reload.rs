@@ -20,7 +20,7 @@ use super::{load_catalog, with_status};
 use crate::commands::Failure;
 use crate::config::{Config, Flags};
 use crate::contract_changes;
-use crate::crossing::CrossingOrder;
+use crate::crossing::{CrossingOrder, find_timed};
 use crate::loaded::SharedCatalog;
 use crate::pauses::Pause;
 use crate::replays::Replays;
@@ -134,14 +134,20 @@ impl Reloader {
         let outlets = Outlets::resolve(&self.config, &publishing)?;
         let changes =
             contract_changes::find(&self.ground.store, &self.ground.log, &crossing).await?;
+        let ended = || Failure::Failed("the crossing has ended; see the daemon's log".to_owned());
+        let orders = self.ground.desk.crossing();
+        // Before the order is given: the crossing goes on meanwhile.
+        let timed = tokio::select! {
+            timed = find_timed(&self.ground.store, &self.ground.log, &crossing) => timed?,
+            () = orders.closed() => return Err(ended()),
+        };
         let (answer, answered) = oneshot::channel();
         let order = CrossingOrder::TakeUp {
             contracts: crossing,
             changes,
+            timed,
             answer,
         };
-        let ended = || Failure::Failed("the crossing has ended; see the daemon's log".to_owned());
-        let orders = self.ground.desk.crossing();
         orders.send(order).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())??;
         let before = self.catalog.current();

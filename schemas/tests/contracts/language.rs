@@ -272,6 +272,37 @@ fn a_missing_key_is_refused_by_both() {
 }
 
 #[test]
+fn an_unknown_word_is_refused_by_both() {
+    let whole = yaml(EVERYTHING);
+    let schema = contract_language_schema();
+    for (place, key) in [
+        ("", "status"),
+        ("", "flagged"),
+        ("", "compatibility"),
+        ("", "traceparent"),
+        ("", "tracestate"),
+        ("/types/example.shop.order.placed.v1", "status"),
+        ("/types/example.shop.order.placed.v1", "traceparent"),
+        ("/types/example.shop.order.placed.v1/from/0", "flagged"),
+        ("/outlets/0/mqtt", "unheard"),
+    ] {
+        let mut document = whole.clone();
+        document.pointer_mut(place).unwrap()[key] = json!("sideways");
+        let fixture = Fixture::shop();
+        fixture.contract(
+            "shop.orders.v1",
+            &serde_json::to_string_pretty(&document).unwrap(),
+        );
+        assert_eq!(fixture.codes(), ["unknown-word"], "{place}/{key}");
+        assert!(accepts(&schema, &document).is_err(), "{place}/{key}");
+    }
+    let fixture = Fixture::shop();
+    fixture.contract("shop.orders.v1", EVERYTHING);
+    fixture.contract("_defaults", "horizon: 1\ncompatibility: sideways\n");
+    assert_eq!(fixture.codes(), ["unknown-word"]);
+}
+
+#[test]
 fn every_example_in_the_schema_fits_it() {
     for schema in [contract_language_schema(), defaults_language_schema()] {
         let definitions = schema["$defs"].as_object().unwrap();
