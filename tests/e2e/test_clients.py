@@ -36,6 +36,7 @@ EVENTS = 900
 CREDITED = "example.bank.account.credited.v1"
 KNOWN, MISSED_FROM_THE_FIRST, NOT_MISSED = "1", "came-meanwhile", "came-later"
 NO_EVENT = b'{"specversion": "1.0", "id": "1", "data": "neither source nor type"}'
+STRUCTURED = "application/cloudevents+json; charset=utf-8"
 NEW_EPOCH = 16 * 2**40
 NAMES = ("python-mqtt", "python-amqp", "javascript-mqtt", "javascript-amqp")
 
@@ -139,20 +140,24 @@ def while_unsubscribed(story: Story) -> None:
 
 
 def after_a_restore(story: Story) -> None:
-    """What Horizon sends when its store was restored: an event that was appended again has its old id and a new sequence."""
+    """What Horizon sends when its store was restored: an event that was appended again has its old id and a new sequence.
+
+    The one after it comes in binary content mode, as from an outlet that was changed to it.
+    """
     last = read(story.rack.amqp.messages(), repeats_allowed=True).by_sequence(ACCOUNTS)[-1].event
     assert last["type"] == CREDITED
     again = last | {"sequence": f"{NEW_EPOCH + 1:020}"}
+    send(story.rack.brokers, exact.dumps(again).encode(), STRUCTURED, {})
     after = last | {"id": "after the restore", "sequence": f"{NEW_EPOCH + 2:020}", "previoussequence": again["sequence"]}
-    for event in (again, after):
-        send(story.rack.brokers, exact.dumps(event).encode())
+    data = after.pop("data")
+    send(story.rack.brokers, exact.dumps(data).encode(), after.pop("datacontenttype"), after)
     story.private.append(story.private[-1])  # `after` says what `last` says
     story.wait_processed()
 
 
 def what_is_no_event(story: Story) -> None:
     """A message that is no event does not stop anybody."""
-    send(story.rack.brokers, NO_EVENT)
+    send(story.rack.brokers, NO_EVENT, STRUCTURED, {})
     story.append(KNOWN, deposit(KNOWN))
     story.wait_processed()
     with pika.BlockingConnection(pika.ConnectionParameters(LOOPBACK, story.rack.brokers.rabbitmq.port)) as connection:
@@ -165,14 +170,15 @@ def what_is_no_event(story: Story) -> None:
                 story.dead_letters[client.name] = channel.basic_get(dead, auto_ack=True)[2]
 
 
-def send(brokers: Brokers, payload: bytes) -> None:
+def send(brokers: Brokers, payload: bytes, content_type: str, attributes: dict[str, str]) -> None:
     """Publishes a message as Horizon would, at a place of `credited`."""
     mark = Properties(PacketTypes.PUBLISH)
-    mark.ContentType = "application/cloudevents+json; charset=utf-8"
+    mark.ContentType, mark.UserProperty = content_type, list(attributes.items())
     message = {"topic": "bank/accounts/v1/any/credited", "payload": payload, "qos": 1, "properties": mark}
     publish([message], hostname=LOOPBACK, port=brokers.mosquitto.port, protocol=MQTTv5)
+    headers = {f"cloudEvents:{name}": value for name, value in attributes.items()}
     with pika.BlockingConnection(pika.ConnectionParameters(LOOPBACK, brokers.rabbitmq.port)) as connection:
-        properties = pika.BasicProperties(content_type=mark.ContentType, delivery_mode=2)
+        properties = pika.BasicProperties(content_type=content_type, headers=headers, delivery_mode=2)
         connection.channel().basic_publish(EXCHANGE, "account.credited", payload, properties)
 
 

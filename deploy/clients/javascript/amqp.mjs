@@ -7,7 +7,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import amqp from "amqplib";
-import { CloudEvent } from "cloudevents";
+import { CloudEvent, HTTP } from "cloudevents";
 import { Inbox } from "./inbox.mjs";
 
 const PREFETCH = 1; // more than one comes back out of order when this program ends: a quorum queue does not put it back in its place
@@ -37,12 +37,21 @@ async function declare(channel) {
   await channel.bindQueue(queue, exchange, routingKey);
 }
 
+/** The event in a message. The library has no binding for AMQP: the one for HTTP reads binary mode, with headers that begin with `ce-`. */
+function read({ properties: { contentType, headers }, content }) {
+  if (contentType.startsWith("application/cloudevents")) return new CloudEvent(JSON.parse(content));
+  const renamed = Object.entries(headers).map(([name, value]) => [name.replace(/^cloudEvents[:_]/, "ce-"), value]);
+  const event = HTTP.toEvent({ headers: { ...Object.fromEntries(renamed), "content-type": contentType }, body: content.toString() });
+  event.validate();
+  return event;
+}
+
 /** Acknowledges a message when its event is in the inbox, and not before. */
 function take(channel, message) {
   if (stop.signal.aborted) return;
   let event;
   try {
-    event = new CloudEvent(JSON.parse(message.content));
+    event = read(message);
   } catch (error) {
     console.log(`unreadable, dead-lettered: ${error.message}`);
     return channel.nack(message, false, false);

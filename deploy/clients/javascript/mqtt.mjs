@@ -30,7 +30,9 @@ client.handleMessage = (packet, acknowledge) => {
   const { contentType, userProperties } = packet.properties ?? {};
   let event;
   try {
-    event = MQTT.toEvent({ PUBLISH: { "Content Type": contentType }, headers: { ...userProperties }, body: packet.payload.toString() }, true);
+    // Structured or binary content mode: either way the payload is JSON.
+    const body = JSON.parse(packet.payload);
+    event = MQTT.toEvent({ PUBLISH: { "Content Type": contentType }, headers: { ...userProperties }, body }, true);
     event.validate();
   } catch (error) {
     console.log(`unreadable at ${packet.topic}: ${error.message}`); // MQTT has no dead letters: said, and passed over

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import paho.mqtt.client as mqtt
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from dateutil.parser import isoparse
 from inbox import Inbox, say
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -22,6 +23,16 @@ from paho.mqtt.properties import Properties
 SESSION_SECONDS = 7 * 24 * 3600  # longer than this program is ever away
 IN_FLIGHT = 100
 RETRY_SECONDS = 1
+
+
+def read(message: mqtt.MQTTMessage) -> CloudEvent:
+    """The event in a message. The library has no binding for MQTT, so that binary mode's attributes are handed to it."""
+    content_type = getattr(message.properties, "ContentType", "application/cloudevents+json")
+    if content_type.startswith("application/cloudevents"):
+        return JSONFormat().read(CloudEvent, message.payload)
+    attributes = dict(message.properties.UserProperty, datacontenttype=content_type)
+    attributes["time"] = isoparse(attributes["time"])
+    return CloudEvent(attributes, JSONFormat().read_data(message.payload, content_type))
 
 
 def connect_properties() -> Properties:
@@ -50,7 +61,7 @@ def new_client(user: str | None, password: str | None, client_id: str, topic_fil
 
     def on_message(_client, _data, message: mqtt.MQTTMessage) -> None:
         try:
-            event = JSONFormat().read(CloudEvent, message.payload)
+            event = read(message)
         except Exception as error:  # whatever the library makes of bytes that are no event
             say(f"unreadable at {message.topic}: {error!r}")  # MQTT has no dead letters: said, and passed over
         else:
