@@ -32,6 +32,7 @@ from rig.consumers.mqtt import new_client
 from rig.ports import LOOPBACK
 from rig.waiting import wait_until
 
+pytestmark = pytest.mark.timeout(420)
 EVENTS = 900
 CREDITED = "example.bank.account.credited.v1"
 KNOWN, MISSED_FROM_THE_FIRST, NOT_MISSED = "1", "came-meanwhile", "came-later"
