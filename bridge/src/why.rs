@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::crossing::{cursor_name, pass};
 use crate::http::Operator;
-use crate::relay::relay_name;
+use crate::relay::{beginning, relay_name};
 use crate::stored::public_at;
 
 /// Tells of every event with this id; ids are unique within a source only, so there may be several.
@@ -235,6 +235,12 @@ async fn at_outlet(
         .await?
         .unwrap_or(Sequence::ZERO);
     if cursor >= sequence {
+        let begins = beginning::after(&state.store, &state.log, name.as_str()).await?;
+        if begins.is_some_and(|after| sequence <= after) {
+            told["state"] = "not sent".into();
+            told["reason"] = "the outlet began after it".into();
+            return Ok(told);
+        }
         let settled = state.store.settled(&state.log, &name, sequence).await?;
         told["state"] = match &settled {
             Some(settled) if settled.parked => "parked",
@@ -248,6 +254,12 @@ async fn at_outlet(
         return Ok(told);
     }
     let view = state.status.relay(name.as_str()).map(|relay| relay.view());
+    if let Some(pause) = view.as_ref().and_then(|view| view.paused.as_ref()) {
+        told["state"] = "paused".into();
+        told["since"] = pause.since.as_str().into();
+        told["reason"] = pause.reason.as_str().into();
+        return Ok(told);
+    }
     match view.and_then(|view| Some((view.retrying_since?, view.last_error))) {
         Some((since, error)) => {
             told["state"] = "retrying".into();
