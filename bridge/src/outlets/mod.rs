@@ -42,8 +42,8 @@ pub(crate) const ANSWER_BATCHES: usize = 16;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Directives that silence the log lines of the client libraries. They are required, not a matter of taste: `lapin` logs
-/// the payload of every returned message at WARN, and both log as errors what a session reports and a relay mends.
-pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 2] = ["lapin=off", "rumqttc=off"];
+/// the payload of every returned message at WARN, and all log as errors what a session reports and a relay mends.
+pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 3] = ["lapin=off", "rumqttc=off", "rustls=off"];
 
 /// One broker as configured, its secrets resolved. Shared by every relay that publishes to it; cheap to clone.
 #[derive(Debug, Clone)]

@@ -51,7 +51,7 @@ fn outlet(broker_yaml: &str, place: OutletKind) -> Outlet {
 }
 
 /// Topics, with what a contract says unless it says otherwise.
-fn topics() -> MqttPlace {
+pub(super) fn topics() -> MqttPlace {
     MqttPlace {
         topic: Template::topic("{key}").expect("a topic"),
         qos: 1,
