@@ -77,6 +77,11 @@ pub(crate) struct Identity<'a> {
 #[error("{0}")]
 pub(crate) struct ConnectError(pub(crate) String);
 
+/// Why what a contract asks for cannot be had at a broker as it is configured, and what would mend it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct PlaceError(String);
+
 impl Outlet {
     /// Opens a session, or says why not, within the broker's connect timeout.
     pub(crate) async fn connect(&self, identity: Identity<'_>) -> Result<Session, ConnectError> {
@@ -131,16 +136,17 @@ impl Outlet {
 }
 
 impl Broker {
-    /// The outlet of a contract at this broker, or `None` where the broker speaks another protocol.
-    pub(crate) fn outlet(&self, place: &OutletKind) -> Option<Outlet> {
+    /// The outlet of a contract at this broker, or why there can be none.
+    pub(crate) fn outlet(&self, place: &OutletKind) -> Result<Outlet, PlaceError> {
         match (self, place) {
             (Self::Mqtt(broker), OutletKind::Mqtt(place)) => {
-                Some(Outlet::Mqtt(mqtt::Outlet::new(broker.clone(), place)))
+                Ok(Outlet::Mqtt(mqtt::Outlet::new(broker.clone(), place)))
             }
             (Self::Amqp(broker), OutletKind::Amqp(place)) => {
-                Some(Outlet::Amqp(amqp::Outlet::new(broker.clone(), place)))
+                let outlet = amqp::Outlet::new(broker.clone(), place);
+                outlet.map(Outlet::Amqp).map_err(PlaceError)
             }
-            _ => None,
+            _ => Err(PlaceError("the broker speaks another protocol".to_owned())),
         }
     }
 }

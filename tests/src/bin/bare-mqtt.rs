@@ -82,11 +82,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let mut acknowledged = 0;
     while acknowledged < count {
-        let done = match (qos, events.poll().await?) {
-            (QoS::AtMostOnce, Event::Outgoing(Outgoing::Publish(_))) => true,
-            (_, Event::Incoming(Incoming::PubAck(_) | Incoming::PubComp(_))) => true,
-            _ => false,
-        };
+        let done = matches!(
+            (qos, events.poll().await?),
+            (QoS::AtMostOnce, Event::Outgoing(Outgoing::Publish(_)))
+                | (
+                    _,
+                    Event::Incoming(Incoming::PubAck(_) | Incoming::PubComp(_))
+                )
+        );
         acknowledged += usize::from(done);
     }
     let seconds = started.elapsed().as_secs_f64();
