@@ -10,11 +10,11 @@ import pika
 import pytest
 from chaos import assert_nothing_lost
 from facts import Event, deposit, loan_payment
-from faults import append_all, due_of, option, states, wait_state
+from faults import allow_long_currencies, append_all, due_of, option, states, wait_state
 from jsonschema import Draft202012Validator
-from judges import judge, read
+from judges import judge, public_schemas, read
 from oracle import ACCOUNTS, LENDING, Forecast, forecast, read_events
-from parking import change
+from parking import change, order, parked
 from pika.adapters.blocking_connection import BlockingChannel
 from rack import Brokers, Rack, rack_on
 from rig.inbox import Message
@@ -200,6 +200,34 @@ def test_rights_that_are_taken_away_are_told_and_given_back_let_everything_go_on
     rabbitmq.ctl("set_permissions", "horizon", ".*", ".*", ".*")
     rack.wait_settled()
     assert_nothing_lost(rack, some_events, schemas)
+
+
+def test_an_event_over_rabbitmqs_limit_parks_its_key_and_goes_on_when_that_is_raised(harmed: Rack) -> None:
+    rack, rabbitmq, relay = harmed, harmed.brokers.rabbitmq, f"{ACCOUNTS}/{AMQP}"
+    allow_long_currencies(rack.daemon)
+    events = [deposit(str(key), amount) for amount in (1, 2, 3) for key in range(20)]
+    big = next(e for e in events if (e["data"]["accountId"], e["data"]["amount"]) == ("7", 2))
+    big["data"]["currency"] = "X" * 3_000
+    # The broker closes the channel, and does not say for which of the messages in flight. A channel keeps the limit
+    # that it was opened with.
+    rabbitmq.ctl("eval", "application:set_env(rabbit, max_message_size, 2000).")
+    try:
+        rack.daemon.start()
+        append_all(rack.daemon, events)
+        wait_until(lambda: rack.daemon.relay(relay)["lag"] == 0, "all is settled but what is parked", 60, state=rack.daemon.status)
+    finally:
+        rabbitmq.ctl("eval", "application:set_env(rabbit, max_message_size, 134217728).")
+    [listed] = parked(rack.daemon)
+    assert (listed["outlet"], listed["key"], listed["waiting"]) == (AMQP, "7", 2), listed
+    assert listed["reason"] and outlet_of(why(rack.daemon, big["id"]), ACCOUNTS, AMQP).state == "parked"
+    assert rack.daemon.relay(relay)["confirmed"] == len(events) - 2
+    rack.daemon.stop()
+    rack.daemon.start()
+    order(rack.daemon, "retry", "7", "--contract", ACCOUNTS, "--outlet", AMQP)
+    rack.wait_received(len(events))
+    mended = public_schemas(rack.daemon.folder / "schemas" / "public")
+    judge(rack.mqtt.messages(), due_of(events), mended).assert_good()
+    judge(rack.amqp.messages(), due_of(events), mended, repeats_allowed=True).assert_good()
 
 
 def test_all_end_together_while_rabbitmq_is_blocked_and_the_brokers_come_back_last(
