@@ -103,6 +103,43 @@ def test_an_event_over_the_packet_limit_that_the_broker_tells_parks_its_key_and_
             judge(consumer.messages(), due_of(events), schemas).assert_good()
 
 
+def test_an_event_over_the_payload_limit_that_the_broker_keeps_to_itself_parks_its_key(
+    tmp_path: Path, brokers: Brokers, schemas: Schemas,
+) -> None:
+    # `message_size_limit` is in no CONNACK; Mosquitto answers with PUBACK 0x95, which MQTT 5 does not allow there.
+    long = "k" * 36
+    with rack_at(tmp_path, brokers, "message_size_limit 500\n") as rack:
+        rack.daemon.start()
+        events = [deposit(key, amount) for amount in (1, 2) for key in ("1", long, "2", "3")]
+        append_all(rack.daemon, events)
+        wait_until(lambda: rack.daemon.relay(RELAY)["lag"] == 0, "all is settled but what is parked", 60, state=rack.daemon.status)
+        [listed] = parked(rack.daemon)
+        assert (listed["outlet"], listed["key"], listed["waiting"]) == (MQTT, long, 2) and listed["reason"]
+        wait_until(lambda: rack.amqp.count() >= len(events), "AMQP has no part in it", 15)
+        fits = [e for e in events if e["data"]["accountId"] != long]
+        arrived = read(rack.mqtt.messages(), repeats_allowed=True)
+        assert not arrived.faults
+        assert [(a.key, float(a.event["data"]["amount"])) for a in arrived.first if a.key == "1"] == [("1", 1), ("1", 2)]
+        assert len(arrived.first) == len(fits) and all(a.key != long for a in arrived.first)
+        judge(rack.amqp.messages(), due_of(events), schemas).assert_good()
+
+
+def test_a_denied_topic_holds_up_no_other_key_where_the_denial_closes_the_connection(tmp_path: Path, brokers: Brokers) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("topic readwrite #\nuser horizon\ntopic readwrite #\ntopic deny bank/accounts/v1/denied/#\n")
+    with rack_at(tmp_path, brokers, f"max_queued_messages 0\nacl_file {rules}\n") as rack:
+        log_in(rack.daemon, "any")
+        rack.daemon.start()
+        events = [deposit(key, amount) for amount in (1, 2, 3) for key in ("denied", "free", "other")]
+        append_all(rack.daemon, events)
+        wait_until(lambda: len(read(rack.mqtt.messages(), repeats_allowed=True).first) >= 6, "all that is allowed", 60,
+                   state=rack.daemon.status)
+        arrived = read(rack.mqtt.messages(), repeats_allowed=True)
+        assert not arrived.faults and {a.key for a in arrived.first} == {"free", "other"}
+        told = outlet_of(why(rack.daemon, events[0]["id"]), ACCOUNTS, MQTT)
+        assert told.state in ("retrying", "parked") and told.reason
+
+
 def test_a_changed_password_is_told_and_the_old_one_given_back_lets_everything_go_on(
     tmp_path: Path, brokers: Brokers, some_events: Path, schemas: Schemas,
 ) -> None:
