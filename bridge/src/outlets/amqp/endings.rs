@@ -67,3 +67,60 @@ pub(super) fn soft_error(error: &lapin::Error) -> Option<AMQPSoftError> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapin::protocol::AMQPError;
+
+    fn suspicious(kind: impl Into<AMQPErrorKind>, text: &str) -> bool {
+        let error = AMQPError::new(kind.into(), text.into());
+        let error = lapin::Error::from(ErrorKind::ProtocolError(error));
+        let End::Lost(loss) = end(&error, true) else {
+            return false;
+        };
+        assert_eq!(end(&error, false), End::lost(loss.reason));
+        loss.suspicious
+    }
+
+    #[test]
+    fn only_what_a_message_can_cause_is_suspicious() {
+        for kind in [
+            AMQPHardError::FRAMEERROR,
+            AMQPHardError::SYNTAXERROR,
+            AMQPHardError::UNEXPECTEDFRAME,
+            AMQPHardError::INTERNALERROR,
+        ] {
+            assert!(suspicious(kind.clone(), "any"), "{kind}");
+        }
+        for kind in [
+            AMQPHardError::CONNECTIONFORCED,
+            AMQPHardError::INVALIDPATH,
+            AMQPHardError::COMMANDINVALID,
+            AMQPHardError::CHANNELERROR,
+            AMQPHardError::RESOURCEERROR,
+            AMQPHardError::NOTALLOWED,
+            AMQPHardError::NOTIMPLEMENTED,
+        ] {
+            assert!(!suspicious(kind.clone(), "any"), "{kind}");
+        }
+        for (kind, text, expected) in [
+            (AMQPSoftError::PRECONDITIONFAILED, "any", true),
+            (AMQPSoftError::CONTENTTOOLARGE, "any", true),
+            (AMQPSoftError::NOTFOUND, "any", false),
+            (AMQPSoftError::RESOURCELOCKED, "any", false),
+            (
+                AMQPSoftError::ACCESSREFUSED,
+                "ACCESS_REFUSED - access to topic 'a' in exchange 'b' in vhost '/' refused for user 'c'",
+                true,
+            ),
+            (
+                AMQPSoftError::ACCESSREFUSED,
+                "ACCESS_REFUSED - access to exchange 'a' in vhost '/' refused for user 'c'",
+                false,
+            ),
+        ] {
+            assert_eq!(suspicious(kind.clone(), text), expected, "{kind} {text}");
+        }
+    }
+}

@@ -22,9 +22,9 @@ use lapin::types::LongString;
 use lapin::uri::{
     AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism,
 };
-use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
-use rustls::ClientConfig;
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
 use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -32,6 +32,17 @@ use super::connection::failed;
 use super::options::{Auth, Resolved};
 use crate::outlets::ConnectError;
 use crate::outlets::options::Tls;
+
+/// What is said where a broker closes a TLS connection before anything was said over AMQP.
+const CLIENT_CERTIFICATE: &str = "the broker closed the connection: it may want a client certificate (`tls.certificate` and `tls.key`), or refuse the client certificate that it was shown";
+
+/// How a connection shows itself as closed by the peer.
+const CLOSED: [io::ErrorKind; 4] = [
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+    io::ErrorKind::UnexpectedEof,
+];
 
 /// A connection that is cut when it is dropped.
 pub(super) struct Line {
@@ -47,7 +58,9 @@ impl Line {
         let cut = Cut(socket.clone());
         let options = ConnectionProperties::default().with_connection_name(LongString::from(name));
         let connection = match &resolved.endpoint.tls {
-            None => plain(uri(resolved), socket, options).await,
+            None => plain(uri(resolved), socket, options)
+                .await
+                .map_err(|error| failed(&error))?,
             Some(tls) => {
                 let (config, server_name) = secure(tls, &resolved.endpoint.host)?;
                 let tcp = SecureTcp {
@@ -58,11 +71,13 @@ impl Line {
                 };
                 let runtime = Runtime::new(RuntimeParts::new(Tokio::current(), tcp));
                 let stream = async |uri: AMQPUri, runtime| Ok(uri.connect_async(&runtime).await?);
-                Connection::connector(uri(resolved), runtime, stream, options).await
+                Connection::connector(uri(resolved), runtime, stream, options)
+                    .await
+                    .map_err(|error| failed_over_tls(&error))?
             }
         };
         Ok(Self {
-            connection: connection.map_err(|error| failed(&error))?,
+            connection,
             _cut: cut,
         })
     }
@@ -80,6 +95,38 @@ pub(super) fn secure(
     let server_name = ServerName::try_from(name.to_owned())
         .map_err(|_| ConnectError(format!("{name:?} is not a name that a certificate is for")))?;
     Ok((config, server_name))
+}
+
+fn failed_over_tls(error: &lapin::Error) -> ConnectError {
+    match mend(error) {
+        Some(mend) => ConnectError(format!("{mend} ({error})")),
+        None => failed(error),
+    }
+}
+
+/// What would mend a TLS connection that could not be opened.
+fn mend(error: &lapin::Error) -> Option<&'static str> {
+    let ErrorKind::IOError(error) = error.kind() else {
+        return None;
+    };
+    let tls = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::InvalidMessage(_)) => Some("the port does not speak TLS"),
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Some(
+            "the broker's certificate is signed by an authority that is not in `tls.ca`, or without that not in the system",
+        ),
+        Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            ..
+        })) => Some(
+            "the broker's certificate is for other names than `host`: let `tls.server_name` be one of them",
+        ),
+        // A broker says what it thinks of the client's certificate after the handshake, and closes; the words may be lost.
+        Some(rustls::Error::AlertReceived(_)) => Some(CLIENT_CERTIFICATE),
+        None if CLOSED.contains(&error.kind()) => Some(CLIENT_CERTIFICATE),
+        _ => None,
+    }
 }
 
 async fn plain(

@@ -8,10 +8,16 @@
 )]
 
 mod amqp;
+mod amqp_content;
+mod amqp_endings;
 mod amqp_faults;
+mod amqp_tls;
+mod amqp_topology;
 mod brokers;
+mod certificates;
 mod mqtt;
 mod mqtt_faults;
+mod proxy;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
