@@ -12,6 +12,9 @@ mod amqp_faults;
 mod brokers;
 mod mqtt;
 mod mqtt_faults;
+mod mqtt_forms;
+mod mqtt_peers;
+mod mqtt_tls;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
