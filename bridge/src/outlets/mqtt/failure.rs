@@ -163,9 +163,9 @@ fn tls(error: &TlsError) -> Failure {
 /// TLS errors, with what would mend them.
 fn handshake(error: &rustls::Error) -> Failure {
     let mend = match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "; `tls.ca` must hold the certificate of who vouches for the broker"
-        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "; `tls.ca` must hold the certificate of who vouches for the broker",
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "; `host` must be a name that the broker's certificate is for",

@@ -17,6 +17,9 @@ mod brokers;
 mod certificates;
 mod mqtt;
 mod mqtt_faults;
+mod mqtt_forms;
+mod mqtt_peers;
+mod mqtt_tls;
 mod proxy;
 
 use std::collections::HashMap;
