@@ -13,6 +13,7 @@ mod brokers;
 mod mqtt;
 mod mqtt_faults;
 mod mqtt_forms;
+mod mqtt_peer;
 mod mqtt_peers;
 mod mqtt_tls;
 
