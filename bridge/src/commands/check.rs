@@ -14,7 +14,7 @@ impl Check {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = self.folder.load()?;
         let catalog = daemon::load_catalog(&config)?;
-        daemon::check_brokers(&config)?;
+        daemon::check_outlets(&config, &catalog)?;
         for contract in catalog.contracts() {
             let status = format!("{:?}", contract.status()).to_lowercase();
             print(&format!(
@@ -22,6 +22,11 @@ impl Check {
                 contract.public_stream(),
                 contract.version()
             ));
+            for outlet in contract.outlets() {
+                for warning in outlet.warnings() {
+                    print(&format!("  warning: {}: {warning}", outlet.name()));
+                }
+            }
         }
         let count = catalog.contracts().len();
         print(&format!(

@@ -70,7 +70,9 @@ struct RetryOrder {
 struct SkipOrder {
     contract: String,
     outlet: Option<String>,
-    key: String,
+    key: Option<String>,
+    #[serde(default)]
+    all: bool,
     reason: String,
     at: Option<u64>,
     #[serde(default)]
@@ -86,7 +88,8 @@ pub(crate) async fn keys(
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let catalog = state.catalog.current();
     let scopes = scopes(&catalog, query.contract.as_deref(), query.outlet.as_deref())?;
-    let after = query.after.as_deref().map(last_key).transpose()?;
+    let after = query.after.as_deref();
+    let after = after.map(|after| last_key(after, &scopes)).transpose()?;
     let (rows, last) = page(&state, scopes, after, limit)
         .await
         .map_err(unavailable)?;
@@ -156,11 +159,7 @@ pub(crate) async fn retry(
         "send {\"contract\", \"key\" or \"all\": true, and \"outlet\" if it is parked there}";
     let order: RetryOrder =
         serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
-    let keys = match (order.key, order.all) {
-        (Some(key), false) => Keys::One(key),
-        (None, true) => Keys::All,
-        _ => return Err(malformed("one key is retried, or all").mend(mend)),
-    };
+    let keys = one_or_all(order.key, order.all, mend)?;
     let scope = one_scope(
         &state.catalog.current(),
         &order.contract,
@@ -169,18 +168,30 @@ pub(crate) async fn retry(
     carry_out(&state, &scope, keys, None).await
 }
 
-/// Gives up what waits of a key, and lets the rest go on.
+fn one_or_all(key: Option<String>, all: bool, mend: &str) -> Result<Keys, Problem> {
+    match (key, all) {
+        (Some(key), false) => Ok(Keys::One(key)),
+        (None, true) => Ok(Keys::All),
+        _ => Err(malformed("the order is for one key, or for all").mend(mend)),
+    }
+}
+
+/// Gives up what waits of a key, or of all, and lets the rest go on.
 pub(crate) async fn skip(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let body = body(request, BODY_LIMIT_BYTES).await?;
-    let mend = "send {\"contract\", \"key\", \"reason\"}, and if need be \"outlet\", \"at\" and \"allEvents\": true";
+    let mend = "send {\"contract\", \"key\" or \"all\": true, \"reason\"}, and if need be \"outlet\", \"at\" (of one key) and \"allEvents\": true";
     let order: SkipOrder =
         serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
     if order.reason.trim().is_empty() {
         return Err(malformed("the reason is empty")
             .mend("say why the event is given up; `horizon why` tells it"));
+    }
+    let keys = one_or_all(order.key, order.all, mend)?;
+    if order.at.is_some() && keys == Keys::All {
+        return Err(malformed("`at` is a place of one key").mend(mend));
     }
     let scope = one_scope(
         &state.catalog.current(),
@@ -192,7 +203,7 @@ pub(crate) async fn skip(
         at: order.at,
         reason: order.reason,
     };
-    carry_out(&state, &scope, Keys::One(order.key), Some(skip)).await
+    carry_out(&state, &scope, keys, Some(skip)).await
 }
 
 /// Hands an order in, and waits for it to be done; but not for ever.
@@ -287,10 +298,21 @@ async fn page(
     Ok((rows, None))
 }
 
-fn last_key(text: &str) -> Result<(String, Option<String>, String), Problem> {
-    serde_json::from_str(text).map_err(|_| {
-        malformed("`after` is not understood").mend("take it from `next` of the page before")
-    })
+/// The key that a page goes on after: its contract, outlet and name. Its place must be among those that are listed: nothing comes
+/// after a place that is not, and that would read as the end.
+fn last_key(text: &str, scopes: &[Scope]) -> Result<(String, Option<String>, String), Problem> {
+    let (contract, outlet, key): (String, Option<String>, String) = serde_json::from_str(text)
+        .map_err(|_| {
+            malformed("`after` is not understood").mend("take it from `next` of the page before")
+        })?;
+    let mut listed = scopes.iter();
+    if !listed.any(|scope| scope.is(&contract, outlet.as_deref())) {
+        return Err(
+            malformed("`after` is at a place that is not listed here, or not any more")
+                .mend("begin again, without `after`"),
+        );
+    }
+    Ok((contract, outlet, key))
 }
 
 /// The places where keys may be parked: of every contract, or of one, or one outlet of it.
@@ -375,4 +397,16 @@ fn malformed_query(rejection: QueryRejection) -> Problem {
         "the query is not understood",
     )
     .detail(rejection.body_text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_after_a_place_that_has_gone_is_refused_and_not_empty() {
+        let refused = last_key(r#"["gone.v1", null, "a"]"#, &[]).err();
+        let status = refused.map(|problem| problem.into_response().status());
+        assert_eq!(status, Some(StatusCode::BAD_REQUEST));
+    }
 }

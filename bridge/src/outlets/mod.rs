@@ -28,7 +28,7 @@ use options::Endpoint;
 
 pub(crate) use message::{Answer, Content, Destination, OutboundMessage};
 pub(crate) use options::{BrokerOptions, Surroundings};
-pub(crate) use session::{Session, SessionState};
+pub(crate) use session::{Loss, Session, SessionState};
 pub(crate) use window::MAX_IN_FLIGHT_MESSAGES;
 
 /// How many messages a relay can hand to a session before it waits, in messages.
@@ -77,6 +77,11 @@ pub(crate) struct Identity<'a> {
 #[error("{0}")]
 pub(crate) struct ConnectError(pub(crate) String);
 
+/// Why what a contract asks for cannot be had at a broker as it is configured, and what would mend it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct PlaceError(String);
+
 impl Outlet {
     /// Opens a session, or says why not, within the broker's connect timeout.
     pub(crate) async fn connect(&self, identity: Identity<'_>) -> Result<Session, ConnectError> {
@@ -95,6 +100,19 @@ impl Outlet {
                 "{address}: not connected within {} s",
                 limit.as_secs()
             ))),
+        }
+    }
+
+    /// Whether it is at an MQTT broker.
+    pub(crate) fn is_mqtt(&self) -> bool {
+        matches!(self, Self::Mqtt(_))
+    }
+
+    /// The same broker's default exchange, which takes a message to the queue that its routing key names; topics stay topics.
+    pub(crate) fn past_exchanges(&self) -> Outlet {
+        match self {
+            Self::Mqtt(outlet) => Self::Mqtt(outlet.clone()),
+            Self::Amqp(outlet) => Self::Amqp(outlet.at_default_exchange()),
         }
     }
 
@@ -118,16 +136,17 @@ impl Outlet {
 }
 
 impl Broker {
-    /// The outlet of a contract at this broker, or `None` where the broker speaks another protocol.
-    pub(crate) fn outlet(&self, place: &OutletKind) -> Option<Outlet> {
+    /// The outlet of a contract at this broker, or why there can be none.
+    pub(crate) fn outlet(&self, place: &OutletKind) -> Result<Outlet, PlaceError> {
         match (self, place) {
             (Self::Mqtt(broker), OutletKind::Mqtt(place)) => {
-                Some(Outlet::Mqtt(mqtt::Outlet::new(broker.clone(), place)))
+                Ok(Outlet::Mqtt(mqtt::Outlet::new(broker.clone(), place)))
             }
             (Self::Amqp(broker), OutletKind::Amqp(place)) => {
-                Some(Outlet::Amqp(amqp::Outlet::new(broker.clone(), place)))
+                let outlet = amqp::Outlet::new(broker.clone(), place);
+                outlet.map(Outlet::Amqp).map_err(PlaceError)
             }
-            _ => None,
+            _ => Err(PlaceError("the broker speaks another protocol".to_owned())),
         }
     }
 }

@@ -6,10 +6,12 @@
 pub(crate) mod about;
 mod asyncapi;
 mod components;
+mod distinct;
 mod envelope;
 mod examples;
 mod fields;
 mod html;
+mod layout;
 mod neutral;
 mod outlets;
 mod yaml;

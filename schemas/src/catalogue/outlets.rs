@@ -1,15 +1,29 @@
 //! Where consumers find public events: addresses, filters and the permissions that a broker must give them.
 
+use super::distinct::distinct;
 use crate::contract::Contract;
 use crate::outlet::{OutletKind, OutletSpec};
 use crate::template::{Template, TemplateValues};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What stands for the name of a consumer's own queue.
 pub(super) const QUEUE: &str = "QUEUE";
 
-/// An outlet's channel id: the public stream and the outlet's name.
-pub(super) fn channel_id(contract: &Contract, outlet: &OutletSpec) -> String {
+/// The ids of the outlets' channels, by public stream and outlet name.
+pub(super) fn channel_ids<'c>(
+    contracts: impl Iterator<Item = &'c Contract>,
+) -> BTreeMap<(&'c str, &'c str), String> {
+    distinct(contracts.flat_map(|contract| {
+        contract.outlets.iter().map(move |outlet| {
+            let part = (contract.public_stream.as_str(), outlet.name());
+            (part, channel_id(contract, outlet))
+        })
+    }))
+}
+
+/// The id that an outlet's channel asks for: the public stream and the outlet's name.
+fn channel_id(contract: &Contract, outlet: &OutletSpec) -> String {
     let name: String = outlet
         .name
         .chars()
@@ -36,9 +50,14 @@ fn values<'c>(contract: &'c Contract, name: &'c str, event_type: &'c str) -> Tem
     }
 }
 
-/// The template with only `{key}`, `{name}` and `{type}` left in it.
+/// The template with only what varies left in it, in AsyncAPI's names of parameters: `{data.a.b}` is `{data-a-b}`.
 pub(super) fn address(contract: &Contract, outlet: &OutletSpec) -> String {
-    template(outlet).address(&values(contract, "", ""))
+    let template = template(outlet);
+    let address = template.address(&values(contract, "", ""));
+    template.fields().fold(address, |address, path| {
+        let (own, known) = (path.join("."), path.join("-"));
+        address.replace(&format!("{{data.{own}}}"), &format!("{{data-{known}}}"))
+    })
 }
 
 /// The template of an outlet.

@@ -8,14 +8,20 @@
 )]
 
 mod amqp;
+mod amqp_content;
+mod amqp_endings;
 mod amqp_faults;
+mod amqp_tls;
+mod amqp_topology;
 mod brokers;
+mod certificates;
 mod mqtt;
 mod mqtt_faults;
 mod mqtt_forms;
 mod mqtt_peer;
 mod mqtt_peers;
 mod mqtt_tls;
+mod proxy;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
