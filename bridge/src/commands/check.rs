@@ -14,7 +14,7 @@ impl Check {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = self.folder.load()?;
         let catalog = daemon::load_catalog(&config)?;
-        daemon::check_brokers(&config)?;
+        daemon::check_outlets(&config, &catalog)?;
         for contract in catalog.contracts() {
             let status = format!("{:?}", contract.status()).to_lowercase();
             print(&format!(

@@ -72,9 +72,9 @@ pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
     .map_err(Failure::Diagnostics)
 }
 
-/// Checks the brokers' options, as far as that can be done without their secrets.
-pub(crate) fn check_brokers(config: &Config) -> Result<(), Failure> {
-    outlets::brokers(config, true).map(|_| ())
+/// Checks the brokers' options and every outlet at its broker, as far as that can be done without secrets.
+pub(crate) fn check_outlets(config: &Config, catalog: &Catalog) -> Result<(), Failure> {
+    outlets::check(config, catalog.contracts())
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, and stops it within the configured deadline.

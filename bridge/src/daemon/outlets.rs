@@ -69,16 +69,7 @@ impl Outlets {
             let stream = PublicStreamName::new(&contract.public_stream())
                 .map_err(|error| Failure::Mend(error.to_string()))?;
             for spec in contract.outlets() {
-                let outlet = brokers
-                    .get(spec.broker())
-                    .and_then(|broker| broker.outlet(spec.kind()));
-                let outlet = outlet.ok_or_else(|| {
-                    Failure::Mend(format!(
-                        "contract {stream}: no broker {:?} speaks the protocol of outlet {}",
-                        spec.broker(),
-                        spec.name()
-                    ))
-                })?;
+                let outlet = outlet(&brokers, contract, spec)?;
                 let name = relay_name(&stream, spec.name())
                     .map_err(|error| Failure::Mend(error.to_string()))?;
                 let place = Place::new(contract.name(), contract.major(), spec);
@@ -108,11 +99,40 @@ impl Outlets {
     }
 }
 
+/// Checks that every outlet of the contracts can be had at its broker, as far as that can be told without secrets.
+pub(super) fn check(config: &Config, contracts: &[Arc<Contract>]) -> Result<(), Failure> {
+    let brokers = brokers(config, true)?;
+    for contract in contracts {
+        for spec in contract.outlets() {
+            outlet(&brokers, contract, spec)?;
+        }
+    }
+    Ok(())
+}
+
+/// The outlet that a contract describes.
+fn outlet(
+    brokers: &BTreeMap<&str, Broker>,
+    contract: &Contract,
+    spec: &OutletSpec,
+) -> Result<Outlet, Failure> {
+    let wrong = |problem: String| {
+        Failure::Mend(format!(
+            "contract {}, outlet {}: {problem}",
+            contract.public_stream(),
+            spec.name()
+        ))
+    };
+    let broker = brokers
+        .get(spec.broker())
+        .ok_or_else(|| wrong(format!("there is no broker {:?}", spec.broker())))?;
+    broker
+        .outlet(spec.kind())
+        .map_err(|error| wrong(format!("broker {}: {error}", spec.broker())))
+}
+
 /// Every broker of the configuration, checked, its secrets read unless they may be missing.
-pub(super) fn brokers(
-    config: &Config,
-    without_secrets: bool,
-) -> Result<BTreeMap<&str, Broker>, Failure> {
+fn brokers(config: &Config, without_secrets: bool) -> Result<BTreeMap<&str, Broker>, Failure> {
     let surroundings = Surroundings {
         folder: &config.folder,
         environment: &|name| std::env::var(name).ok(),

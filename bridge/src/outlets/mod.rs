@@ -42,8 +42,8 @@ pub(crate) const ANSWER_BATCHES: usize = 16;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Directives that silence the log lines of the client libraries. They are required, not a matter of taste: `lapin` logs
-/// the payload of every returned message at WARN, and both log as errors what a session reports and a relay mends.
-pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 2] = ["lapin=off", "rumqttc=off"];
+/// the payload of every returned message at WARN, and all log as errors what a session reports and a relay mends.
+pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 3] = ["lapin=off", "rumqttc=off", "rustls=off"];
 
 /// One broker as configured, its secrets resolved. Shared by every relay that publishes to it; cheap to clone.
 #[derive(Debug, Clone)]
@@ -76,6 +76,11 @@ pub(crate) struct Identity<'a> {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct ConnectError(pub(crate) String);
+
+/// Why what a contract asks for cannot be had at a broker as it is configured, and what would mend it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct PlaceError(String);
 
 impl Outlet {
     /// Opens a session, or says why not, within the broker's connect timeout.
@@ -131,16 +136,17 @@ impl Outlet {
 }
 
 impl Broker {
-    /// The outlet of a contract at this broker, or `None` where the broker speaks another protocol.
-    pub(crate) fn outlet(&self, place: &OutletKind) -> Option<Outlet> {
+    /// The outlet of a contract at this broker, or why there can be none.
+    pub(crate) fn outlet(&self, place: &OutletKind) -> Result<Outlet, PlaceError> {
         match (self, place) {
             (Self::Mqtt(broker), OutletKind::Mqtt(place)) => {
-                Some(Outlet::Mqtt(mqtt::Outlet::new(broker.clone(), place)))
+                Ok(Outlet::Mqtt(mqtt::Outlet::new(broker.clone(), place)))
             }
             (Self::Amqp(broker), OutletKind::Amqp(place)) => {
-                Some(Outlet::Amqp(amqp::Outlet::new(broker.clone(), place)))
+                let outlet = amqp::Outlet::new(broker.clone(), place);
+                outlet.map(Outlet::Amqp).map_err(PlaceError)
             }
-            _ => None,
+            _ => Err(PlaceError("the broker speaks another protocol".to_owned())),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::management::Management;
 use crate::outlets::options::{
-    Endpoint, FieldError, SecretSource, Surroundings, TlsOptions, Written, bounded,
+    Endpoint, FieldError, SecretSource, Surroundings, Tls, TlsOptions, Written, bounded,
 };
 
 /// The ports of AMQP 0-9-1 without and with TLS.
@@ -32,6 +33,13 @@ pub(crate) struct Options {
     /// TLS; none unless given.
     #[serde(default)]
     tls: Option<TlsOptions>,
+    /// How the outlet logs in: with user and password unless given.
+    #[serde(default)]
+    auth: Auth,
+    /// The address of RabbitMQ's management interface, `http://HOST:15672`: needed where a contract lists bindings that must
+    /// be there.
+    #[serde(default)]
+    management: Option<String>,
     /// The heartbeat that is asked for, in seconds: 5 to 3,600, 20 unless given. The broker may want a shorter one.
     #[serde(default)]
     heartbeat_seconds: Option<u16>,
@@ -48,6 +56,17 @@ pub(crate) struct Options {
     /// How many messages may be in flight, in messages: 1 to 1,000, 1,000 unless given.
     #[serde(default)]
     in_flight_messages: Option<usize>,
+}
+
+/// How to log in to a broker (SASL).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Auth {
+    /// With a user and a password.
+    #[default]
+    Password,
+    /// As whoever the client's certificate is for (`EXTERNAL`).
+    External,
 }
 
 fn default_virtual_host() -> String {
@@ -90,6 +109,18 @@ pub(super) struct Resolved {
     pub(super) virtual_host: String,
     pub(super) heartbeat_seconds: u16,
     pub(super) max_payload_bytes: usize,
+    pub(super) auth: Auth,
+    pub(super) management: Option<Management>,
+}
+
+impl Resolved {
+    /// The user and the password; RabbitMQ's `guest` where none is configured.
+    pub(super) fn user(&self) -> (&str, &str) {
+        match &self.endpoint.credentials {
+            Some(credentials) => (credentials.username.as_str(), credentials.password.reveal()),
+            None => ("guest", "guest"),
+        }
+    }
 }
 
 impl Broker {
@@ -100,8 +131,26 @@ impl Broker {
     ) -> Result<Self, FieldError> {
         let heartbeat = options.heartbeat_seconds.unwrap_or(20);
         let payload = options.max_payload_bytes.unwrap_or(16 * 1024 * 1024);
+        let endpoint = options.written().resolve(surroundings)?;
+        let management = options.management.as_deref().map(Management::read);
+        let management = management.transpose()?;
+        if options.auth == Auth::External {
+            let certificate = endpoint.tls.as_ref().is_some_and(Tls::has_certificate);
+            require(
+                certificate,
+                "tls.certificate",
+                "missing: `auth: external` logs in with the client's certificate",
+            )?;
+            require(
+                management.is_none() || endpoint.credentials.is_some(),
+                "username",
+                "missing: `management` asks for a user and a password, whatever `auth` is",
+            )?;
+        }
         Ok(Self(Arc::new(Resolved {
-            endpoint: options.written().resolve(surroundings)?,
+            endpoint,
+            auth: options.auth,
+            management,
             virtual_host: options.virtual_host.clone(),
             heartbeat_seconds: bounded("heartbeat_seconds", heartbeat, 5..=3_600)?,
             max_payload_bytes: bounded("max_payload_bytes", payload, 1_024..=134_217_728)?,
@@ -116,4 +165,14 @@ impl Broker {
     pub(super) fn resolved(&self) -> &Resolved {
         &self.0
     }
+}
+
+fn require(there: bool, field: &'static str, problem: &str) -> Result<(), FieldError> {
+    if there {
+        return Ok(());
+    }
+    Err(FieldError {
+        field,
+        problem: problem.to_owned(),
+    })
 }

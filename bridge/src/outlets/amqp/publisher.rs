@@ -13,10 +13,11 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, Connection, Event};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::confirms::{Confirmed, Confirms};
-use super::encode::{Encoded, Limits, encode};
+use super::encode::{Encoded, Encoder};
+use super::endings;
 use crate::outlets::session::{End, SessionEnds};
 use crate::outlets::window::Window;
 use crate::outlets::{OutboundMessage, SessionState, WATCH_INTERVAL};
@@ -30,13 +31,26 @@ type Publish = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 /// What publishes on one channel. There is one for each channel.
 pub(super) struct Publisher {
     channel: Arc<Channel>,
-    exchange: ShortString,
-    limits: Limits,
+    encoder: Encoder,
     window: Window,
     confirm_timeout: Duration,
     taken: Vec<OutboundMessage>,
     outstanding: FuturesUnordered<Publish>,
     confirms: Confirms,
+}
+
+/// Why publishing stops.
+enum Stop {
+    /// The session ends so.
+    End(End),
+    /// `lapin` says that something is over, and not yet why.
+    Unexplained(lapin::Error),
+}
+
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
 }
 
 /// What happened next.
@@ -56,15 +70,13 @@ enum Step {
 impl Publisher {
     pub(super) fn new(
         channel: Arc<Channel>,
-        exchange: ShortString,
-        limits: Limits,
+        encoder: Encoder,
         window: Window,
         confirm_timeout: Duration,
     ) -> Self {
         Self {
             channel,
-            exchange,
-            limits,
+            encoder,
             window,
             confirm_timeout,
             taken: Vec::new(),
@@ -109,11 +121,13 @@ impl Publisher {
                     ends.answers.send_now();
                     Ok(())
                 }
-                Step::Released => Err(End::Released),
-                Step::Watch => self.watch(connection, ends),
+                Step::Released => Err(End::Released.into()),
+                Step::Watch => self.watch(connection, ends).map_err(Stop::End),
             };
-            if let Err(end) = acted {
-                return end;
+            match acted {
+                Ok(()) => {}
+                Err(Stop::End(end)) => return end,
+                Err(Stop::Unexplained(error)) => return self.explain(error, &mut events).await,
             }
             if !accepting && self.window.is_empty() {
                 ends.answers.send_rest().await;
@@ -126,7 +140,7 @@ impl Publisher {
     fn publish_taken(&mut self, ends: &mut SessionEnds) {
         let now = Instant::now();
         for message in self.taken.drain(..) {
-            let encoded = match encode(&message, self.limits) {
+            let encoded = match self.encoder.encode(&message) {
                 Ok(encoded) => encoded,
                 Err(answer) => {
                     ends.answers.push(message.sequence(), answer);
@@ -138,7 +152,7 @@ impl Publisher {
                 .push(message.sequence(), encoded.payload.len(), now);
             let publish = publish(
                 Arc::clone(&self.channel),
-                self.exchange.clone(),
+                self.encoder.exchange.clone(),
                 number,
                 encoded,
             );
@@ -158,36 +172,74 @@ impl Publisher {
 
     /// Reads every confirm that is complete, and answers what is certain. A publish that failed ends the session, after
     /// what was confirmed before it is answered.
-    fn settle(&mut self, first: Outcome, ends: &mut SessionEnds) -> Result<(), End> {
+    fn settle(&mut self, first: Outcome, ends: &mut SessionEnds) -> Result<(), Stop> {
         let mut read = Vec::new();
         let mut failures = Vec::new();
+        let mut broken = None;
         let complete = Complete::new();
         let mut next = Some(first);
         while let Some((number, id, confirmation)) = next {
-            let confirmed = confirmation
-                .map_err(|error| error.to_string())
-                .and_then(|confirmation| Confirmed::read(number, id, confirmation));
-            match confirmed {
-                Ok(confirmed) => read.push(confirmed),
-                Err(failure) => failures.push(failure),
+            match confirmation.map(|confirmation| Confirmed::read(number, id, confirmation)) {
+                Ok(Ok(confirmed)) => read.push(confirmed),
+                Ok(Err(reason)) => broken = Some(reason),
+                Err(error) => failures.push(error),
             }
             next = complete.next(&mut self.outstanding);
         }
         let now = Instant::now();
-        let unanswered = self.outstanding.len() + failures.len();
+        let unanswered = self.outstanding.len() + failures.len() + usize::from(broken.is_some());
         for (number, answer) in self.confirms.settle(read, unanswered) {
             let Some(sequence) = self.window.settle(number, now) else {
-                return Err(End::lost(format!("message {number} was confirmed twice")));
+                return Err(End::lost(format!("message {number} was confirmed twice")).into());
             };
             ends.answers.push(sequence, answer);
         }
-        failures
-            .into_iter()
-            .next()
-            .map_or(Ok(()), |failure| Err(End::suspicious(failure)))
+        if let Some(reason) = broken {
+            return Err(End::lost(reason).into());
+        }
+        let telling = failures.iter().position(endings::tells).unwrap_or(0);
+        match failures.into_iter().nth(telling) {
+            Some(error) => Err(self.stop(error)),
+            None => Ok(()),
+        }
     }
 
-    fn take_event(&mut self, event: Option<Event>, ends: &mut SessionEnds) -> Result<(), End> {
+    fn stop(&self, error: lapin::Error) -> Stop {
+        if endings::tells(&error) {
+            return Stop::End(self.end(&error));
+        }
+        Stop::Unexplained(error)
+    }
+
+    fn end(&self, error: &lapin::Error) -> End {
+        endings::end(error, !self.window.is_empty())
+    }
+
+    /// Waits a moment for the reason of an error that tells none: a publish can meet a channel that is being closed before
+    /// those in flight are told why.
+    async fn explain(
+        &mut self,
+        error: lapin::Error,
+        events: &mut (impl Stream<Item = Event> + Unpin),
+    ) -> End {
+        let reason = async {
+            loop {
+                let next = tokio::select! {
+                    Some((_, _, Err(error))) = self.outstanding.next(), if !self.outstanding.is_empty() => Some(error),
+                    Some(Event::Error(error)) = events.next() => Some(error),
+                    else => None,
+                };
+                match next {
+                    Some(error) if !endings::tells(&error) => {}
+                    reason => return reason,
+                }
+            }
+        };
+        let reason = timeout(WATCH_INTERVAL, reason).await.ok().flatten();
+        self.end(&reason.unwrap_or(error))
+    }
+
+    fn take_event(&mut self, event: Option<Event>, ends: &mut SessionEnds) -> Result<(), Stop> {
         match event {
             Some(Event::ConnectionBlocked(reason)) => {
                 ends.state.send_replace(SessionState::Blocked(reason));
@@ -198,19 +250,27 @@ impl Publisher {
                 ends.state.send_replace(SessionState::Open);
                 Ok(())
             }
-            Some(Event::Error(error)) => Err(End::suspicious(error.to_string())),
+            Some(Event::Error(error)) => Err(self.stop(error)),
             Some(_) => Ok(()),
-            None => Err(End::suspicious("the connection is gone")),
+            None => Err(self.silent_end("the connection is gone").into()),
         }
+    }
+
+    /// How a session ends for a reason that nobody gave.
+    fn silent_end(&self, reason: &str) -> End {
+        if self.window.is_empty() {
+            return End::lost(reason);
+        }
+        End::suspicious(reason)
     }
 
     /// Looks for an end that nothing told of: a confirm that does not come, a channel or a connection that is gone.
     fn watch(&self, connection: &Connection, ends: &SessionEnds) -> Result<(), End> {
         if !connection.status().connected() {
-            return Err(End::suspicious("the connection is closed"));
+            return Err(self.silent_end("the connection is closed"));
         }
         if !self.channel.status().connected() {
-            return Err(End::suspicious("the broker closed the channel"));
+            return Err(self.silent_end("the broker closed the channel"));
         }
         if connection.status().blocked() {
             // It may have begun before anybody listened.

@@ -31,8 +31,8 @@ pub(crate) struct TlsOptions {
     server_name: Option<String>,
 }
 
-/// How to speak TLS to one broker.
-#[derive(Debug)]
+/// How to speak TLS to one broker; with the system's authorities and no certificate unless told otherwise.
+#[derive(Debug, Default)]
 pub(in crate::outlets) struct Tls {
     ca: Option<PathBuf>,
     identity: Option<Identity>,
@@ -96,6 +96,11 @@ impl TlsOptions {
 }
 
 impl Tls {
+    /// Whether the client has something to show the broker.
+    pub(in crate::outlets) fn has_certificate(&self) -> bool {
+        self.identity.is_some()
+    }
+
     /// What the client library is given: the files as they are now.
     pub(in crate::outlets) fn client_config(&self) -> Result<Arc<ClientConfig>, FieldError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,7 +1,9 @@
 //! AMQP: what a session promises while nothing fails.
 
+use lapin::message::Delivery;
 use lapin::options::{
-    BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
@@ -12,9 +14,14 @@ use super::brokers::Rabbit;
 use super::*;
 
 pub(super) fn outlet(port: u16, name: &str, more: &str) -> Outlet {
+    outlet_of(port, exchange(name), more)
+}
+
+/// The outlet that a contract describes so, at the RabbitMQ on this port.
+pub(super) fn outlet_of(port: u16, place: AmqpPlace, more: &str) -> Outlet {
     let broker =
         format!("amqp: {{ host: 127.0.0.1, port: {port}, connect_timeout_seconds: 30{more} }}");
-    super::outlet(&broker, OutletKind::Amqp(exchange(name)))
+    super::outlet(&broker, OutletKind::Amqp(place))
 }
 
 /// A channel beside the outlet's, for what consumers and operators do.
@@ -53,6 +60,46 @@ pub(super) async fn bind(
         )
         .await
         .expect("a binding");
+}
+
+/// What comes out of a queue: so many deliveries.
+pub(super) async fn consume(channel: &Channel, queue: &str, count: usize) -> Vec<Delivery> {
+    consume_with(channel, queue, FieldTable::default(), count).await
+}
+
+/// The same with arguments of the consumer, as a stream asks for them. A stream is read with a prefetch count and with
+/// acknowledgements, too; the other queues do not mind.
+pub(super) async fn consume_with(
+    channel: &Channel,
+    queue: &str,
+    arguments: FieldTable,
+    count: usize,
+) -> Vec<Delivery> {
+    channel
+        .basic_qos(100, BasicQosOptions::default())
+        .await
+        .expect("a prefetch count");
+    let options = BasicConsumeOptions::default();
+    let mut consumer = channel
+        .basic_consume(queue.into(), "".into(), options, arguments)
+        .await
+        .expect("a consumer");
+    let mut deliveries = Vec::new();
+    while deliveries.len() < count {
+        let delivery = within("a delivery", consumer.next()).await;
+        let delivery = delivery.expect("one").expect("a good one");
+        delivery
+            .ack(BasicAckOptions::default())
+            .await
+            .expect("acknowledged");
+        deliveries.push(delivery);
+    }
+    let tag = consumer.tag();
+    channel
+        .basic_cancel(tag, BasicCancelOptions::default())
+        .await
+        .expect("cancelled");
+    deliveries
 }
 
 #[tokio::test]

@@ -73,12 +73,12 @@ impl Drop for Group {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
-async fn until_listening(port: u16, output: &Path) {
+pub(super) async fn until_listening(port: u16, output: &Path) {
     let listening = async {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -156,13 +156,23 @@ impl Rabbit {
     }
 
     pub(super) async fn start() -> Self {
+        Self::start_with(|_| String::new(), "[]").await
+    }
+
+    /// Starts one with further lines of configuration, which may name files in its folder, and with plugins, as an Erlang
+    /// list.
+    pub(super) async fn start_with(
+        configuration: impl FnOnce(&Path) -> String,
+        plugins: &str,
+    ) -> Self {
         let folder = TempDir::new().expect("a folder");
+        let configuration = configuration(folder.path());
         let (port, distribution_port, mapper_port) = (free_port(), free_port(), free_port());
         let at = |name: &str| folder.path().join(name);
-        fs::write(at("plugins"), "[].\n").expect("its plugins");
+        fs::write(at("plugins"), format!("{plugins}.\n")).expect("its plugins");
         fs::write(
             at("rabbitmq.conf"),
-            format!("listeners.tcp.1 = 127.0.0.1:{port}\ndisk_free_limit.absolute = 1MB\nlog.file.level = warning\n"),
+            format!("listeners.tcp.1 = 127.0.0.1:{port}\ndisk_free_limit.absolute = 1MB\nlog.file.level = warning\n{configuration}\n"),
         )
         .expect("its configuration");
         let mut command = Command::new("epmd");
@@ -223,6 +233,11 @@ impl Rabbit {
         until_listening(self.port, &self.folder.path().join("output")).await;
     }
 
+    /// The file that it writes to.
+    pub(super) fn output(&self) -> std::path::PathBuf {
+        self.folder.path().join("output")
+    }
+
     /// Sets or lifts the alarm that says that memory is short.
     pub(super) async fn starve(&self, starved: bool) {
         let watermark: &[&str] = if starved {
@@ -230,6 +245,12 @@ impl Rabbit {
         } else {
             &["0.9"]
         };
+        self.control(&[&["set_vm_memory_high_watermark"], watermark].concat())
+            .await;
+    }
+
+    /// Runs `rabbitmqctl` on it, and gives what that printed.
+    pub(super) async fn control(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
         Self::surround(
             &mut command,
@@ -237,13 +258,8 @@ impl Rabbit {
             self.port,
             self.mapper_port,
         );
-        command
-            .args([
-                "-n",
-                &format!("outlets{}@localhost", self.port),
-                "set_vm_memory_high_watermark",
-            ])
-            .args(watermark);
+        let node = format!("outlets{}@localhost", self.port);
+        command.args(["--quiet", "-n", &node]).args(arguments);
         let output = within(
             "rabbitmqctl",
             tokio::task::spawn_blocking(move || command.output().expect("rabbitmqctl runs")),
@@ -252,8 +268,21 @@ impl Rabbit {
         .expect("it can be waited for");
         assert!(
             output.status.success(),
-            "{}",
+            "rabbitmqctl {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Adds a user with the password `secret` and these permissions in a virtual host: to configure, write and read.
+    pub(super) async fn add_user(&self, name: &str, virtual_host: &str, permissions: [&str; 3]) {
+        self.control(&["add_user", name, "secret"]).await;
+        self.permit(name, virtual_host, permissions).await;
+    }
+
+    /// Gives a user other permissions.
+    pub(super) async fn permit(&self, name: &str, virtual_host: &str, permissions: [&str; 3]) {
+        let of = ["set_permissions", "-p", virtual_host, name];
+        self.control(&[&of[..], &permissions].concat()).await;
     }
 }

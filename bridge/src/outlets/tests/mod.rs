@@ -8,10 +8,19 @@
 )]
 
 mod amqp;
+mod amqp_content;
+mod amqp_endings;
 mod amqp_faults;
+mod amqp_tls;
+mod amqp_topology;
 mod brokers;
+mod certificates;
 mod mqtt;
 mod mqtt_faults;
+mod mqtt_forms;
+mod mqtt_peers;
+mod mqtt_tls;
+mod proxy;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -51,7 +60,7 @@ fn outlet(broker_yaml: &str, place: OutletKind) -> Outlet {
 }
 
 /// Topics, with what a contract says unless it says otherwise.
-fn topics() -> MqttPlace {
+pub(super) fn topics() -> MqttPlace {
     MqttPlace {
         topic: Template::topic("{key}").expect("a topic"),
         qos: 1,
