@@ -4,8 +4,10 @@
 //! with the daemon; who asked goes on from the sequence that it had reached.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt as _;
 use horizon_store::{LogName, PublicStreamName, ReadLimit, Sequence, Store, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -75,7 +77,7 @@ struct Replay {
     begun_ms: u64,
 }
 
-/// All replays since the daemon started, by number.
+/// The last number given, and the replays since the daemon started, by number.
 #[derive(Default)]
 pub(crate) struct Replays(Mutex<(u64, BTreeMap<u64, Arc<Replay>>)>);
 
@@ -84,16 +86,24 @@ pub(crate) struct Replays(Mutex<(u64, BTreeMap<u64, Arc<Replay>>)>);
 pub(crate) struct TooMany;
 
 impl Replays {
-    /// Begins a replay; tells its number.
+    /// A number that no other replay has. A replay's connection is named after it.
+    pub(crate) fn number(&self) -> u64 {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.0 += 1;
+        guard.0
+    }
+
+    /// Begins a replay, under its number.
     pub(crate) fn begin(
         &self,
+        number: u64,
         stretch: Stretch,
         progress: Arc<ReplayProgress>,
         status: Arc<RelayStatus>,
         work: Work,
-    ) -> Result<u64, TooMany> {
+    ) -> Result<(), TooMany> {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, all) = &mut *guard;
+        let all = &mut guard.1;
         let running = all.values().filter(|one| one.is_running()).count();
         if running >= RUNNING_LIMIT {
             return Err(TooMany);
@@ -104,7 +114,6 @@ impl Replays {
         {
             all.remove(&number);
         }
-        *last += 1;
         let replay = Arc::new(Replay {
             stretch,
             progress,
@@ -113,10 +122,10 @@ impl Replays {
             state: Mutex::new(State::Running),
             begun_ms: clock::now_ms(),
         });
-        all.insert(*last, Arc::clone(&replay));
-        tracing::info!(replay = *last, stretch = ?replay.stretch, "a replay begins");
-        tokio::spawn(run(*last, replay, work));
-        Ok(*last)
+        all.insert(number, Arc::clone(&replay));
+        tracing::info!(replay = number, stretch = ?replay.stretch, "a replay begins");
+        tokio::spawn(run(number, replay, work));
+        Ok(())
     }
 
     /// One replay, for who asks.
@@ -188,23 +197,14 @@ impl Replay {
 }
 
 async fn run(number: u64, replay: Arc<Replay>, work: Work) {
-    let stopped = replay.stop.subscribe();
-    let result = match work {
-        Work::Send(relay) => {
-            // Nothing of a replay is parked, so that nobody gives it orders.
-            let (_orders, taken) = mpsc::channel(1);
-            relay.run(taken, stopped).await
-        }
-        Work::Rehearse {
-            store,
-            log,
-            stream,
-            place,
-        } => rehearse(&replay, &store, &log, &stream, &place).await,
+    let worked = AssertUnwindSafe(carry_out(&replay, work)).catch_unwind();
+    let result = match worked.await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("it panicked; see the daemon's log".to_owned()),
     };
     let reached = replay.progress.now().sequence;
     let state = match result {
-        Err(error) => State::Failed(error.to_string()),
+        Err(reason) => State::Failed(reason),
         Ok(()) if reached >= replay.stretch.through => State::Done,
         Ok(()) => State::Stopped,
     };
@@ -215,6 +215,23 @@ async fn run(number: u64, replay: Arc<Replay>, work: Work) {
         "a replay has ended"
     );
     *replay.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+}
+
+async fn carry_out(replay: &Replay, work: Work) -> Result<(), StoreError> {
+    let stopped = replay.stop.subscribe();
+    match work {
+        Work::Send(relay) => {
+            // Nothing of a replay is parked, so that nobody gives it orders.
+            let (_orders, taken) = mpsc::channel(1);
+            relay.run(taken, stopped).await
+        }
+        Work::Rehearse {
+            store,
+            log,
+            stream,
+            place,
+        } => rehearse(replay, &store, &log, &stream, &place).await,
+    }
 }
 
 /// Reads the stretch and sends nothing.

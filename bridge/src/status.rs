@@ -261,6 +261,9 @@ impl RelayStatus {
         self.change(|view| {
             view.state = RelayState::Paused;
             view.paused = Some(pause.clone());
+            // Nothing is tried while it stands.
+            view.retrying_since = None;
+            view.in_flight = 0;
         });
     }
 

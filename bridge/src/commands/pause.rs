@@ -1,6 +1,6 @@
 //! `horizon pause` and `horizon resume`: one relay stands until it is told to go on.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Daemon, Failure, print};
 
@@ -41,8 +41,12 @@ impl Pause {
         let order = json!({"contract": contract, "outlet": outlet, "reason": self.reason});
         let paused = client.post("/relays/pause", order.to_string().as_bytes())?;
         let word = |name: &str| paused["paused"][name].as_str().unwrap_or_default();
+        let was = match paused["already"] == Value::Bool(true) {
+            true => "was paused already,",
+            false => "is paused",
+        };
         print(&format!(
-            "{contract}/{outlet} is paused since {}: {}",
+            "{contract}/{outlet} {was} since {}: {}",
             word("since"),
             word("reason")
         ));
@@ -59,8 +63,11 @@ impl Resume {
         } = self.place;
         let client = daemon.client(|addresses| addresses.operator)?;
         let order = json!({"contract": contract, "outlet": outlet});
-        client.post("/relays/resume", order.to_string().as_bytes())?;
-        print(&format!("{contract}/{outlet} goes on"));
+        let resumed = client.post("/relays/resume", order.to_string().as_bytes())?;
+        print(&match resumed["already"] == Value::Bool(true) {
+            true => format!("{contract}/{outlet} was not paused"),
+            false => format!("{contract}/{outlet} goes on"),
+        });
         Ok(())
     }
 }

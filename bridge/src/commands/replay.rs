@@ -1,13 +1,15 @@
 //! `horizon replay`: a stretch of a public stream, sent to an outlet again.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::status::table;
 use super::{Daemon, Failure, Format, print};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 
 /// How often the daemon is asked how far it is.
 const ASK_INTERVAL: Duration = Duration::from_millis(200);
@@ -99,18 +101,25 @@ impl Replay {
             "eventsPerSecond": self.rate,
             "dryRun": self.dry_run,
         });
+        // Before it begins: from then on an interrupt is to stop it.
+        let interrupted = (!self.detach).then(interrupts).transpose()?;
         let mut replay = client.post("/replays", order.to_string().as_bytes())?;
-        if !self.detach {
-            replay = follow(&client, replay)?;
+        if let Some(interrupted) = interrupted {
+            replay = follow(&client, replay, &interrupted)?;
         }
-        match self.how.format {
-            Format::Json => print(&replay.to_string()),
-            Format::Text => print(&in_words(&replay)),
-        }
+        self.how.tell(&replay);
+        let refused = number(&replay, "/progress/refused");
         match replay["state"].as_str() {
             Some("failed") => Err(Failure::Failed(
                 replay["reason"].as_str().unwrap_or_default().to_owned(),
             )),
+            Some("stopped") => Err(Failure::Failed(
+                "the replay was stopped before its end".to_owned(),
+            )),
+            _ if refused > 0 && self.dry_run => Err(Failure::Failed(format!(
+                "{refused} events cannot be sent there"
+            ))),
+            _ if refused > 0 => Err(Failure::Failed(format!("{refused} events were refused"))),
             _ => Ok(()),
         }
     }
@@ -119,6 +128,13 @@ impl Replay {
 impl How {
     fn client(&self) -> Result<Client, Failure> {
         self.daemon.client(|addresses| addresses.operator)
+    }
+
+    fn tell(&self, replay: &Value) {
+        match self.format {
+            Format::Json => print(&replay.to_string()),
+            Format::Text => print(&in_words(replay)),
+        }
     }
 }
 
@@ -129,55 +145,101 @@ fn bound(text: &str) -> Value {
 }
 
 /// Shows how far a replay is until it ends; an interrupt stops it.
-fn follow(client: &Client, mut replay: Value) -> Result<Value, Failure> {
-    let interrupted = interrupts()?;
+fn follow(
+    client: &Client,
+    mut replay: Value,
+    interrupted: &mpsc::Receiver<()>,
+) -> Result<Value, Failure> {
     let id = number(&replay, "/id");
-    let (from, through) = (
-        number(&replay, "/stretch/from"),
-        number(&replay, "/stretch/through"),
-    );
-    let bar = progress_bar((through + 1).saturating_sub(from));
+    let begun = replay["begun"].clone();
+    let from = number(&replay, "/stretch/from");
+    let events = number(&replay, "/stretch/events");
+    let bar = progress_bar(events);
     while replay["state"] == "running" {
         let reached = number(&replay, "/progress/sequence");
-        bar.set_position((reached + 1).saturating_sub(from));
-        let trouble = replay.pointer("/connection/retryingSince");
-        let trouble = trouble.filter(|since| since.is_string());
-        let last_error = replay
-            .pointer("/connection/lastError")
-            .and_then(Value::as_str);
-        bar.set_message(match (trouble, last_error) {
-            (Some(_), Some(error)) => format!("trying again: {error}"),
-            _ => String::new(),
-        });
+        bar.set_position((reached + 1).saturating_sub(from).min(events));
+        bar.set_message(trouble(&replay));
+        let lost = |error: ClientError| {
+            bar.finish_and_clear();
+            Failure::Failed(format!(
+                "{error}\n  = the replay goes on, or has ended with the daemon: see `horizon replay list`; {}",
+                go_on(reached)
+            ))
+        };
         if interrupted.recv_timeout(ASK_INTERVAL).is_ok() {
             bar.set_message("stopping");
-            client.post(&format!("/replays/{id}/stop"), b"{}")?;
+            client
+                .post(&format!("/replays/{id}/stop"), b"{}")
+                .map_err(lost)?;
         }
-        replay = client.get(&format!("/replays/{id}"))?;
+        replay = client.get(&format!("/replays/{id}")).map_err(lost)?;
+        if replay["begun"] != begun {
+            bar.finish_and_clear();
+            return Err(Failure::Failed(format!(
+                "the daemon was restarted, and the replay ended with it; {}",
+                go_on(reached)
+            )));
+        }
     }
     bar.finish_and_clear();
     Ok(replay)
 }
 
-/// Interrupts of the terminal, one message each.
-fn interrupts() -> Result<std::sync::mpsc::Receiver<()>, Failure> {
+/// What keeps a replay from going on, if anything does.
+fn trouble(replay: &Value) -> String {
+    let connection = &replay["connection"];
+    let error = connection["lastError"].as_str().unwrap_or_default();
+    match connection["state"].as_str() {
+        Some("blocked") => format!("the broker asks to wait: {error}"),
+        _ if connection["retryingSince"].is_string() => format!("trying again: {error}"),
+        _ => String::new(),
+    }
+}
+
+/// How to send what is left after a sequence.
+fn go_on(reached: u64) -> String {
+    let next = reached + 1;
+    format!(
+        "everything up to sequence {reached} was answered for, so it goes on with --from {next}"
+    )
+}
+
+/// Interrupts of the terminal, and requests to end, one message each.
+fn interrupts() -> Result<mpsc::Receiver<()>, Failure> {
     let failed = |error: std::io::Error| Failure::Failed(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed)?;
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (mut interrupted, mut terminated) = {
+        let _inside = runtime.enter();
+        let interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
+        (
+            interrupted,
+            signal(SignalKind::terminate()).map_err(failed)?,
+        )
+    };
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).is_ok() {}
+            loop {
+                tokio::select! {
+                    _ = interrupted.recv() => {}
+                    _ = terminated.recv() => {}
+                }
+                if sender.send(()).is_err() {
+                    break;
+                }
+            }
         });
     });
     Ok(receiver)
 }
 
-fn progress_bar(sequences: u64) -> ProgressBar {
-    let bar = ProgressBar::new(sequences);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} {msg}") {
+fn progress_bar(events: u64) -> ProgressBar {
+    let bar = ProgressBar::new(events);
+    let style = "{bar:40} {human_pos} of {human_len} events, {per_sec:0} {wide_msg}";
+    if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);
     }
     bar
@@ -189,37 +251,47 @@ fn list(how: &How) -> Result<(), Failure> {
         print(&all.to_string());
         return Ok(());
     }
-    let rows = all["replays"].as_array().cloned().unwrap_or_default();
+    let rows = all["replays"].as_array().map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {
         print("no replays since the daemon started");
         return Ok(());
     }
-    let row = |replay: &Value| {
-        let mut row = replay["stretch"].clone();
-        for name in ["id", "state", "begun"] {
-            row[name] = replay[name].clone();
-        }
-        for name in ["sequence", "confirmed", "unheard", "refused"] {
-            row[name] = replay["progress"][name].clone();
-        }
-        row
-    };
     let rows: Vec<Value> = rows.iter().map(row).collect();
-    let columns = [
-        "id",
-        "state",
-        "contract",
-        "outlet",
-        "from",
-        "through",
-        "sequence",
-        "confirmed",
-        "unheard",
-        "refused",
-        "begun",
-    ];
-    print(&table(Some(&Value::from(rows)), &columns));
+    print(&table(Some(&Value::from(rows)), &COLUMNS));
     Ok(())
+}
+
+/// The columns of `horizon replay list`.
+const COLUMNS: [&str; 13] = [
+    "id",
+    "state",
+    "contract",
+    "outlet",
+    "place",
+    "key",
+    "from",
+    "through",
+    "reached",
+    "confirmed",
+    "unheard",
+    "refused",
+    "begun",
+];
+
+/// A replay as a row of [`COLUMNS`].
+fn row(replay: &Value) -> Value {
+    let mut row = replay["stretch"].clone();
+    for name in ["id", "state", "begun"] {
+        row[name] = replay[name].clone();
+    }
+    row["reached"] = replay["progress"]["sequence"].clone();
+    for name in ["confirmed", "unheard", "refused"] {
+        row[name] = replay["progress"][name].clone();
+    }
+    if replay["stretch"]["dryRun"] == Value::Bool(true) {
+        row["place"] = "dry run".into();
+    }
+    row
 }
 
 fn stop(id: u64, how: &How) -> Result<(), Failure> {
@@ -229,10 +301,7 @@ fn stop(id: u64, how: &How) -> Result<(), Failure> {
         std::thread::sleep(ASK_INTERVAL);
         replay = client.get(&format!("/replays/{id}"))?;
     }
-    match how.format {
-        Format::Json => print(&replay.to_string()),
-        Format::Text => print(&in_words(&replay)),
-    }
+    how.tell(&replay);
     Ok(())
 }
 
@@ -245,47 +314,57 @@ fn number(value: &Value, pointer: &str) -> u64 {
 
 fn in_words(replay: &Value) -> String {
     let of = |pointer: &str| number(replay, pointer);
-    let text = |pointer: &str| {
-        let found = replay.pointer(pointer).and_then(Value::as_str);
-        found.unwrap_or_default().to_owned()
-    };
-    let place = text("/stretch/place");
-    let place = match place.is_empty() {
-        true => String::new(),
-        false => format!(" ({place})"),
-    };
+    let text = |pointer: &str| replay.pointer(pointer).and_then(Value::as_str);
+    let place = text("/stretch/place").map(|place| format!(" ({place})"));
+    let key = text("/stretch/key").map(|key| format!(", key {key} only"));
+    let dry = replay["stretch"]["dryRun"] == Value::Bool(true);
+    let state = text("/state").unwrap_or_default();
     let mut lines = vec![format!(
-        "replay {} of {} to {}{place}, sequences {} to {}: {}",
+        "{} {} of {} to {}{}, sequences {} to {}{}: {state}",
+        if dry { "dry run" } else { "replay" },
         of("/id"),
-        text("/stretch/contract"),
-        text("/stretch/outlet"),
+        text("/stretch/contract").unwrap_or_default(),
+        text("/stretch/outlet").unwrap_or_default(),
+        place.unwrap_or_default(),
         of("/stretch/from"),
         of("/stretch/through"),
-        text("/state"),
+        key.unwrap_or_default(),
     )];
-    let refused = of("/progress/refused");
-    lines.push(match replay["stretch"]["dryRun"] == Value::Bool(true) {
-        true => format!(
-            "{} events of {} bytes would be sent, {refused} cannot be",
-            of("/progress/found") - refused.min(of("/progress/found")),
+    let (refused, unheard) = (of("/progress/refused"), of("/progress/unheard"));
+    lines.push(match (dry, unheard) {
+        (true, _) => format!(
+            "{} events would be sent, {} bytes in all; {refused} cannot be",
+            of("/progress/found").saturating_sub(refused),
             of("/progress/foundBytes"),
         ),
-        false => format!(
-            "{} confirmed, {} unheard, {refused} refused",
+        (false, 0) => format!(
+            "{} confirmed, 0 unheard, {refused} refused",
+            of("/progress/confirmed")
+        ),
+        (false, _) => format!(
+            "{} confirmed, {unheard} unheard (nobody was there to receive them), {refused} refused",
             of("/progress/confirmed"),
-            of("/progress/unheard"),
         ),
     });
     let told = replay.pointer("/progress/refusedEvents");
-    for event in told.and_then(Value::as_array).into_iter().flatten() {
-        lines.push(format!(
-            "  {}: {}",
-            number(event, "/sequence"),
-            event["reason"].as_str().unwrap_or_default()
-        ));
+    let told = told
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    lines.extend(told.iter().map(|event| {
+        let reason = event["reason"].as_str().unwrap_or_default();
+        format!("  sequence {}: {reason}", number(event, "/sequence"))
+    }));
+    let untold = refused.saturating_sub(told.len() as u64);
+    if untold > 0 {
+        lines.push(format!("  and {untold} more"));
     }
-    if replay["state"] == "stopped" {
-        lines.push(format!("to go on: --from {}", of("/progress/sequence") + 1));
+    let id = of("/id");
+    match state {
+        "running" => lines.push(format!(
+            "`horizon replay list` tells how far it is, `horizon replay stop {id}` stops it"
+        )),
+        "stopped" | "failed" if !dry => lines.push(go_on(of("/progress/sequence"))),
+        _ => {}
     }
     lines.join("\n")
 }

@@ -75,6 +75,8 @@ fn in_words(status: &Value) -> String {
         "lastError",
     ];
     parts.push(table(status.get("relays"), &relays));
+    parts.extend(paused(status));
+    parts.extend(replays(status));
     for failure in status
         .get("failures")
         .and_then(Value::as_array)
@@ -87,6 +89,41 @@ fn in_words(status: &Value) -> String {
         ));
     }
     parts.join("\n\n")
+}
+
+/// Which relays are paused, and why.
+fn paused(status: &Value) -> Option<String> {
+    let relays = status.get("relays").and_then(Value::as_array)?;
+    let paused = relays.iter().filter(|relay| relay["paused"].is_object());
+    let lines: Vec<String> = paused
+        .map(|relay| {
+            let pause = &relay["paused"];
+            let (since, reason) = (cell(pause, "since"), cell(pause, "reason"));
+            format!("{} is paused since {since}: {reason}", cell(relay, "relay"))
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Which replays run.
+fn replays(status: &Value) -> Option<String> {
+    let replays = status.get("replays").and_then(Value::as_array)?;
+    let running = replays.iter().filter(|replay| replay["state"] == "running");
+    let lines: Vec<String> = running
+        .map(|replay| {
+            let (stretch, progress) = (&replay["stretch"], &replay["progress"]);
+            format!(
+                "replay {} of {} to {} runs: at sequence {} of {} to {}",
+                cell(replay, "id"),
+                cell(stretch, "contract"),
+                cell(stretch, "outlet"),
+                cell(progress, "sequence"),
+                cell(stretch, "from"),
+                cell(stretch, "through"),
+            )
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Why the last reload was refused, and what waits for a restart, if anything.

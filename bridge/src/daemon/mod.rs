@@ -34,6 +34,7 @@ use crate::loaded::SharedCatalog;
 use crate::status::Status;
 use crate::unparking::{Desk, ORDERS_WAITING};
 use outlets::Outlets;
+pub(crate) use relays::Paused;
 use relays::{Ground, Relays};
 pub(crate) use reload::{Given, Reloader};
 pub(crate) use replay::{ReplayError, Wanted};

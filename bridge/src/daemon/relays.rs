@@ -53,6 +53,14 @@ pub(crate) struct Changed {
     pub(crate) stopped: Vec<String>,
 }
 
+/// A relay that is paused.
+#[derive(Debug)]
+pub(crate) struct Paused {
+    pub(crate) pause: Pause,
+    /// It was so before it was asked for.
+    pub(crate) already: bool,
+}
+
 impl Relays {
     /// Reads which relays were paused when the daemon stopped.
     pub(super) async fn restore(ground: &Ground) -> Result<Relays, StoreError> {
@@ -128,12 +136,13 @@ impl Relays {
         relay: &str,
         reason: &str,
         ground: &Ground,
-    ) -> Result<Option<Pause>, StoreError> {
+    ) -> Result<Option<Paused>, StoreError> {
         if self.outlets.get(relay).is_none() {
             return Ok(None);
         }
-        if let Some(pause) = self.paused.get(relay) {
-            return Ok(Some(pause.clone()));
+        if let Some(pause) = self.paused.get(relay).cloned() {
+            let already = true;
+            return Ok(Some(Paused { pause, already }));
         }
         let pause = pauses::pause(&ground.store, &ground.log, relay, reason).await?;
         self.paused.insert(relay.to_owned(), pause.clone());
@@ -142,27 +151,29 @@ impl Relays {
             status.paused(&pause);
         }
         tracing::info!(relay, reason, "paused");
-        Ok(Some(pause))
+        let already = false;
+        Ok(Some(Paused { pause, already }))
     }
 
-    /// Lets a relay go on where it stood. Tells whether there is such a relay.
+    /// Lets a relay go on where it stood. Tells whether it was paused; none: there is no such relay.
     pub(super) async fn resume(
         &mut self,
         relay: &str,
         ground: &Ground,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<bool>, StoreError> {
         if self.outlets.get(relay).is_none() {
-            return Ok(false);
+            return Ok(None);
         }
-        if self.paused.contains_key(relay) {
-            pauses::resume(&ground.store, &ground.log, relay).await?;
-            self.paused.remove(relay);
-            if !self.closed {
-                self.start_all(ground);
-            }
-            tracing::info!(relay, "resumed");
+        if !self.paused.contains_key(relay) {
+            return Ok(Some(false));
         }
-        Ok(true)
+        pauses::resume(&ground.store, &ground.log, relay).await?;
+        self.paused.remove(relay);
+        if !self.closed {
+            self.start_all(ground);
+        }
+        tracing::info!(relay, "resumed");
+        Ok(Some(true))
     }
 
     /// The outlet of a relay, running or paused.

@@ -15,14 +15,13 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, oneshot};
 
 use super::outlets::Outlets;
-use super::relays::{Changed, Ground, Relays};
+use super::relays::{Changed, Ground, Paused, Relays};
 use super::{load_catalog, with_status};
 use crate::commands::Failure;
 use crate::config::{Config, Flags};
 use crate::contract_changes;
 use crate::crossing::{CrossingOrder, find_timed};
 use crate::loaded::SharedCatalog;
-use crate::pauses::Pause;
 use crate::replays::Replays;
 
 /// What a running daemon loads again, and changes when it is sound.
@@ -97,13 +96,13 @@ impl Reloader {
         &self,
         relay: &str,
         reason: &str,
-    ) -> Result<Option<Pause>, StoreError> {
+    ) -> Result<Option<Paused>, StoreError> {
         let mut relays = self.relays.lock().await;
         relays.pause(relay, reason, &self.ground).await
     }
 
-    /// Lets a relay go on. Tells whether there is such a relay.
-    pub(crate) async fn resume(&self, relay: &str) -> Result<bool, StoreError> {
+    /// Lets a relay go on. Tells whether it was paused; none: there is no such relay.
+    pub(crate) async fn resume(&self, relay: &str) -> Result<Option<bool>, StoreError> {
         self.relays.lock().await.resume(relay, &self.ground).await
     }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use horizon_schemas::Template;
-use horizon_store::{PublicStreamName, Sequence, StoreError};
+use horizon_store::{PublicEvent, PublicStreamName, Sequence, StoreError};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::outlets::OutletPart;
 use super::reload::Reloader;
@@ -22,10 +23,10 @@ pub(crate) struct Wanted {
     outlet: String,
     /// Where it begins; with the first event unless given.
     #[serde(default)]
-    from: Option<Bound>,
+    from: Option<Value>,
     /// Where it ends; with the last event that there is now unless given.
     #[serde(default)]
-    to: Option<Bound>,
+    to: Option<Value>,
     /// Only events of this key.
     #[serde(default)]
     key: Option<String>,
@@ -47,12 +48,23 @@ pub(crate) struct Wanted {
 }
 
 /// A place in a public stream.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
 enum Bound {
     Sequence(u64),
-    /// RFC 3339. A beginning is with the first event that crossed then or later, an end with the last one before.
-    Time(String),
+    /// In milliseconds since 1970. A beginning is with the first event that crossed then or later, an end with the last one before.
+    Time(u64),
+}
+
+impl Bound {
+    fn read(value: &Value) -> Result<Bound, ReplayError> {
+        let sequence = value.as_u64().map(Bound::Sequence);
+        let time = || value.as_str().and_then(clock::milliseconds);
+        let bound = sequence.or_else(|| time().map(Bound::Time));
+        bound.ok_or_else(|| {
+            ReplayError::Bounds(format!(
+                "{value} is neither a sequence nor an RFC 3339 time"
+            ))
+        })
+    }
 }
 
 /// Why there is no replay.
@@ -64,6 +76,8 @@ pub(crate) enum ReplayError {
     /// There is nothing between the bounds, or a bound is no place.
     #[error("{0}")]
     Bounds(String),
+    #[error("no event a second never ends")]
+    Rate,
     #[error("as many replays run as may at a time")]
     TooMany,
     #[error(transparent)]
@@ -73,15 +87,26 @@ pub(crate) enum ReplayError {
 impl Reloader {
     /// Begins a replay; tells its number.
     pub(crate) async fn replay(&self, wanted: Wanted) -> Result<u64, ReplayError> {
-        let (stream, part) = self.part(&wanted).await?;
+        if wanted.events_per_second == Some(0) {
+            return Err(ReplayError::Rate);
+        }
+        let replays = &self.ground.replays;
+        let number = replays.number();
+        let (stream, part) = self.part(&wanted, number).await?;
         let (part, other) = elsewhere(part, &wanted)?;
-        let (after, through) = self.bounds(&stream, &wanted).await?;
+        let (after, through, head) = self.bounds(&stream, &wanted).await?;
         let store = &self.ground.store;
         let events = store.public_between(&self.ground.log, &stream, after, through);
+        let events = events.await?;
+        if events == 0 {
+            return Err(ReplayError::Bounds(format!(
+                "there is no event between these bounds; the last of {stream} is {head}"
+            )));
+        }
         let stretch = Stretch {
             from: after.get() + 1,
             through: through.get(),
-            events: events.await?,
+            events,
             place: other,
             contract: wanted.contract,
             outlet: wanted.outlet,
@@ -109,13 +134,17 @@ impl Reloader {
             let relay = part.relay(&self.ground, purpose);
             (Arc::clone(&relay.status), Work::Send(Box::new(relay)))
         };
-        let replays = &self.ground.replays;
-        let begun = replays.begin(stretch, progress, status, work);
-        begun.map_err(|_| ReplayError::TooMany)
+        let begun = replays.begin(number, stretch, progress, status, work);
+        begun.map_err(|_| ReplayError::TooMany)?;
+        Ok(number)
     }
 
     /// The outlet, with a name of its own: the broker tells connections by it.
-    async fn part(&self, wanted: &Wanted) -> Result<(PublicStreamName, OutletPart), ReplayError> {
+    async fn part(
+        &self,
+        wanted: &Wanted,
+        number: u64,
+    ) -> Result<(PublicStreamName, OutletPart), ReplayError> {
         let unknown = || {
             let Wanted {
                 contract, outlet, ..
@@ -128,45 +157,39 @@ impl Reloader {
         let name = relay_name(&stream, &wanted.outlet).map_err(|_| unknown())?;
         let relays = self.relays.lock().await;
         let mut part = relays.outlet(name.as_str()).ok_or_else(unknown)?.clone();
-        let number = clock::now_ms();
         let own = format!("{}:replay-{number}", wanted.outlet);
         part.name = relay_name(&stream, &own).map_err(|_| unknown())?;
         Ok((stream, part))
     }
 
-    /// The place before the first event and the last event.
+    /// The place before the first event, the last event, and the last that there is.
     async fn bounds(
         &self,
         stream: &PublicStreamName,
         wanted: &Wanted,
-    ) -> Result<(Sequence, Sequence), ReplayError> {
+    ) -> Result<(Sequence, Sequence, Sequence), ReplayError> {
         let (store, log) = (&self.ground.store, &self.ground.log);
         let head = store.public_head(log, stream).await?;
         let head = head.map_or(Sequence::ZERO, |head| head.last);
-        let before = async |time: &str| {
-            let ms = clock::milliseconds(time).ok_or_else(|| {
-                ReplayError::Bounds(format!(
-                    "{time:?} is neither a sequence nor an RFC 3339 time"
-                ))
-            })?;
-            Ok::<_, ReplayError>(beginning::before_time(store, log, stream, ms).await?)
+        let before = async |ms| {
+            let before = |event: &PublicEvent| event.crossed_ms < ms;
+            beginning::last_of(store, log, stream, before).await
         };
-        let after = match &wanted.from {
+        let read = |bound: &Option<Value>| bound.as_ref().map(Bound::read).transpose();
+        let after = match read(&wanted.from)? {
             None => Sequence::ZERO,
-            Some(Bound::Sequence(first)) => Sequence::new(first.saturating_sub(1)),
-            Some(Bound::Time(time)) => before(time).await?,
+            Some(Bound::Sequence(first)) => Sequence::new(first.saturating_sub(1)).min(head),
+            Some(Bound::Time(ms)) => before(ms).await?,
         };
-        let through = match &wanted.to {
+        let through = match read(&wanted.to)? {
             None => head,
-            Some(Bound::Sequence(last)) => Sequence::new(*last).min(head),
-            Some(Bound::Time(time)) => before(time).await?,
+            Some(Bound::Sequence(last)) => {
+                let inside = |event: &PublicEvent| event.sequence.get() <= last;
+                beginning::last_of(store, log, stream, inside).await?
+            }
+            Some(Bound::Time(ms)) => before(ms).await?,
         };
-        if after >= through {
-            return Err(ReplayError::Bounds(format!(
-                "there is no event between these bounds; the last event of {stream} is {head}"
-            )));
-        }
-        Ok((after, through))
+        Ok((after, through.max(after), head))
     }
 }
 

@@ -72,7 +72,8 @@ pub(crate) fn private_router(state: Private) -> Router {
 }
 
 /// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /contracts`, `GET /parked`, `GET /parked/{contract}/{key}`,
-/// `POST /parked/retry`, `POST /parked/skip`, `POST /reload`, `POST /backups`, `POST /verifications`, `POST /exports`,
+/// `POST /parked/retry`, `POST /parked/skip`, `POST /relays/pause`, `POST /relays/resume`, `POST /replays`, `GET /replays`,
+/// `GET /replays/{id}`, `POST /replays/{id}/stop`, `POST /reload`, `POST /backups`, `POST /verifications`, `POST /exports`,
 /// `GET /health`.
 pub(crate) fn operator_router(state: Operator) -> Router {
     Router::new()
@@ -145,7 +146,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /contracts, /parked, /reload, /backups, /verifications and /exports",
+        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /contracts, /parked, /relays, /replays, /reload, /backups, /verifications and /exports",
     )
 }
 

@@ -163,5 +163,11 @@ async fn relay_status(
     {
         members.extend(view);
     }
+    // A relay that stands counts nothing.
+    if status["paused"].is_object() {
+        let scope = horizon_store::ParkScope::Relay(name.clone());
+        let parked = ParkedKeys::read(&state.store, &state.log, &scope).await?;
+        status["parkedKeys"] = parked.len().into();
+    }
     Ok(status)
 }

@@ -231,12 +231,12 @@ async fn carry_out(
         },
     };
     if !handed_in {
-        return Err(not_running(scope));
+        return Err(not_running(state, scope));
     }
     let waited = tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), done(&mut progress));
     let told = match waited.await {
         Ok(Some(told)) => told,
-        Ok(None) => return Err(not_running(scope)),
+        Ok(None) => return Err(not_running(state, scope)),
         Err(_) => progress.borrow().clone(),
     };
     if let (Keys::One(key), [stuck]) = (&keys, told.stuck_keys.as_slice())
@@ -377,7 +377,21 @@ fn not_parked(key: &str) -> Problem {
         .mend("`horizon parked` lists what is parked, and where")
 }
 
-fn not_running(scope: &Scope) -> Problem {
+fn not_running(state: &Operator, scope: &Scope) -> Problem {
+    let relay = scope
+        .relay()
+        .and_then(|relay| state.status.relay(relay.as_str()));
+    if let Some(pause) = relay.and_then(|relay| relay.view().paused) {
+        let title = "the relay is paused";
+        return Problem::new(StatusCode::CONFLICT, "relay-paused", title)
+            .detail(format!(
+                "{} is paused since {}: {}",
+                scope.park_scope(),
+                pause.since,
+                pause.reason
+            ))
+            .mend("`horizon resume` it first; what is parked stays parked");
+    }
     Problem::new(
         StatusCode::CONFLICT,
         "not-running",

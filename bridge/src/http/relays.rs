@@ -14,6 +14,7 @@ use super::body::body;
 use super::operator::json_answer;
 use super::problem::Problem;
 use super::refusals::{malformed, unavailable};
+use crate::daemon::Paused;
 
 /// Largest request body, in bytes.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -60,7 +61,9 @@ pub(crate) async fn pause(
     });
     let (relay, pause) = pausing.await.map_err(|error| failed(&error))?;
     match pause.map_err(unavailable)? {
-        Some(pause) => Ok(json_answer(&json!({"relay": relay, "paused": pause}))),
+        Some(Paused { pause, already }) => Ok(json_answer(
+            &json!({"relay": relay, "paused": pause, "already": already}),
+        )),
         None => Err(no_such_relay(&relay)),
     }
 }
@@ -74,14 +77,16 @@ pub(crate) async fn resume(
     let relay = format!("{}/{}", order.contract, order.outlet);
     let reloader = Arc::clone(&state.reloader);
     let resuming = tokio::spawn(async move {
-        let known = reloader.resume(&relay).await;
-        (relay, known)
+        let resumed = reloader.resume(&relay).await;
+        (relay, resumed)
     });
-    let (relay, known) = resuming.await.map_err(|error| failed(&error))?;
-    if !known.map_err(unavailable)? {
-        return Err(no_such_relay(&relay));
+    let (relay, resumed) = resuming.await.map_err(|error| failed(&error))?;
+    match resumed.map_err(unavailable)? {
+        Some(was_paused) => Ok(json_answer(
+            &json!({"relay": relay, "paused": null, "already": !was_paused}),
+        )),
+        None => Err(no_such_relay(&relay)),
     }
-    Ok(json_answer(&json!({"relay": relay, "paused": null})))
 }
 
 /// An order as JSON.
@@ -94,7 +99,7 @@ pub(super) async fn order<T: DeserializeOwned>(request: Request) -> Result<T, Pr
     })
 }
 
-pub(super) fn no_such_relay(relay: &str) -> Problem {
+fn no_such_relay(relay: &str) -> Problem {
     let title = "no relay is called so";
     Problem::new(StatusCode::NOT_FOUND, "no-such-relay", title)
         .detail(format!("no contract and outlet make up {relay:?}"))

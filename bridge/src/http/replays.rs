@@ -84,6 +84,10 @@ fn refused(error: ReplayError) -> Problem {
                 .detail(detail)
                 .mend("name a contract and an outlet as `horizon status` shows them, and a place that its protocol has")
         }
+        ReplayError::Rate => malformed("a replay sends at least one event a second")
+            .detail(detail)
+            .with("pointer", "/eventsPerSecond")
+            .mend("give 1 or more, or leave it out"),
         ReplayError::Bounds(_) => {
             let title = "there is nothing to replay";
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "nothing-to-replay", title)

@@ -40,8 +40,14 @@ pub(super) async fn cursor(relay: &Relay) -> Result<Sequence, StoreError> {
     let after = match relay.start {
         OutletStart::Beginning => return Ok(Sequence::ZERO),
         OutletStart::Now => head,
-        OutletStart::Sequence(first) => Sequence::new(first.saturating_sub(1)).min(head),
-        OutletStart::Time(ms) => before_time(store, log, &relay.stream, ms).await?,
+        OutletStart::Sequence(first) => {
+            let before = |event: &PublicEvent| event.sequence.get() < first;
+            last_of(store, log, &relay.stream, before).await?
+        }
+        OutletStart::Time(ms) => {
+            let before = |event: &PublicEvent| event.crossed_ms < ms;
+            last_of(store, log, &relay.stream, before).await?
+        }
     };
     let body = Beginning {
         relay: relay.name.as_str().to_owned(),
@@ -91,21 +97,22 @@ pub(crate) async fn after(
     Ok(own.last().map(|beginning| Sequence::new(beginning.after)))
 }
 
-/// The last event of a public stream that crossed before a time, in milliseconds since 1970.
-pub(crate) async fn before_time(
+/// The last event of a public stream of which something holds that holds of all before it and of none behind it. It is always
+/// one that there is: between two epochs there are sequences that no event has.
+pub(crate) async fn last_of(
     store: &Store,
     log: &LogName,
     stream: &PublicStreamName,
-    ms: u64,
+    holds: impl Fn(&PublicEvent) -> bool,
 ) -> Result<Sequence, StoreError> {
     let head = store.public_head(log, stream).await?;
     let head = head.map_or(Sequence::ZERO, |head| head.last);
-    // Everything up to `low` crossed before; what comes after `high` did not.
+    // It holds of everything up to `low`, and of nothing after `high`.
     let (mut low, mut high) = (Sequence::ZERO, head);
     while low < high {
         let middle = Sequence::new(low.get() + (high.get() - low.get()) / 2);
         match next(store, log, stream, middle).await? {
-            Some(event) if event.sequence <= high && event.crossed_ms < ms => low = event.sequence,
+            Some(event) if event.sequence <= high && holds(&event) => low = event.sequence,
             _ => high = middle,
         }
     }
@@ -113,7 +120,7 @@ pub(crate) async fn before_time(
 }
 
 /// The first event after a place.
-pub(crate) async fn next(
+async fn next(
     store: &Store,
     log: &LogName,
     stream: &PublicStreamName,

@@ -224,7 +224,9 @@ impl<'a> Run<'a> {
 
     /// Whether a replay has come to its end.
     fn is_done(&self) -> bool {
-        self.relay.purpose.ends_with(self.offered) && self.window.is_empty()
+        // What was let go of on being told to stop was not sent.
+        let whole = !self.window.is_closed() && self.window.is_empty();
+        whole && self.relay.purpose.ends_with(self.offered)
     }
 
     /// Whether nothing is in hand that waits for an answer, or could be passed.

@@ -337,6 +337,11 @@ impl<T> Window<T> {
         }
     }
 
+    /// Whether nothing more is taken, and what was not sent was let go of.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Whether nothing is in hand.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
