@@ -156,9 +156,9 @@ class Soak:
     def memory_alarm(self) -> None:
         """`connection.blocked`, for a while."""
         rabbitmq = self.rack.brokers.rabbitmq
-        rabbitmq.ctl("set_vm_memory_high_watermark", "0.00001")
+        rabbitmq.ctl("set_vm_memory_high_watermark", "0.00001", seconds=300)
         time.sleep(self.dice.uniform(0.5, 5))
-        rabbitmq.ctl("set_vm_memory_high_watermark", "absolute", "1GB")
+        rabbitmq.ctl("set_vm_memory_high_watermark", "absolute", "1GB", seconds=300)
 
 
 def main(minutes: float, seed: int) -> None:
