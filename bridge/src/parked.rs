@@ -8,7 +8,7 @@ use std::sync::Arc;
 use horizon_schemas::{Contract, Outcome};
 use horizon_store::{
     Event, ParkScope, ParkedEntry, ParkedKey, Position, PublicEvent, PublicStreamName, ReadLimit,
-    Record, RelayName, Selection, Sequence, StoreError,
+    RelayName, Sequence, StoreError,
 };
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::clock;
 use crate::crossing::pass;
 use crate::http::Operator;
 use crate::relay::relay_name;
+use crate::stored::{event_at, public_at};
 
 /// What is told of an entry that has never been tried itself.
 const WAITS_BEHIND: &str = "it waits behind an earlier event of its key";
@@ -168,15 +169,8 @@ async fn at_crossing(
         told["since"] = stored["since"].clone();
         told["parkedBy"] = stored["contractVersion"].clone();
     }
-    let before = Position::new(entry.at.saturating_sub(1));
-    let one = ReadLimit {
-        records: 1,
-        bytes: usize::MAX,
-    };
-    let read = state
-        .store
-        .read_log(&state.log, &Selection::All, before, one);
-    let Some(Record::Event(event)) = read.await?.records.into_iter().next() else {
+    let read = event_at(&state.store, &state.log, Position::new(entry.at));
+    let Some(event) = read.await? else {
         told["reason"] = "the event is not there any more".into();
         return Ok(told);
     };
@@ -245,17 +239,9 @@ async fn at_outlet(
         "since": settled.map(|settled| clock::rfc3339(settled.at_ms)),
         "reason": reason,
     });
-    let before = Sequence::new(entry.at.saturating_sub(1));
-    let one = ReadLimit {
-        records: 1,
-        bytes: usize::MAX,
-    };
-    let read = state
-        .store
-        .read_public(&state.log, &scope.stream, before, one);
-    let page = read.await?;
-    if let Some(event) = page.events.iter().find(|event| event.sequence == sequence) {
-        told["event"] = public(event);
+    let read = public_at(&state.store, &state.log, &scope.stream, sequence);
+    if let Some(event) = read.await? {
+        told["event"] = public(&event);
     }
     Ok(told)
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock;
 use crate::outlets::SessionState;
+use crate::pauses::Pause;
 use crate::unparking::Stuck;
 
 /// The daemon's live state, shared by those who change it and those who show it.
@@ -111,6 +112,8 @@ pub(crate) enum RelayState {
     Retrying,
     /// Not running any more.
     Stopped,
+    /// Not running until an operator resumes it.
+    Paused,
 }
 
 /// How one relay fares.
@@ -127,6 +130,8 @@ pub(crate) struct RelayView {
     pub(crate) in_flight: usize,
     /// Keys that are parked at this outlet.
     pub(crate) parked_keys: usize,
+    /// Why and since when it is paused, if it is.
+    pub(crate) paused: Option<Pause>,
 }
 
 /// Most keys of a relay of which it is remembered why they could not go on.
@@ -148,6 +153,7 @@ impl Default for RelayStatus {
             last_error: None,
             in_flight: 0,
             parked_keys: 0,
+            paused: None,
         };
         RelayStatus {
             view: Mutex::new(view),
@@ -206,7 +212,7 @@ impl RelayStatus {
     pub(crate) fn event_retrying(&self, reason: &str) -> bool {
         let mut news = false;
         self.change(|view| {
-            news = view.last_error.as_deref() != Some(reason);
+            news = view.retrying_since.is_none();
             view.retrying_since
                 .get_or_insert_with(|| clock::rfc3339(clock::now_ms()));
             view.last_error = Some(reason.to_owned());
@@ -249,6 +255,13 @@ impl RelayStatus {
         let keys = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         let stuck = keys.get(key).filter(|stuck| stuck.at == Some(at))?;
         Some(stuck.reason.clone())
+    }
+
+    pub(crate) fn paused(&self, pause: &Pause) {
+        self.change(|view| {
+            view.state = RelayState::Paused;
+            view.paused = Some(pause.clone());
+        });
     }
 
     pub(crate) fn stopped(&self) {

@@ -5,15 +5,16 @@
 
 use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Status, Violation};
 use horizon_store::{
-    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit, Resolution,
-    Sequence, StoreError,
+    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, Resolution, Sequence,
+    StoreError,
 };
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::crossing::{cursor_name, pass};
 use crate::http::Operator;
-use crate::relay::relay_name;
+use crate::relay::{beginning, relay_name};
+use crate::stored::public_at;
 
 /// Tells of every event with this id; ids are unique within a source only, so there may be several.
 pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, StoreError> {
@@ -186,24 +187,7 @@ async fn crossed(
     mut told: Value,
 ) -> Result<Value, StoreError> {
     told["outcome"] = "crossed".into();
-    let before = Sequence::new(sequence.get().saturating_sub(1));
-    let page = state
-        .store
-        .read_public(
-            &state.log,
-            stream,
-            before,
-            ReadLimit {
-                records: 1,
-                bytes: usize::MAX,
-            },
-        )
-        .await?;
-    if let Some(event) = page
-        .events
-        .into_iter()
-        .find(|event| event.sequence == sequence)
-    {
+    if let Some(event) = public_at(&state.store, &state.log, stream, sequence).await? {
         told["public"] = json!({
             "id": event.id,
             "type": event.event_type,
@@ -251,6 +235,12 @@ async fn at_outlet(
         .await?
         .unwrap_or(Sequence::ZERO);
     if cursor >= sequence {
+        let begins = beginning::after(&state.store, &state.log, name.as_str()).await?;
+        if begins.is_some_and(|after| sequence <= after) {
+            told["state"] = "not sent".into();
+            told["reason"] = "the outlet began after it".into();
+            return Ok(told);
+        }
         let settled = state.store.settled(&state.log, &name, sequence).await?;
         told["state"] = match &settled {
             Some(settled) if settled.parked => "parked",
@@ -264,6 +254,12 @@ async fn at_outlet(
         return Ok(told);
     }
     let view = state.status.relay(name.as_str()).map(|relay| relay.view());
+    if let Some(pause) = view.as_ref().and_then(|view| view.paused.as_ref()) {
+        told["state"] = "paused".into();
+        told["since"] = pause.since.as_str().into();
+        told["reason"] = pause.reason.as_str().into();
+        return Ok(told);
+    }
     match view.and_then(|view| Some((view.retrying_since?, view.last_error))) {
         Some((since, error)) => {
             told["state"] = "retrying".into();

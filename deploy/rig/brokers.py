@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
 from pathlib import Path
 
 from .ports import LOOPBACK, free_ports
@@ -59,6 +61,11 @@ class Mosquitto:
             [_program("mosquitto"), "-c", str(self.config)], self.folder / "mosquitto.log"
         )
         wait_until(self._ready, "Mosquitto accepts connections", 20, state=self._process.tail)
+
+    def reload(self) -> None:
+        """SIGHUP: it reads its access rules and passwords again."""
+        assert self._process
+        self._process.send(signal.SIGHUP)
 
     def stop(self) -> None:
         """SIGTERM: with persistence on, it saves its messages before it ends."""
@@ -124,6 +131,15 @@ class RabbitMq:
         """SIGKILL to the server's whole group; the port mapper stays, as it does on a real machine."""
         if self._process:
             self._process.kill()
+
+    def ctl(self, *arguments: str, seconds: float = 60) -> str:
+        """Runs `rabbitmqctl` on this broker, insists that it works, and returns what it printed."""
+        command = [str(_RABBITMQ_SERVER.with_name("rabbitmqctl")), "--quiet", *arguments]
+        done = subprocess.run(command, env=self._environment(), cwd=self._home, text=True, capture_output=True,
+                              timeout=seconds, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise RuntimeError(f"rabbitmqctl {arguments[0]} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def _environment(self) -> dict[str, str]:
         """The variables that keep every file and port of it apart from a system-wide RabbitMQ."""

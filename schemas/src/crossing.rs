@@ -175,6 +175,7 @@ fn take(way: &Way, key: &Key, event: &PrivateEvent<'_>, identity: &Identity<'_>)
     let mut violations = check::violations(&way.public.validator, &data);
     let attributes = way.attributes.write(event, identity, &mut violations);
     if !violations.is_empty() {
+        violations.truncate(check::MAX_VIOLATIONS);
         return violate(Some(key), violations);
     }
     let id = identity.secret.public_id(

@@ -3,17 +3,18 @@
 //! The part of an event's body that does not depend on its place is encoded by the caller, outside the writer.
 
 mod pool;
+mod public;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::codec::{Decoder, Encoder, Flaw, NO_OPTION, NO_TEXT};
 use crate::event::{AttributeValue, Event, NewEvent, Record};
-use crate::names::{PublicStreamName, StreamName};
-use crate::place::{Position, Revision, Sequence};
-use crate::public::{NewPublicEvent, PublicEvent};
+use crate::names::StreamName;
+use crate::place::{Position, Revision};
 pub(crate) use pool::Pool;
 use pool::{common_text, text};
+pub(crate) use public::{decode_public, public_event};
 
 const KIND_EVENT: u8 = 1;
 const KIND_SYSTEM: u8 = 2;
@@ -27,8 +28,6 @@ const ATTRIBUTE_TEXT: u8 = 3;
 
 const DATA_NONE: u8 = 0;
 const DATA_RAW: u8 = 1;
-
-const PUBLIC_EVENT: u8 = 1;
 
 /// Where an event is written, as its record tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,47 +226,6 @@ fn decode_attribute(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<Attribute
     }
 }
 
-/// A public event's body.
-pub(crate) fn public_event(event: &NewPublicEvent, crossed_ms: u64) -> Vec<u8> {
-    Encoder::with_capacity(event.event.len() + 192)
-        .byte(PUBLIC_EVENT)
-        .number(event.origin.get())
-        .number(crossed_ms)
-        .text(&event.contract_version)
-        .text(&event.event_type)
-        .text(&event.name)
-        .text(&event.id)
-        .text(&event.key)
-        .bytes(&event.event)
-        .finish()
-}
-
-/// Reads a public event.
-pub(crate) fn decode_public(
-    stream: &PublicStreamName,
-    sequence: Sequence,
-    body: &[u8],
-) -> Result<PublicEvent, Flaw> {
-    let mut decoder = Decoder::new(body);
-    if decoder.byte()? != PUBLIC_EVENT {
-        return Err(Flaw::Content("the public record is of an unknown kind"));
-    }
-    let event = PublicEvent {
-        stream: stream.clone(),
-        sequence,
-        origin: Position::new(decoder.number()?),
-        crossed_ms: decoder.number()?,
-        contract_version: decoder.text()?,
-        event_type: decoder.text()?,
-        name: decoder.text()?,
-        id: decoder.text()?,
-        key: decoder.text()?,
-        event: decoder.bytes()?,
-    };
-    decoder.finish()?;
-    Ok(event)
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -290,14 +248,25 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_event_comes_back_as_it_was_sent() {
+    /// A commit of one event, at revision 3 of its stream.
+    fn a_place() -> (StreamName, EventPlace) {
         let stream = StreamName::new("a-1").unwrap();
         let place = EventPlace {
             stream: stream.clone(),
             revision: Revision::new(3),
+            commit_index: 0,
+            commit_len: 1,
+        };
+        (stream, place)
+    }
+
+    #[test]
+    fn an_event_comes_back_as_it_was_sent() {
+        let (stream, place) = a_place();
+        let place = EventPlace {
             commit_index: 1,
             commit_len: 2,
+            ..place
         };
         let sent = new_event();
         let body = event(
@@ -334,13 +303,7 @@ mod tests {
 
     #[test]
     fn an_events_body_is_these_bytes_for_ever() {
-        let stream = StreamName::new("a-1").unwrap();
-        let place = EventPlace {
-            stream: stream.clone(),
-            revision: Revision::new(3),
-            commit_index: 0,
-            commit_len: 1,
-        };
+        let (stream, place) = a_place();
         let body = event(&place, false, 300, &event_content(&stream, &new_event()));
         let expected: &[u8] = b"\x01\x03\xac\x02\0\x01\x03a-1\x01\x01s\x01i\x01T\x03\x01b\x01\x01a\x02\xff\xff\xff\xfe\
             \x01c\x03\x01x\x01\x10application/json\x01\x09{\"n\":1.0}";
@@ -349,13 +312,7 @@ mod tests {
 
     #[test]
     fn a_flagged_events_body_differs_in_its_first_byte_only() {
-        let stream = StreamName::new("a-1").unwrap();
-        let place = EventPlace {
-            stream: stream.clone(),
-            revision: Revision::new(3),
-            commit_index: 0,
-            commit_len: 1,
-        };
+        let (stream, place) = a_place();
         let content = event_content(&stream, &new_event());
         let [plain, flagged] = [false, true].map(|flagged| event(&place, flagged, 300, &content));
         assert_eq!((plain[0], flagged[0]), (1, 4));
@@ -382,13 +339,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_cut_or_lengthened_is_refused() {
-        let stream = StreamName::new("a-1").unwrap();
-        let place = EventPlace {
-            stream: stream.clone(),
-            revision: Revision::new(3),
-            commit_index: 0,
-            commit_len: 1,
-        };
+        let (stream, place) = a_place();
         let body = event(&place, false, 300, &event_content(&stream, &new_event()));
         for length in 0..body.len() {
             assert!(decode(Position::new(1), &body[..length], &mut Pool::default()).is_err());

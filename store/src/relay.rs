@@ -25,6 +25,9 @@ pub struct Settlement {
     pub unheard: Vec<Sequence>,
     /// Those that are parked: each of this relay, with a sequence that the cursor passes. All others are confirmed.
     pub parked: Vec<NewParked>,
+    /// Whether nothing of what it passes was sent, because the relay begins behind it: it counts as skipped, and nothing of it is
+    /// unheard or parked.
+    pub not_sent: bool,
 }
 
 /// Why a settlement was not written. Nothing of it was.
@@ -64,6 +67,6 @@ pub struct RelayTotals {
     pub unheard: u64,
     /// Public events that are parked.
     pub parked: u64,
-    /// Public events that were parked and given up.
+    /// Public events that were parked and given up, or that the relay never sent because it began behind them.
     pub skipped: u64,
 }

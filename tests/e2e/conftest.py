@@ -52,6 +52,13 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def own_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """Brokers that the tests of one file may harm, if each mends what it did. Mosquitto keeps its messages over a stop."""
+    with brokers_in(tmp_path_factory.mktemp("own-brokers"), persistence=True) as running:
+        yield running
+
+
 @pytest.fixture
 def rack(tmp_path: Path, brokers: Brokers) -> Iterator[Rack]:
     """A running daemon with both brokers and both consumers."""

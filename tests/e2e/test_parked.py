@@ -137,6 +137,7 @@ def test_pages_and_mistakes_of_the_operators_routes(lone_daemon: Daemon) -> None
     assert refused("GET", f"/parked?contract={ACCOUNTS}&outlet=mqtt:none") == (404, "no-such-outlet")
     assert refused("GET", "/parked?outlet=mqtt:main") == (400, "malformed")
     assert refused("GET", "/parked?after=x") == (400, "malformed")
+    assert refused("GET", "/parked?after=%5B%22nobody.v1%22,null,%22a%22%5D") == (400, "malformed")
     assert refused("GET", "/parked?what=x") == (400, "malformed-query")
     assert refused("GET", f"/parked/{ACCOUNTS}/nobody") == (404, "not-parked")
     assert refused("POST", "/parked/retry", {"contract": ACCOUNTS}) == (400, "malformed")

@@ -167,10 +167,10 @@ def watch(daemon: Daemon, outlet: str) -> tuple[tuple[float, int], tuple[float, 
     raise AssertionError(f"the backlog is not worked off: {daemon.status()}")
 
 
-def bare_loop(outlet: str, brokers: Brokers, packets: Path) -> float:
+def bare_loop(outlet: str, brokers: Brokers, packets: Path, more: list[str] | None = None) -> float:
     """Confirmed messages a second of the bare loop."""
     port = brokers.mosquitto.port if outlet == "mqtt" else brokers.rabbitmq.port
-    command = [TARGET / "release" / f"bare-{outlet}", "--port", str(port), "--file", packets]
+    command = [TARGET / "release" / f"bare-{outlet}", "--port", str(port), "--file", packets, *(more or [])]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     return float(json.loads(done.stdout)["per_second"])
 

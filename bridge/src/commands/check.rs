@@ -22,6 +22,11 @@ impl Check {
                 contract.public_stream(),
                 contract.version()
             ));
+            for outlet in contract.outlets() {
+                for warning in outlet.warnings() {
+                    print(&format!("  warning: {}: {warning}", outlet.name()));
+                }
+            }
         }
         let count = catalog.contracts().len();
         print(&format!(

@@ -10,8 +10,10 @@ mod import;
 mod init;
 mod junit;
 mod parked;
+mod pause;
 mod preview;
 mod reload;
+mod replay;
 mod restore;
 mod restore_export;
 mod schema;
@@ -59,6 +61,12 @@ pub(crate) enum Command {
     Status(status::Status),
     /// List the keys that cannot go on, show what waits, try it again, or give it up
     Parked(parked::Parked),
+    /// Send a stretch of a public stream to an outlet again; live delivery goes on beside it
+    Replay(replay::Replay),
+    /// Pause the relay to one outlet, also over restarts
+    Pause(pause::Pause),
+    /// Let a paused relay go on where it stood
+    Resume(pause::Resume),
     /// Have the running daemon load contracts and schemas again, all or nothing
     Reload(reload::Reload),
     /// Back the running daemon's store up into a folder of backups
@@ -90,6 +98,9 @@ impl Command {
             Command::Why(command) => command.run(),
             Command::Status(command) => command.run(),
             Command::Parked(command) => command.run(),
+            Command::Replay(command) => command.run(),
+            Command::Pause(command) => command.run(),
+            Command::Resume(command) => command.run(),
             Command::Reload(command) => command.run(),
             Command::Backup(command) => command.run(),
             Command::Backups(command) => command.run(),

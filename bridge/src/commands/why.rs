@@ -140,6 +140,11 @@ fn at_outlet(outlet: &Value) -> String {
         state @ ("confirmed" | "unheard") if !text(outlet, "at").is_empty() => {
             format!("{state} by {}", text(outlet, "at"))
         }
+        "paused" => format!(
+            "paused since {}: {}",
+            text(outlet, "since"),
+            text(outlet, "reason")
+        ),
         "retrying" => format!(
             "retrying since {}: {}",
             text(outlet, "since"),

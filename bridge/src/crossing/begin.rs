@@ -1,23 +1,55 @@
 //! Where a new contract begins in the log.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use horizon_schemas::{Contract, Start};
 use horizon_store::{LogName, Position, PublicStreamName, ReadLimit, Record, Selection, Store};
 
-use super::{CrossingError, PASS_LIMIT_BYTES, PASS_LIMIT_RECORDS};
+use super::{CrossingError, PASS_LIMIT_BYTES, PASS_LIMIT_RECORDS, cursor_name};
 use crate::patience::patiently;
 
-/// Where a new contract begins; nothing is written.
+/// Where contracts begin that begin at a time, by public stream.
+pub(crate) type Timed = BTreeMap<String, Position>;
+
+/// Finds where the new ones among the contracts begin that begin at a time. That may be far to look for, and the crossing need not
+/// wait for it.
+pub(crate) async fn find_timed(
+    store: &Store,
+    log: &LogName,
+    contracts: &[Arc<Contract>],
+) -> Result<Timed, CrossingError> {
+    let mut timed = Timed::new();
+    for contract in contracts {
+        let Start::Time(time_ms) = contract.start() else {
+            continue;
+        };
+        let stream = contract.public_stream();
+        let cursor = cursor_name(&PublicStreamName::new(&stream)?)?;
+        if store.crossing_cursor(log, &cursor).await?.is_none() {
+            let found = recorded_from(store, log, contract.category(), time_ms).await?;
+            timed.insert(stream, found);
+        }
+    }
+    Ok(timed)
+}
+
+/// Where a new contract begins, unless it is among those found before; nothing is written.
 pub(super) async fn begin(
     store: &Store,
     log: &LogName,
     contract: &Contract,
     stream: &PublicStreamName,
+    timed: &Timed,
 ) -> Result<Position, CrossingError> {
     let to = match contract.start() {
         Start::Beginning => Position::ZERO,
         Start::Now => store.head(log).await?,
         Start::Position(position) => before(store, log, Position::new(position), stream).await?,
-        Start::Time(time_ms) => recorded_from(store, log, contract.category(), time_ms).await?,
+        Start::Time(time_ms) => match timed.get(stream.as_str()) {
+            Some(found) => *found,
+            None => recorded_from(store, log, contract.category(), time_ms).await?,
+        },
     };
     // Before the first record of a log there is nothing to stand on.
     Ok(if to.offset() > 0 { to } else { Position::ZERO })

@@ -8,7 +8,7 @@ use horizon_store::{
     PublicStreamName, Sequence, Store,
 };
 
-use super::begin::begin;
+use super::begin::{Timed, begin};
 use super::parked::ParkedKeys;
 use super::previous::PreviousSequences;
 use super::{CrossingError, cursor_name};
@@ -30,15 +30,16 @@ pub(super) struct Member {
 impl Member {
     /// Finds out how far contracts are; new ones begin where their `start` says. That is written down at once, because the log's
     /// head is another one after a restart; in one record, and only when all of them can begin: where one cannot, all may still
-    /// begin elsewhere.
+    /// begin elsewhere. Those of `timed` need not be looked for.
     pub(super) async fn restore_all(
         store: &Store,
         log: &LogName,
         contracts: impl Iterator<Item = &Arc<Contract>>,
+        timed: &Timed,
     ) -> Result<Vec<Member>, CrossingError> {
         let (mut members, mut cursors) = (Vec::new(), Vec::new());
         for contract in contracts {
-            let (member, beginning) = Member::restore(store, log, contract).await?;
+            let (member, beginning) = Member::restore(store, log, contract, timed).await?;
             members.push(member);
             cursors.extend(beginning);
         }
@@ -58,6 +59,7 @@ impl Member {
         store: &Store,
         log: &LogName,
         contract: &Arc<Contract>,
+        timed: &Timed,
     ) -> Result<(Member, Option<CursorMove>), CrossingError> {
         let stream = PublicStreamName::new(&contract.public_stream())?;
         let cursor_name = cursor_name(&stream)?;
@@ -65,7 +67,7 @@ impl Member {
         let cursor = match store.crossing_cursor(log, &cursor_name).await? {
             Some(cursor) => cursor,
             None => {
-                let to = begin(store, log, contract, &stream).await?;
+                let to = begin(store, log, contract, &stream, timed).await?;
                 beginning = (to > Position::ZERO).then(|| CursorMove {
                     cursor: cursor_name.clone(),
                     expected: Position::ZERO,

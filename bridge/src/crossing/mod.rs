@@ -29,6 +29,7 @@ use crate::commands::Failure;
 use crate::contract_changes::ChangeError;
 use crate::patience::patiently;
 use crate::status::Status;
+pub(crate) use begin::{Timed, find_timed};
 use member::Member;
 pub(crate) use orders::CrossingOrder;
 use orders::Job;
@@ -107,7 +108,7 @@ impl Crosser {
         status: Arc<Status>,
     ) -> Result<Crosser, CrossingError> {
         Ok(Crosser {
-            members: Member::restore_all(&store, &log, contracts.iter()).await?,
+            members: Member::restore_all(&store, &log, contracts.iter(), &Timed::new()).await?,
             store,
             log,
             secret,
@@ -125,7 +126,7 @@ impl Crosser {
         let mut head = self.store.watch_log(&self.log).await?;
         loop {
             while let Ok(order) = orders.try_recv() {
-                // Where a new contract begins may be far to look for.
+                // What is read or written for it may take long.
                 tokio::select! {
                     () = self.take(order) => {}
                     _ = stop.wait_for(|stop| *stop) => return Ok(()),

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use horizon_schemas::{Contract, Crossed, Outcome};
 use horizon_store::{
     Counts, Crossing, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, ReadLimit,
-    Record, ResolvedParked, Selection,
+    ResolvedParked,
 };
 use tokio::sync::oneshot;
 
 use super::member::Member;
-use super::{CROSSING_LIMIT_BYTES, Crosser, CrossingError, pass};
+use super::{CROSSING_LIMIT_BYTES, Crosser, CrossingError, Timed, pass};
 use crate::contract_changes::{self, Change};
 use crate::patience::patiently;
+use crate::stored::event_at;
 use crate::unparking::{Keys, Left, Order, Skip, Stuck, Ticket};
 
 /// Most parked entries that leave in one record.
@@ -39,6 +40,8 @@ pub(crate) enum CrossingOrder {
     TakeUp {
         contracts: Vec<Arc<Contract>>,
         changes: Vec<Change>,
+        /// Where the new ones begin that begin at a time.
+        timed: Timed,
         answer: oneshot::Sender<Result<(), CrossingError>>,
     },
 }
@@ -80,9 +83,10 @@ impl Crosser {
             CrossingOrder::TakeUp {
                 contracts,
                 changes,
+                timed,
                 answer,
             } => {
-                let taken = self.take_up(&contracts, changes).await;
+                let taken = self.take_up(&contracts, changes, &timed).await;
                 // Nobody listens any more: it is done all the same.
                 let _ = answer.send(taken);
             }
@@ -125,13 +129,14 @@ impl Crosser {
         &mut self,
         contracts: &[Arc<Contract>],
         changes: Vec<Change>,
+        timed: &Timed,
     ) -> Result<(), CrossingError> {
         let is_new = |contract: &&Arc<Contract>| {
             let stream = contract.public_stream();
             !self.members.iter().any(|old| old.stream.as_str() == stream)
         };
         let new = contracts.iter().filter(is_new);
-        let new = Member::restore_all(&self.store, &self.log, new).await?;
+        let new = Member::restore_all(&self.store, &self.log, new, timed).await?;
         contract_changes::record(&self.store, &self.log, changes).await?;
         let mut old = std::mem::take(&mut self.members);
         old.extend(new);
@@ -266,14 +271,8 @@ impl Crosser {
         entry: &ParkedEntry,
         bytes: &mut usize,
     ) -> Result<Result<Answered, String>, CrossingError> {
-        let one = ReadLimit {
-            records: 1,
-            bytes: usize::MAX,
-        };
-        let before = Position::new(entry.at.saturating_sub(1));
-        let read = || self.store.read_log(&self.log, &Selection::All, before, one);
-        let page = patiently("reading the log", read).await?;
-        let Some(Record::Event(event)) = page.records.into_iter().next() else {
+        let read = || event_at(&self.store, &self.log, Position::new(entry.at));
+        let Some(event) = patiently("reading the log", read).await? else {
             return Ok(Err("the event is not there any more".to_owned()));
         };
         *bytes += event.data.as_ref().map_or(0, bytes::Bytes::len);

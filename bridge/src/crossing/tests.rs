@@ -107,6 +107,22 @@ impl Rig {
             .unwrap();
     }
 
+    /// A crosser over a catalogue that does not run yet.
+    async fn crosser(
+        &self,
+        catalog: &Catalog,
+        status: &Arc<Status>,
+    ) -> Result<Crosser, CrossingError> {
+        Crosser::restore(
+            self.store.clone(),
+            self.log.clone(),
+            catalog.contracts(),
+            IdSecret::new([7; 32]),
+            Arc::clone(status),
+        )
+        .await
+    }
+
     /// Runs a crosser over `contracts` until every contract that has not halted stands at the head.
     async fn cross(&self, contracts: &[(&str, &str)]) -> Arc<Status> {
         let catalog = catalog(self.folder.path(), contracts);
@@ -116,17 +132,10 @@ impl Rig {
     /// The same by a catalogue that is loaded.
     async fn cross_by(&self, catalog: &Catalog) -> Arc<Status> {
         let status = Arc::new(Status::default());
-        let secret = IdSecret::new([7; 32]);
-        let crosser = Crosser::restore(
-            self.store.clone(),
-            self.log.clone(),
-            catalog.contracts(),
-            secret,
-            Arc::clone(&status),
-        );
+        let crosser = self.crosser(catalog, &status).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let (_desk, orders) = mpsc::channel(1);
-        let running = tokio::spawn(crosser.await.unwrap().run(orders, stopped));
+        let running = tokio::spawn(crosser.run(orders, stopped));
         let head = self.store.head(&self.log).await.unwrap();
         for contract in catalog.contracts() {
             let stream = PublicStreamName::new(&contract.public_stream()).unwrap();

@@ -7,6 +7,7 @@
 mod outlets;
 mod relays;
 mod reload;
+mod replay;
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::unparking::{Desk, ORDERS_WAITING};
 use outlets::Outlets;
 use relays::{Ground, Relays};
 pub(crate) use reload::{Given, Reloader};
+pub(crate) use replay::{ReplayError, Wanted};
 
 /// What the secret behind public ids is derived for; part of the ids, so it never changes.
 const ID_SECRET_CONTEXT: &str = "horizon public ids v1";
@@ -166,18 +168,22 @@ impl Daemon {
         contract_changes::record(&store, &log, changes).await?;
 
         let (orders, taken) = mpsc::channel(ORDERS_WAITING);
+        let ground = Ground {
+            store: store.clone(),
+            log: log.clone(),
+            status: Arc::clone(&status),
+            desk: Arc::new(Desk::new(orders)),
+            replays: Arc::default(),
+            drain: config.shutdown_deadline / 2,
+        };
+        let relays = Relays::restore(&ground).await;
+        let relays = relays.map_err(|error| failed(&error))?;
         let reloader = Reloader {
             config: Arc::clone(config),
             given,
             catalog: SharedCatalog::new(catalog),
-            ground: Ground {
-                store: store.clone(),
-                log: log.clone(),
-                status: Arc::clone(&status),
-                desk: Arc::new(Desk::new(orders)),
-                drain: config.shutdown_deadline / 2,
-            },
-            relays: Mutex::new(Relays::default()),
+            ground,
+            relays: Mutex::new(relays),
         };
         let mut daemon = Daemon {
             store,

@@ -3,29 +3,54 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use horizon_schemas::{Contract, OutletSpec, Unheard};
+use horizon_schemas::{Contract, OutletSpec};
 use horizon_store::{PublicStreamName, RelayName};
 
 use super::relays::Ground;
 use crate::commands::Failure;
 use crate::config::Config;
 use crate::outlets::{Broker, Outlet, Surroundings};
-use crate::relay::{Place, Relay, relay_name};
+use crate::relay::{Place, Purpose, Relay, relay_name};
 
 /// The outlets of every contract that publishes, with secrets resolved.
+#[derive(Clone, Default)]
 pub(super) struct Outlets {
     parts: Vec<OutletPart>,
 }
 
-/// One outlet of one contract, before the store is open.
-struct OutletPart {
-    stream: PublicStreamName,
-    name: RelayName,
-    outlet: Outlet,
-    place: Place,
-    unheard: Unheard,
+/// One outlet of one contract, before it is relayed to.
+#[derive(Clone)]
+pub(super) struct OutletPart {
+    pub(super) stream: PublicStreamName,
+    pub(super) name: RelayName,
+    pub(super) outlet: Outlet,
+    pub(super) place: Place,
+    pub(super) spec: OutletSpec,
+}
+
+impl OutletPart {
+    /// The relay to it, for live delivery or for a replay.
+    pub(super) fn relay(self, ground: &Ground, purpose: Purpose) -> Relay {
+        Relay {
+            store: ground.store.clone(),
+            log: ground.log.clone(),
+            stream: self.stream,
+            status: Arc::default(),
+            name: self.name,
+            outlet: self.outlet,
+            place: self.place,
+            unheard: self.spec.unheard(),
+            in_flight_per_key: self.spec.max_in_flight_per_key(),
+            start: self.spec.start(),
+            purpose,
+            drain: ground.drain,
+        }
+    }
+
     /// The outlet as its contract describes it: another text is another outlet.
-    made_of: String,
+    pub(super) fn made_of(&self) -> String {
+        format!("{:?}", self.spec)
+    }
 }
 
 impl Outlets {
@@ -43,38 +68,29 @@ impl Outlets {
                 let name = relay_name(&stream, spec.name())
                     .map_err(|error| Failure::Mend(error.to_string()))?;
                 let place = Place::new(contract.name(), contract.major(), spec);
+                for warning in spec.warnings() {
+                    tracing::warn!(relay = %name, "{warning}");
+                }
                 parts.push(OutletPart {
                     stream: stream.clone(),
                     name,
                     outlet,
                     place,
-                    unheard: spec.unheard(),
-                    made_of: format!("{spec:?}"),
+                    spec: spec.clone(),
                 });
             }
         }
         Ok(Outlets { parts })
     }
 
-    /// What each relay is made of, by its name.
-    pub(super) fn made_of(&self) -> BTreeMap<String, String> {
-        let of = |part: &OutletPart| (part.name.as_str().to_owned(), part.made_of.clone());
-        self.parts.iter().map(of).collect()
+    /// One of them.
+    pub(super) fn get(&self, relay: &str) -> Option<&OutletPart> {
+        self.iter().find(|part| part.name.as_str() == relay)
     }
 
-    pub(super) fn relays(self, ground: &Ground) -> impl Iterator<Item = Relay> {
-        let relay = |part: OutletPart| Relay {
-            store: ground.store.clone(),
-            log: ground.log.clone(),
-            stream: part.stream,
-            status: Arc::default(),
-            name: part.name,
-            outlet: part.outlet,
-            place: part.place,
-            unheard: part.unheard,
-            drain: ground.drain,
-        };
-        self.parts.into_iter().map(relay)
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OutletPart> {
+        self.parts.iter()
     }
 }
 

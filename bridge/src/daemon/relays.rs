@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use horizon_store::{LogName, Store};
+use horizon_store::{LogName, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::outlets::Outlets;
+use super::outlets::{OutletPart, Outlets};
 use super::watched;
+use crate::pauses::{self, Pause};
+use crate::relay::Purpose;
+use crate::replays::Replays;
 use crate::status::Status;
 use crate::unparking::Desk;
 
@@ -19,6 +22,7 @@ pub(super) struct Ground {
     pub(super) log: LogName,
     pub(super) status: Arc<Status>,
     pub(super) desk: Arc<Desk>,
+    pub(super) replays: Arc<Replays>,
     /// How long a relay may wait for answers when it is told to stop.
     pub(super) drain: Duration,
 }
@@ -35,6 +39,9 @@ struct Running {
 #[derive(Default)]
 pub(super) struct Relays {
     running: BTreeMap<String, Running>,
+    /// What there is to relay to, running or paused.
+    outlets: Outlets,
+    paused: BTreeMap<String, Pause>,
     /// The daemon is stopping: none starts any more.
     closed: bool,
 }
@@ -47,61 +54,131 @@ pub(crate) struct Changed {
 }
 
 impl Relays {
+    /// Reads which relays were paused when the daemon stopped.
+    pub(super) async fn restore(ground: &Ground) -> Result<Relays, StoreError> {
+        Ok(Relays {
+            paused: pauses::read(&ground.store, &ground.log).await?,
+            ..Relays::default()
+        })
+    }
+
     /// Runs these outlets and no others: those that did not change are left alone, the others stop, settle what is in flight, and
     /// start again where they stood.
     pub(super) async fn run(&mut self, outlets: Outlets, ground: &Ground) -> Changed {
-        let mut changed = Changed::default();
         if self.closed {
-            return changed;
+            return Changed::default();
         }
-        let wanted = outlets.made_of();
-        let stays = |name: &String, running: &Running| wanted.get(name) == Some(&running.made_of);
-        let names: Vec<String> = self
-            .running
-            .iter()
-            .filter(|(name, running)| !stays(name, running))
-            .map(|(name, _)| name.clone())
-            .collect();
-        self.stop(&names).await;
-        for name in &names {
-            ground.desk.close(name);
-            ground.status.remove_relay(name);
+        let stays = |name: &String, running: &Running| {
+            let wanted = outlets.get(name).map(OutletPart::made_of);
+            wanted.as_deref() == Some(&running.made_of)
+        };
+        let gone = self.running.iter();
+        let gone = gone.filter(|(name, running)| !stays(name, running));
+        let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
+        self.stop(&gone, ground).await;
+        for part in self.outlets.iter() {
+            let name = part.name.as_str();
+            if outlets.get(name).is_none() {
+                ground.status.remove_relay(name);
+            }
         }
-        changed.stopped = names;
-        for relay in outlets.relays(ground) {
-            let name = relay.name.as_str().to_owned();
-            let Some(made_of) = wanted.get(&name) else {
-                continue;
-            };
+        self.outlets = outlets;
+        let started = self.start_all(ground);
+        Changed {
+            started,
+            stopped: gone,
+        }
+    }
+
+    /// Starts what does not run and is not paused; tells what.
+    fn start_all(&mut self, ground: &Ground) -> Vec<String> {
+        let mut started = Vec::new();
+        for part in self.outlets.iter() {
+            let name = part.name.as_str().to_owned();
             if self.running.contains_key(&name) {
                 continue;
             }
+            let made_of = part.made_of();
+            let relay = part.clone().relay(ground, Purpose::Live);
             ground.status.add_relay(&name, Arc::clone(&relay.status));
+            if let Some(pause) = self.paused.get(&name) {
+                relay.status.paused(pause);
+                continue;
+            }
             let (stop, stopped) = watch::channel(false);
             let orders = ground.desk.open(&name);
-            let running = relay.run(orders, stopped);
             let what = format!("the relay {name}");
+            let running = relay.run(orders, stopped);
             let task = tokio::spawn(watched(Arc::clone(&ground.status), what, running));
             let running = Running {
                 stop,
                 task,
-                made_of: made_of.clone(),
+                made_of,
             };
             self.running.insert(name.clone(), running);
-            changed.started.push(name);
+            started.push(name);
         }
-        changed
+        started
+    }
+
+    /// Pauses a relay until it is resumed: it answers for what is in flight, and stops. None: there is no such relay. One that is
+    /// paused already stays so, for its first reason.
+    pub(super) async fn pause(
+        &mut self,
+        relay: &str,
+        reason: &str,
+        ground: &Ground,
+    ) -> Result<Option<Pause>, StoreError> {
+        if self.outlets.get(relay).is_none() {
+            return Ok(None);
+        }
+        if let Some(pause) = self.paused.get(relay) {
+            return Ok(Some(pause.clone()));
+        }
+        let pause = pauses::pause(&ground.store, &ground.log, relay, reason).await?;
+        self.paused.insert(relay.to_owned(), pause.clone());
+        self.stop(&[relay.to_owned()], ground).await;
+        if let Some(status) = ground.status.relay(relay) {
+            status.paused(&pause);
+        }
+        tracing::info!(relay, reason, "paused");
+        Ok(Some(pause))
+    }
+
+    /// Lets a relay go on where it stood. Tells whether there is such a relay.
+    pub(super) async fn resume(
+        &mut self,
+        relay: &str,
+        ground: &Ground,
+    ) -> Result<bool, StoreError> {
+        if self.outlets.get(relay).is_none() {
+            return Ok(false);
+        }
+        if self.paused.contains_key(relay) {
+            pauses::resume(&ground.store, &ground.log, relay).await?;
+            self.paused.remove(relay);
+            if !self.closed {
+                self.start_all(ground);
+            }
+            tracing::info!(relay, "resumed");
+        }
+        Ok(true)
+    }
+
+    /// The outlet of a relay, running or paused.
+    pub(super) fn outlet(&self, relay: &str) -> Option<&OutletPart> {
+        self.outlets.get(relay)
     }
 
     /// Stops all for good.
-    pub(super) async fn close(&mut self) {
+    pub(super) async fn close(&mut self, ground: &Ground) {
         self.closed = true;
         let names: Vec<String> = self.running.keys().cloned().collect();
-        self.stop(&names).await;
+        self.stop(&names, ground).await;
     }
 
     /// Stops some, all at once, and waits for them.
-    async fn stop(&mut self, names: &[String]) {
+    async fn stop(&mut self, names: &[String], ground: &Ground) {
         let mut tasks = Vec::with_capacity(names.len());
         for running in names.iter().filter_map(|name| self.running.remove(name)) {
             running.stop.send_replace(true);
@@ -110,6 +187,9 @@ impl Relays {
         for task in tasks {
             // A relay that failed has been told of by `watched`.
             let _ = task.await;
+        }
+        for name in names {
+            ground.desk.close(name);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use horizon_schemas::Status::{Active, Deprecated, Retired};
+use horizon_store::StoreError;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, oneshot};
 
@@ -19,8 +20,10 @@ use super::{load_catalog, with_status};
 use crate::commands::Failure;
 use crate::config::{Config, Flags};
 use crate::contract_changes;
-use crate::crossing::CrossingOrder;
+use crate::crossing::{CrossingOrder, find_timed};
 use crate::loaded::SharedCatalog;
+use crate::pauses::Pause;
+use crate::replays::Replays;
 
 /// What a running daemon loads again, and changes when it is sound.
 pub(crate) struct Reloader {
@@ -84,6 +87,26 @@ impl Reloader {
         }
     }
 
+    /// All replays.
+    pub(crate) fn replays(&self) -> &Replays {
+        &self.ground.replays
+    }
+
+    /// Pauses a relay, and answers when it has stopped. None: there is no such relay.
+    pub(crate) async fn pause(
+        &self,
+        relay: &str,
+        reason: &str,
+    ) -> Result<Option<Pause>, StoreError> {
+        let mut relays = self.relays.lock().await;
+        relays.pause(relay, reason, &self.ground).await
+    }
+
+    /// Lets a relay go on. Tells whether there is such a relay.
+    pub(crate) async fn resume(&self, relay: &str) -> Result<bool, StoreError> {
+        self.relays.lock().await.resume(relay, &self.ground).await
+    }
+
     /// Starts the relays of what was loaded at the start.
     pub(super) async fn start(&self, outlets: Outlets) {
         self.relays.lock().await.run(outlets, &self.ground).await;
@@ -91,7 +114,8 @@ impl Reloader {
 
     /// Stops the relays for good.
     pub(super) async fn stop(&self) {
-        self.relays.lock().await.close().await;
+        self.ground.replays.stop_all();
+        self.relays.lock().await.close(&self.ground).await;
     }
 
     async fn change(&self, relays: &mut Relays) -> Result<Reloaded, Failure> {
@@ -110,14 +134,20 @@ impl Reloader {
         let outlets = Outlets::resolve(&self.config, &publishing)?;
         let changes =
             contract_changes::find(&self.ground.store, &self.ground.log, &crossing).await?;
+        let ended = || Failure::Failed("the crossing has ended; see the daemon's log".to_owned());
+        let orders = self.ground.desk.crossing();
+        // Before the order is given: the crossing goes on meanwhile.
+        let timed = tokio::select! {
+            timed = find_timed(&self.ground.store, &self.ground.log, &crossing) => timed?,
+            () = orders.closed() => return Err(ended()),
+        };
         let (answer, answered) = oneshot::channel();
         let order = CrossingOrder::TakeUp {
             contracts: crossing,
             changes,
+            timed,
             answer,
         };
-        let ended = || Failure::Failed("the crossing has ended; see the daemon's log".to_owned());
-        let orders = self.ground.desk.crossing();
         orders.send(order).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())??;
         let before = self.catalog.current();

@@ -8,7 +8,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use horizon_schemas::Door;
+use horizon_schemas::{Door, PrivateSchemas};
 use horizon_store::{Commit, Committed, Expected, Position, Revision, StreamName, StreamWrite};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use super::door::{Flagged, Through, door};
 use super::etag::{etag, expectation};
 use super::problem::Problem;
 use super::refusals::{ExpectationFrom, append_problem, malformed, not_json, refusal, unavailable};
-use crate::intake::{self, Refused, Taken};
+use crate::intake::{self, RawObject, Taken};
 
 /// Appends one event, an array of events, or `{"expectedRevision", "events"}` to one stream.
 pub(crate) async fn to_stream(
@@ -51,8 +51,7 @@ pub(crate) async fn to_stream(
     let mut taken = Vec::with_capacity(events.len());
     let mut flagged = Flagged::default();
     for (index, object) in events.into_iter().enumerate() {
-        let one = intake::take(&stream, object, catalog.private(), door);
-        let mut one = or_stored(&state, &stream, index, one).await?;
+        let mut one = take(&state, catalog.private(), door, &stream, index, object).await?;
         flagged.look(index, stream.as_str(), &mut one);
         taken.push(one.event);
     }
@@ -72,15 +71,17 @@ pub(crate) async fn to_stream(
     Ok(answer(&committed, head, Some(&stream), told))
 }
 
-/// Lets an event that only its private schema is against go on to the store if the store has one of its id and source: schemas change,
-/// and a repeat is answered as the first time. A commit with such an event stores nothing; it is a repeat or a conflict.
-async fn or_stored(
+/// Takes an event in. One that only its private schema is against goes on to the store if the store has one of its id and source:
+/// schemas change, and a repeat is answered as the first time. A commit with such an event stores nothing; it is a repeat or a conflict.
+async fn take(
     state: &Private,
+    schemas: &PrivateSchemas,
+    door: Door,
     stream: &StreamName,
     index: usize,
-    taken: Result<Taken, Refused>,
+    object: RawObject<'_>,
 ) -> Result<Taken, Problem> {
-    let mut refused = match taken {
+    let mut refused = match intake::take(stream, object, schemas, door) {
         Ok(taken) => return Ok(taken),
         Err(refused) => refused,
     };
@@ -125,8 +126,7 @@ pub(crate) async fn commit(
     let mut flagged = Flagged::default();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;
-        let taken = intake::take(&stream, object, catalog.private(), door);
-        let mut taken = or_stored(&state, &stream, index, taken).await?;
+        let mut taken = take(&state, catalog.private(), door, &stream, index, object).await?;
         flagged.look(index, stream.as_str(), &mut taken);
         let event = taken.event;
         match writes.last_mut() {

@@ -16,7 +16,9 @@ mod parked;
 mod problem;
 pub(crate) mod read;
 mod refusals;
+mod relays;
 mod reload;
+mod replays;
 
 use std::sync::Arc;
 
@@ -82,6 +84,11 @@ pub(crate) fn operator_router(state: Operator) -> Router {
         .route("/parked/retry", post(parked::retry))
         .route("/parked/skip", post(parked::skip))
         .route("/reload", post(reload::reload))
+        .route("/relays/pause", post(relays::pause))
+        .route("/relays/resume", post(relays::resume))
+        .route("/replays", post(replays::begin).get(replays::all))
+        .route("/replays/{id}", get(replays::one))
+        .route("/replays/{id}/stop", post(replays::stop))
         .route("/backups", post(keep::backup))
         .route("/verifications", post(keep::verification))
         .route("/exports", post(export::export))

@@ -86,6 +86,7 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
         "loading": state.catalog.view(),
         "contracts": contracts,
         "relays": relays,
+        "replays": state.reloader.replays().views(),
         "failures": super::failures(&state.status, &state.store),
     }))
 }

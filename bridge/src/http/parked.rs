@@ -86,7 +86,8 @@ pub(crate) async fn keys(
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let catalog = state.catalog.current();
     let scopes = scopes(&catalog, query.contract.as_deref(), query.outlet.as_deref())?;
-    let after = query.after.as_deref().map(last_key).transpose()?;
+    let after = query.after.as_deref();
+    let after = after.map(|after| last_key(after, &scopes)).transpose()?;
     let (rows, last) = page(&state, scopes, after, limit)
         .await
         .map_err(unavailable)?;
@@ -287,10 +288,21 @@ async fn page(
     Ok((rows, None))
 }
 
-fn last_key(text: &str) -> Result<(String, Option<String>, String), Problem> {
-    serde_json::from_str(text).map_err(|_| {
-        malformed("`after` is not understood").mend("take it from `next` of the page before")
-    })
+/// The key that a page goes on after: its contract, outlet and name. Its place must be among those that are listed: nothing comes
+/// after a place that is not, and that would read as the end.
+fn last_key(text: &str, scopes: &[Scope]) -> Result<(String, Option<String>, String), Problem> {
+    let (contract, outlet, key): (String, Option<String>, String) = serde_json::from_str(text)
+        .map_err(|_| {
+            malformed("`after` is not understood").mend("take it from `next` of the page before")
+        })?;
+    let mut listed = scopes.iter();
+    if !listed.any(|scope| scope.is(&contract, outlet.as_deref())) {
+        return Err(
+            malformed("`after` is at a place that is not listed here, or not any more")
+                .mend("begin again, without `after`"),
+        );
+    }
+    Ok((contract, outlet, key))
 }
 
 /// The places where keys may be parked: of every contract, or of one, or one outlet of it.
@@ -375,4 +387,16 @@ fn malformed_query(rejection: QueryRejection) -> Problem {
         "the query is not understood",
     )
     .detail(rejection.body_text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_after_a_place_that_has_gone_is_refused_and_not_empty() {
+        let refused = last_key(r#"["gone.v1", null, "a"]"#, &[]).err();
+        let status = refused.map(|problem| problem.into_response().status());
+        assert_eq!(status, Some(StatusCode::BAD_REQUEST));
+    }
 }

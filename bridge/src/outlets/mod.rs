@@ -28,7 +28,7 @@ use options::Endpoint;
 
 pub(crate) use message::{Answer, Content, Destination, OutboundMessage};
 pub(crate) use options::{BrokerOptions, Surroundings};
-pub(crate) use session::{Session, SessionState};
+pub(crate) use session::{Loss, Session, SessionState};
 pub(crate) use window::MAX_IN_FLIGHT_MESSAGES;
 
 /// How many messages a relay can hand to a session before it waits, in messages.
@@ -42,8 +42,8 @@ pub(crate) const ANSWER_BATCHES: usize = 16;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Directives that silence the log lines of the client libraries. They are required, not a matter of taste: `lapin` logs
-/// the payload of every returned message at WARN, and both log as errors what a session reports and a relay mends.
-pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 2] = ["lapin=off", "rumqttc=off"];
+/// the payload of every returned message at WARN, and all log as errors what a session reports and a relay mends.
+pub(crate) const LIBRARY_LOG_DIRECTIVES: [&str; 3] = ["lapin=off", "rumqttc=off", "rustls=off"];
 
 /// One broker as configured, its secrets resolved. Shared by every relay that publishes to it; cheap to clone.
 #[derive(Debug, Clone)]
@@ -100,6 +100,19 @@ impl Outlet {
                 "{address}: not connected within {} s",
                 limit.as_secs()
             ))),
+        }
+    }
+
+    /// Whether it is at an MQTT broker.
+    pub(crate) fn is_mqtt(&self) -> bool {
+        matches!(self, Self::Mqtt(_))
+    }
+
+    /// The same broker's default exchange, which takes a message to the queue that its routing key names; topics stay topics.
+    pub(crate) fn past_exchanges(&self) -> Outlet {
+        match self {
+            Self::Mqtt(outlet) => Self::Mqtt(outlet.clone()),
+            Self::Amqp(outlet) => Self::Amqp(outlet.at_default_exchange()),
         }
     }
 

@@ -312,8 +312,14 @@ impl<T> Lanes<T> {
 
     /// How many events wait for an answer.
     pub(super) fn in_flight(&self) -> usize {
+        self.in_flight_at().count()
+    }
+
+    /// Which events those are.
+    pub(super) fn in_flight_at(&self) -> impl Iterator<Item = Sequence> {
         let in_flight = |lane: &&Lane<T>| matches!(lane.front, Front::InFlight);
-        self.lanes.values().filter(in_flight).count()
+        let fronts = self.lanes.values().filter(in_flight);
+        fronts.filter_map(|lane| lane.items.front().map(|item| Sequence::new(item.at)))
     }
 
     /// The connection is gone: what had no answer goes out again.

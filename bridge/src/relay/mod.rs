@@ -6,18 +6,22 @@
 //! - A connection is disposable. When it is lost, what is not settled goes out again over a new one, in order.
 //! - Parked keys go on by orders, in lanes beside the window; a key is live again when nothing of it waits.
 //! - Relays share nothing: one relay's trouble does not reach another.
+//! - A replay is a relay of its own, over a connection of its own, with its cursor in memory: it moves nothing that is live.
 
 pub(crate) mod backoff;
+pub(crate) mod beginning;
 mod lanes;
 mod place;
+pub(crate) mod purpose;
 mod session;
+mod suspects;
 mod unpark;
 pub(crate) mod window;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use horizon_schemas::Unheard;
+use horizon_schemas::{OutletStart, Unheard};
 use horizon_store::{LogName, ParkScope, PublicStreamName, RelayName, Sequence, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
@@ -26,6 +30,7 @@ use crate::outlets::{Identity, Outlet};
 use crate::status::RelayStatus;
 use crate::unparking::Order;
 pub(crate) use place::Place;
+pub(crate) use purpose::{Purpose, Replay, ReplayProgress};
 use session::{Ended, Run};
 use window::{Window, WindowLimits};
 
@@ -53,6 +58,11 @@ pub(crate) struct Relay {
     pub(crate) outlet: Outlet,
     pub(crate) place: Place,
     pub(crate) unheard: Unheard,
+    /// Most events of one key in flight.
+    pub(crate) in_flight_per_key: usize,
+    /// Where it begins if it has sent nothing yet.
+    pub(crate) start: OutletStart,
+    pub(crate) purpose: Purpose,
     /// How long the relay may wait for answers when it is told to stop.
     pub(crate) drain: Duration,
     pub(crate) status: Arc<RelayStatus>,
@@ -65,15 +75,20 @@ impl Relay {
         orders: mpsc::Receiver<Order>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
-        let cursor = self
-            .store
-            .relay_cursor(&self.log, &self.name)
-            .await?
-            .unwrap_or(Sequence::ZERO);
-        let scope = ParkScope::Relay(self.name.clone());
-        let parked = ParkedKeys::read(&self.store, &self.log, &scope).await?;
+        let (cursor, parked) = match &self.purpose {
+            Purpose::Live => {
+                let scope = ParkScope::Relay(self.name.clone());
+                let parked = ParkedKeys::read(&self.store, &self.log, &scope).await?;
+                (beginning::cursor(&self).await?, parked)
+            }
+            Purpose::Replay(replay) => {
+                let cursor = Sequence::new(replay.progress.now().sequence);
+                (cursor, ParkedKeys::default())
+            }
+        };
         let limits = WindowLimits {
             in_flight_events: IN_FLIGHT_LIMIT_EVENTS,
+            in_flight_per_key: self.in_flight_per_key,
             held_events: HELD_LIMIT_EVENTS,
             held_bytes: HELD_LIMIT_BYTES,
         };

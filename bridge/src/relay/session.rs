@@ -2,31 +2,24 @@
 //!
 //! `select!` only chooses what happens next; what follows from it is decided by [`Window`].
 
+mod answers;
 mod cursor;
+mod reading;
 
 use std::time::Instant;
 
-use horizon_schemas::Unheard;
-use horizon_store::{PublicEvent, PublicPage, ReadLimit, Sequence, SettleError, StoreError};
+use horizon_store::{PublicEvent, PublicPage, Sequence, SettleError, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Relay;
-use super::backoff;
+use super::purpose::Pace;
+use super::suspects::{STRIKES, Suspects};
 use super::unpark::{News, Unpark};
 use super::window::{Advance, Window};
-use crate::outlets::{Answer, Session};
-use crate::patience::patiently;
+use crate::outlets::{Answer, Loss, OutboundMessage, Session};
 use crate::unparking::Order;
-use cursor::settle_failure;
-
-/// Most events of one read of the public log.
-const READ_LIMIT_EVENTS: usize = 2_000;
-/// Bytes after which a read of the public log ends.
-const READ_LIMIT_BYTES: usize = 2 * 1024 * 1024;
-/// Unheard and parked events that wait to be written with the cursor, above which nothing more is read. With a window's worth
-/// more they stay far below what the store takes in one settlement.
-const UNWRITTEN_LIMIT_EVENTS: usize = 8_000;
+pub(super) use cursor::settle_failure;
 
 /// How a connection ended.
 pub(super) enum Ended {
@@ -50,6 +43,8 @@ pub(super) struct Run<'a> {
     reading: Option<JoinHandle<Result<PublicPage, StoreError>>>,
     writing: Option<JoinHandle<Result<(), SettleError>>>,
     unpark: Unpark,
+    suspects: Suspects,
+    pace: Option<Pace>,
 }
 
 /// What happened while waiting.
@@ -81,6 +76,8 @@ impl<'a> Run<'a> {
             reading: None,
             writing: None,
             unpark: Unpark::new(orders),
+            suspects: Suspects::default(),
+            pace: relay.purpose.pace(),
         }
     }
 
@@ -130,6 +127,9 @@ impl<'a> Run<'a> {
         let mut settled = 0;
         let mut stop_by: Option<Instant> = None;
         loop {
+            if self.is_done() {
+                return Ok((Ended::Stopped, settled));
+            }
             match stop_by {
                 None => self.read_ahead(*head.borrow_and_update()),
                 Some(moment) if self.is_empty() || moment <= Instant::now() => {
@@ -158,9 +158,9 @@ impl<'a> Run<'a> {
             match happened {
                 Happened::Answers(Some(answers)) => settled += self.settle(answers),
                 Happened::Answers(None) => {
-                    self.window.connection_lost();
-                    self.unpark.lanes.connection_lost();
-                    return Ok((Ended::Lost(session.loss().await.reason), settled));
+                    let loss = session.loss().await;
+                    self.connection_lost(&loss);
+                    return Ok((Ended::Lost(loss.reason), settled));
                 }
                 Happened::Read(page) => self.offer(page?),
                 Happened::Written(written) => {
@@ -193,9 +193,38 @@ impl<'a> Run<'a> {
         if self.writing.is_some() {
             join(&mut self.writing).await.map_err(settle_failure)?;
         }
+        if self.is_done() {
+            self.relay.purpose.done();
+        }
         self.unpark.finish(self.relay, &mut self.window).await?;
         self.relay.status.stopped();
         Ok(())
+    }
+
+    /// The connection is gone: everything that is not settled goes out again, but for what has shown itself to be the cause.
+    fn connection_lost(&mut self, loss: &Loss) {
+        let in_flight = self.window.sequences_in_flight();
+        let in_flight: Vec<Sequence> = in_flight.chain(self.unpark.lanes.in_flight_at()).collect();
+        if loss.suspicious && !in_flight.is_empty() {
+            let searching = self.suspects.any();
+            if let Some(culprit) = self.suspects.lost(&in_flight) {
+                let reason = format!(
+                    "each of {STRIKES} times that this event was sent alone the connection ended, and others passed in between: {}",
+                    loss.reason
+                );
+                self.settle(vec![(culprit.get(), Answer::Refused(reason))]);
+            } else if !searching {
+                tracing::warn!(relay = %self.relay.name, reason = loss.reason, in_flight = in_flight.len(),
+                    "the connection ended with events in flight; they go out again one at a time, in case one of them is the cause");
+            }
+        }
+        self.window.connection_lost();
+        self.unpark.lanes.connection_lost();
+    }
+
+    /// Whether a replay has come to its end.
+    fn is_done(&self) -> bool {
+        self.relay.purpose.ends_with(self.offered) && self.window.is_empty()
     }
 
     /// Whether nothing is in hand that waits for an answer, or could be passed.
@@ -203,53 +232,17 @@ impl<'a> Run<'a> {
         self.window.is_empty() && self.unpark.lanes.in_flight() == 0
     }
 
-    /// Starts a read of the public log where there is something to read and room for it.
-    fn read_ahead(&mut self, head: Sequence) {
-        let room = self.window.room();
-        let unwritten = self.unwritten.unheard.len() + self.unwritten.parked.len();
-        if self.reading.is_some()
-            || self.offered >= head
-            || room < READ_LIMIT_EVENTS
-            || unwritten >= UNWRITTEN_LIMIT_EVENTS
-        {
-            return;
-        }
-        let (store, log, stream) = (
-            self.relay.store.clone(),
-            self.relay.log.clone(),
-            self.relay.stream.clone(),
-        );
-        let (after, limit) = (
-            self.offered,
-            ReadLimit {
-                records: READ_LIMIT_EVENTS,
-                bytes: READ_LIMIT_BYTES,
-            },
-        );
-        self.reading = Some(tokio::spawn(async move {
-            let read = || store.read_public(&log, &stream, after, limit);
-            patiently("reading the public log", read).await
-        }));
-    }
-
-    fn offer(&mut self, page: PublicPage) {
-        for event in page.events {
-            self.offered = event.sequence;
-            let (key, size_bytes) = (event.key.clone(), event.event.len());
-            self.window.offer(self.offered, &key, size_bytes, event);
-        }
-        // Events of parked keys are settled by being offered.
-        self.take_advance();
-    }
-
+    /// Sends what may go.
     fn send(&mut self, session: &Session) {
         let now = Instant::now();
         loop {
-            let next = self.unpark.lanes.next(now);
-            let Some((sequence, event)) = next.or_else(|| self.window.next(now)) else {
+            if self.pace.as_ref().is_some_and(|pace| !pace.may_go(now)) {
+                return;
+            }
+            let Some((sequence, message)) = self.next_message(now) else {
                 return;
             };
-            match self.relay.place.message(event) {
+            match message {
                 // The channel holds as much as the window and the lanes let out; it refuses only when the connection is gone, and
                 // then the answers end as well and everything goes out again.
                 Ok(message) => {
@@ -261,65 +254,43 @@ impl<'a> Run<'a> {
                     self.settle(vec![(sequence.get(), Answer::Refused(reason))]);
                 }
             }
+            if let Some(pace) = &mut self.pace {
+                pace.gone(now);
+            }
         }
     }
 
-    fn settle(&mut self, answers: Vec<(u64, Answer)>) -> u64 {
-        let count = answers.len() as u64;
-        let now = Instant::now();
-        for (sequence, answer) in answers {
-            let sequence = Sequence::new(sequence);
-            let in_lane = self.unpark.lanes.attempts(sequence);
-            match &answer {
-                Answer::TryAgain(reason) => {
-                    if self.relay.status.event_retrying(reason) {
-                        tracing::warn!(relay = %self.relay.name, %sequence, reason, "the broker asks to try again; its key waits");
-                    }
-                }
-                Answer::Unheard if self.relay.unheard == Unheard::Wait => {
-                    if self
-                        .relay
-                        .status
-                        .event_retrying("nobody listens, and this outlet waits until somebody does")
-                    {
-                        tracing::warn!(relay = %self.relay.name, %sequence, "nobody listens; its key waits");
-                    }
-                }
-                // What a lane meets is told when the lane ends.
-                Answer::Refused(_) if in_lane.is_some() => {}
-                Answer::Refused(reason) => match self.window.full() {
-                    None => {
-                        tracing::error!(relay = %self.relay.name, %sequence, reason, "the event was refused; its key is parked");
-                    }
-                    Some(full) => {
-                        if self.relay.status.event_retrying(&full) {
-                            tracing::error!(relay = %self.relay.name, %sequence, reason, full, "the event was refused, and cannot be parked; the relay stands");
-                        }
-                    }
-                },
-                Answer::Confirmed | Answer::Unheard => {}
-            }
-            let attempts = in_lane.unwrap_or_else(|| self.window.attempts(sequence));
-            let retry_at = now + backoff::delay(attempts);
-            match in_lane {
-                Some(_) => {
-                    let wait = self.relay.unheard == Unheard::Wait;
-                    self.unpark.lanes.settle(sequence, answer, retry_at, wait);
-                }
-                None => self.window.settle(sequence, answer, retry_at),
-            }
-        }
-        let retries = self.window.has_retries() || self.unpark.lanes.has_retries();
-        if !retries && self.relay.status.event_retries_over() {
-            tracing::info!(relay = %self.relay.name, "every event that was tried again has been settled");
-        }
-        self.take_advance();
-        count
+    /// The next message, if one may go: in a search for a culprit one at a time.
+    fn next_message(
+        &mut self,
+        now: Instant,
+    ) -> Option<(Sequence, Result<OutboundMessage, String>)> {
+        let Run {
+            window,
+            unpark,
+            suspects,
+            ..
+        } = self;
+        let lanes = &mut unpark.lanes;
+        let next = if !suspects.any() {
+            lanes.next(now).or_else(|| window.next(now))
+        } else if window.in_flight() + lanes.in_flight() > 0 {
+            None
+        } else if suspects.wants_proof() {
+            let chosen = window.next_of(now, |ready| suspects.choose(ready));
+            chosen.or_else(|| lanes.next(now))
+        } else {
+            let parked = lanes.next(now);
+            parked.or_else(|| window.next_of(now, |ready| suspects.choose(ready)))
+        };
+        let (sequence, event) = next?;
+        Some((sequence, self.relay.place.message(event)))
     }
 
     fn wake_at(&self) -> Option<Instant> {
         [
             self.cursor_due(),
+            self.pace.as_ref().and_then(Pace::next),
             self.window.next_retry(),
             self.unpark.lanes.next_retry(),
         ]

@@ -12,6 +12,7 @@ use super::lanes::{Fetched, Item, Lanes, Leaving, Wanted};
 use super::session::join;
 use super::window::Window;
 use crate::patience::patiently;
+use crate::stored::public_at;
 use crate::unparking::Order;
 
 /// Most parked events of a key that are read at a time.
@@ -149,15 +150,8 @@ async fn read(
         let event = if entry.at <= wanted.places_only_through {
             None
         } else {
-            let before = Sequence::new(entry.at.saturating_sub(1));
-            let one = ReadLimit {
-                records: 1,
-                bytes: usize::MAX,
-            };
-            let read = || store.read_public(log, stream, before, one);
-            let page = patiently("reading the public log", read).await?;
-            let found = page.events.into_iter().next();
-            found.filter(|event| event.sequence.get() == entry.at)
+            let read = || public_at(store, log, stream, Sequence::new(entry.at));
+            patiently("reading the public log", read).await?
         };
         bytes += event.as_ref().map_or(0, |event| event.event.len());
         items.push(Item {

@@ -1,6 +1,6 @@
 //! What one relay has in hand: the decision part of the relay, without I/O and without a clock of its own.
 //!
-//! - Events come in by sequence. At most `max_in_flight_per_key` of a key are in flight; the window is across keys.
+//! - Events come in by sequence. At most `in_flight_per_key` of a key are in flight; the window is across keys.
 //! - Answers come in any order. The cursor may move to the highest sequence up to which everything is settled, and no further:
 //!   `written ≤ settled ≤ in flight ≤ offered`.
 //! - After a lost connection everything that is not settled is sent again, in order.
@@ -20,6 +20,8 @@ use crate::outlets::Answer;
 pub(crate) struct WindowLimits {
     /// Most events that wait for an answer at a time.
     pub(crate) in_flight_events: usize,
+    /// Most events of one key that do; one keeps their order whatever happens.
+    pub(crate) in_flight_per_key: usize,
     /// Most events in hand: read, not yet behind the cursor.
     pub(crate) held_events: usize,
     /// Most bytes of events in hand.
@@ -84,7 +86,7 @@ pub(crate) struct Window<T> {
     entries: VecDeque<Entry<T>>,
     held_bytes: usize,
     in_flight: usize,
-    /// The unsettled events of each key, in order; only the first may be in flight.
+    /// The unsettled events of each key, in order; only the first few may be in flight.
     keys: HashMap<String, VecDeque<Sequence>>,
     ready: BTreeSet<Sequence>,
     /// How many unsettled events were asked to be tried again.
@@ -172,7 +174,7 @@ impl<T> Window<T> {
             entry.state = State::Settled(Settled::Parked(None));
         } else {
             let waiting = self.keys.entry(entry.key.clone()).or_default();
-            if waiting.is_empty() {
+            if waiting.len() < self.limits.in_flight_per_key {
                 self.ready.insert(sequence);
             }
             waiting.push_back(sequence);
@@ -182,6 +184,15 @@ impl<T> Window<T> {
 
     /// The next event to send, if one may go now: it counts as in flight until it is settled.
     pub(crate) fn next(&mut self, now: Instant) -> Option<(Sequence, &T)> {
+        self.next_of(now, |ready| ready.first().copied())
+    }
+
+    /// The same, with a choice among those that may go.
+    pub(crate) fn next_of(
+        &mut self,
+        now: Instant,
+        choose: impl FnOnce(&BTreeSet<Sequence>) -> Option<Sequence>,
+    ) -> Option<(Sequence, &T)> {
         while let Some(&(due, sequence)) = self.retries.first() {
             if due > now {
                 break;
@@ -192,7 +203,8 @@ impl<T> Window<T> {
         if self.in_flight >= self.limits.in_flight_events {
             return None;
         }
-        let sequence = self.ready.pop_first()?;
+        let sequence = choose(&self.ready)?;
+        self.ready.remove(&sequence);
         self.in_flight += 1;
         self.highest_sent = self.highest_sent.max(sequence);
         let entry = self.entry(sequence)?;
@@ -250,17 +262,32 @@ impl<T> Window<T> {
         let retried = std::mem::take(&mut entry.retried);
         self.retried -= usize::from(retried);
         self.in_flight -= 1;
+        let per_key = self.limits.in_flight_per_key;
         if let Some(waiting) = self.keys.get_mut(&key) {
-            waiting.pop_front();
-            match waiting.front() {
-                Some(&next) => {
-                    self.ready.insert(next);
-                }
-                None => {
-                    self.keys.remove(&key);
-                }
+            if let Some(place) = waiting
+                .iter()
+                .take(per_key)
+                .position(|one| *one == sequence)
+            {
+                waiting.remove(place);
+            }
+            // One more has come among the first, and has not been sent.
+            if let Some(&next) = waiting.get(per_key - 1) {
+                self.ready.insert(next);
+            }
+            if waiting.is_empty() {
+                self.keys.remove(&key);
             }
         }
+    }
+
+    /// The events that wait for an answer.
+    pub(crate) fn sequences_in_flight(&self) -> impl Iterator<Item = Sequence> {
+        let in_flight = |entry: &&Entry<T>| matches!(entry.state, State::InFlight);
+        self.entries
+            .iter()
+            .filter(in_flight)
+            .map(|entry| entry.sequence)
     }
 
     /// Everything that can be passed now. What is returned has left the window and must be written with the cursor.
@@ -326,11 +353,11 @@ impl<T> Window<T> {
                 entry.state = State::Waiting;
             }
         }
-        self.ready = self
-            .keys
-            .values()
-            .filter_map(|waiting| waiting.front().copied())
-            .collect();
+        let first = |waiting: &VecDeque<Sequence>| -> Vec<Sequence> {
+            let first = waiting.iter().take(self.limits.in_flight_per_key);
+            first.copied().collect()
+        };
+        self.ready = self.keys.values().flat_map(first).collect();
     }
 
     fn index(&self, sequence: Sequence) -> Option<usize> {

@@ -68,12 +68,11 @@ impl<'g> Listed<'g> {
     pub(super) fn events_of(
         &mut self,
         fields: &Fields<'_>,
-        key: &str,
+        key: &'static str,
         diagnostics: &mut Diagnostics,
     ) -> Vec<String> {
         fields
-            .get(key)
-            .and_then(|node| fields::list(node, &format!("`{key}`"), diagnostics))
+            .list(key, diagnostics)
             .unwrap_or_default()
             .iter()
             .filter_map(|node| self.outcome(node, diagnostics))

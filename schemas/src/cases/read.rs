@@ -144,7 +144,7 @@ fn contract(
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Contract>> {
     let named = match fields.get("contract") {
-        Some(node) => fields::text(node, "`contract`", diagnostics)?,
+        Some(_) => fields.text("contract", diagnostics)?,
         None => At {
             value: stream.to_owned(),
             span: crate::source::Span::new(&node.span.source, 0, 1),
@@ -176,9 +176,7 @@ fn case(node: &Node, contract: Option<&Contract>, diagnostics: &mut Diagnostics)
         "violations",
     ];
     let fields = Fields::of(node, "a case", &keys, &[], diagnostics)?;
-    let name = fields
-        .require("name", "say in a sentence what must hold", diagnostics)
-        .and_then(|node| fields::text(node, "`name`", diagnostics));
+    let name = fields.require_text("name", "say in a sentence what must hold", diagnostics);
     let given = fields
         .require(
             "given",
@@ -209,15 +207,13 @@ fn case(node: &Node, contract: Option<&Contract>, diagnostics: &mut Diagnostics)
     let filtered = listed.events_of(&fields, "filtered", diagnostics);
     let unmatched = listed.events_of(&fields, "unmatched", diagnostics);
     let violations = fields
-        .get("violations")
-        .and_then(|node| fields::list(node, "`violations`", diagnostics))
+        .list("violations", diagnostics)
         .unwrap_or_default()
         .iter()
         .filter_map(|node| violation(node, &mut listed, diagnostics))
         .collect();
     let crossed = fields
-        .get("crossed")
-        .and_then(|node| fields::list(node, "`crossed`", diagnostics))
+        .list("crossed", diagnostics)
         .unwrap_or_default()
         .iter()
         .filter_map(|node| crossed(node, contract, &mut listed, diagnostics))
@@ -240,28 +236,21 @@ fn given(
     diagnostics: &mut Diagnostics,
 ) -> Option<Given> {
     let fields = Fields::of(node, "a given event", &GIVEN, &[], diagnostics)?;
-    let event_type = fields
-        .require(
-            "type",
-            "the private event type, such as `type: AccountOpened`",
-            diagnostics,
-        )
-        .and_then(|node| fields::text(node, "`type`", diagnostics));
-    let mut optional = |key: &str| {
-        let node = fields.get(key)?;
-        fields::text(node, &format!("`{key}`"), diagnostics).map(|text| (text.value, node))
-    };
-    let stream = optional("stream").map(|found| found.0);
-    let source = optional("source").map(|found| found.0);
-    let traceparent = optional("traceparent").map(|found| found.0);
-    let tracestate = optional("tracestate").map(|found| found.0);
-    let time = optional("time");
-    if let Some((time, node)) = &time
-        && !crate::timestamp::is_rfc3339(time)
+    let event_type = fields.require_text(
+        "type",
+        "the private event type, such as `type: AccountOpened`",
+        diagnostics,
+    );
+    let mut text = |key| fields.text(key, diagnostics);
+    let (stream, source) = (text("stream"), text("source"));
+    let (traceparent, tracestate) = (text("traceparent"), text("tracestate"));
+    let time = text("time");
+    if let Some(time) = &time
+        && !crate::timestamp::is_rfc3339(&time.value)
     {
         diagnostics.push(
             Diagnostic::new("time", "`time` is no time of RFC 3339")
-                .at(&node.span)
+                .at(&time.span)
                 .mend("such as 1993-01-05T00:00:00Z"),
         );
     }
@@ -272,13 +261,14 @@ fn given(
     Some(Given {
         id,
         stream: stream
+            .map(|stream| stream.value)
             .or_else(|| contract.map(|contract| format!("{}-1", contract.category)))
             .unwrap_or_default(),
-        source,
+        source: source.map(|source| source.value),
         event_type: event_type?.value,
-        time: time.map_or_else(|| DEFAULT_TIME.to_owned(), |found| found.0),
-        traceparent,
-        tracestate,
+        time: time.map_or_else(|| DEFAULT_TIME.to_owned(), |time| time.value),
+        traceparent: traceparent.map(|text| text.value),
+        tracestate: tracestate.map(|text| text.value),
         flagged: fields
             .get("flagged")
             .is_some_and(|node| flagged(node, diagnostics)),
@@ -313,13 +303,10 @@ fn violation(
     )?;
     let event = fields.require("event", "the id of the given event", diagnostics)?;
     let event = listed.outcome(event, diagnostics);
-    let mut optional = |key: &str| {
-        let node = fields.get(key)?;
-        fields::text(node, &format!("`{key}`"), diagnostics).map(|text| text.value)
-    };
+    let mut text = |key| fields.text(key, diagnostics).map(|text| text.value);
     Some(ExpectedViolation {
-        pointer: optional("pointer"),
-        reason: optional("reason"),
+        pointer: text("pointer"),
+        reason: text("reason"),
         event: event?,
     })
 }
@@ -335,9 +322,7 @@ fn crossed(
     let event = fields
         .get("event")
         .and_then(|node| listed.outcome(node, diagnostics));
-    let event_type = fields
-        .require("type", "the public type", diagnostics)
-        .and_then(|node| fields::text(node, "`type`", diagnostics));
+    let event_type = fields.require_text("type", "the public type", diagnostics);
     if let (Some(event_type), Some(contract)) = (&event_type, contract) {
         let known: Vec<&str> = contract.public_types().collect();
         if !known.contains(&event_type.value.as_str()) {

@@ -1,8 +1,8 @@
 //! The AsyncAPI 3.0 document: a channel for each outlet, a message for each public type, and what consumers need to subscribe.
 
 use super::about::AboutType;
-use super::components::{component, components, with_parts};
-use super::outlets::{address, channel_id, filter, permissions};
+use super::components::{Names, components, with_parts};
+use super::outlets::{address, channel_ids, filter, permissions};
 use super::{Catalogue, Server, envelope, neutral, status, status_of};
 use crate::catalog::Protocol;
 use crate::contract::Contract;
@@ -22,20 +22,25 @@ pub(super) fn document(catalogue: &Catalogue<'_>) -> Value {
     let mut operations = Map::new();
     let mut messages = Map::new();
     let mut used = BTreeSet::new();
+    let names = Names::of(&catalogue.catalog.published);
+    let mut ids = channel_ids(catalogue.contracts());
     for contract in catalogue.contracts() {
         for public in &contract.about.types {
             messages.insert(
                 message_id(contract, public),
-                message(catalogue, contract, public, &mut used),
+                message(catalogue, contract, public, &names, &mut used),
             );
         }
         for outlet in &contract.outlets {
-            let id = channel_id(contract, outlet);
+            let part = (contract.public_stream.as_str(), outlet.name());
+            let Some(id) = ids.remove(&part) else {
+                continue;
+            };
             operations.insert(format!("publish-{id}"), operation(contract, outlet, &id));
             channels.insert(id, channel(catalogue, contract, outlet));
         }
     }
-    let schemas = components(&catalogue.catalog.published, used);
+    let schemas = components(&catalogue.catalog.published, &names, used);
     json!({
         "asyncapi": "3.0.0",
         "id": "urn:horizon:catalogue",
@@ -242,12 +247,13 @@ fn message(
     catalogue: &Catalogue<'_>,
     contract: &Contract,
     public: &AboutType,
+    names: &Names,
     used: &mut BTreeSet<String>,
 ) -> Value {
     let published = &catalogue.catalog.published;
     let schema = published.get(&public.schema);
     used.insert(public.schema.clone());
-    let data = json!({"$ref": format!("#/components/schemas/{}", component(&public.schema))});
+    let data = json!({"$ref": format!("#/components/schemas/{}", names.get(&public.schema))});
     let envelope = envelope::schema(contract, public, data);
     let neutral = neutral::is_neutral(published, &public.schema);
     let payload = match schema {
@@ -257,7 +263,7 @@ fn message(
                 "#/components/messages/{}/payload/schema/properties/data",
                 message_id(contract, public)
             );
-            envelope["properties"]["data"] = with_parts(published, &public.schema, &place);
+            envelope["properties"]["data"] = with_parts(published, names, &public.schema, &place);
             json!({"schemaFormat": neutral::media_type(schema.draft), "schema": envelope})
         }
         _ => envelope,

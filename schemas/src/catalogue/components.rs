@@ -1,13 +1,29 @@
 //! The public schemas as parts of an AsyncAPI document, with their references led to where they stand in it.
 
 use super::about::{Published, Within, lead};
+use super::distinct::distinct;
 use super::neutral;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A schema's name among the components.
-pub(super) fn component(path: &str) -> String {
+/// The schemas' names among the components, by path.
+pub(super) struct Names(BTreeMap<String, String>);
+
+impl Names {
+    pub(super) fn of(published: &Published) -> Self {
+        let paths = published.keys();
+        Self(distinct(paths.map(|path| (path.clone(), component(path)))))
+    }
+
+    pub(super) fn get(&self, path: &str) -> String {
+        let known = self.0.get(path).cloned();
+        known.unwrap_or_else(|| component(path))
+    }
+}
+
+/// The name that a path asks for.
+fn component(path: &str) -> String {
     let name = path.strip_prefix("public/").unwrap_or(path);
     name.strip_suffix(".json")
         .unwrap_or(name)
@@ -23,7 +39,11 @@ pub(super) fn component(path: &str) -> String {
 }
 
 /// The schemas in AsyncAPI's own format, with all that they refer to.
-pub(super) fn components(published: &Published, used: BTreeSet<String>) -> Map<String, Value> {
+pub(super) fn components(
+    published: &Published,
+    names: &Names,
+    used: BTreeSet<String>,
+) -> Map<String, Value> {
     let mut made = Map::new();
     let mut wanted: Vec<String> = used
         .into_iter()
@@ -42,7 +62,7 @@ pub(super) fn components(published: &Published, used: BTreeSet<String>) -> Map<S
             reached.borrow_mut().push(path.to_owned());
             format!(
                 "#/components/schemas/{}{}",
-                component(path),
+                names.get(path),
                 encoded(pointer)
             )
         });
@@ -54,14 +74,14 @@ pub(super) fn components(published: &Published, used: BTreeSet<String>) -> Map<S
         if let (Some(id), Value::Object(entries)) = (&schema.id, &mut value) {
             entries.insert("x-schema-id".to_owned(), id.clone().into());
         }
-        made.insert(component(&path), value);
+        made.insert(names.get(&path), value);
     }
     made
 }
 
 /// A schema of another draft, whole: as it is written, with all that it refers to under `x-parts`. `at` is its place in the
 /// document, by which tools follow references.
-pub(super) fn with_parts(published: &Published, path: &str, at: &str) -> Value {
+pub(super) fn with_parts(published: &Published, names: &Names, path: &str, at: &str) -> Value {
     let mut wanted = vec![path.to_owned()];
     let mut parts = Map::new();
     let mut next = 0;
@@ -78,7 +98,7 @@ pub(super) fn with_parts(published: &Published, path: &str, at: &str) -> Value {
             let part = if to == path {
                 String::new()
             } else {
-                format!("/x-parts/{}", component(to))
+                format!("/x-parts/{}", names.get(to))
             };
             format!("{at}{part}{}", encoded(pointer))
         });
@@ -90,7 +110,7 @@ pub(super) fn with_parts(published: &Published, path: &str, at: &str) -> Value {
         if own == path {
             whole = value;
         } else {
-            parts.insert(component(&own), value);
+            parts.insert(names.get(&own), value);
         }
     }
     if let (false, Value::Object(entries)) = (parts.is_empty(), &mut whole) {

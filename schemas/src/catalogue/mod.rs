@@ -6,6 +6,7 @@
 pub(crate) mod about;
 mod asyncapi;
 mod components;
+mod distinct;
 mod envelope;
 mod examples;
 mod fields;

@@ -1,15 +1,29 @@
 //! Where consumers find public events: addresses, filters and the permissions that a broker must give them.
 
+use super::distinct::distinct;
 use crate::contract::Contract;
 use crate::outlet::{OutletKind, OutletSpec};
 use crate::template::{Template, TemplateValues};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What stands for the name of a consumer's own queue.
 pub(super) const QUEUE: &str = "QUEUE";
 
-/// An outlet's channel id: the public stream and the outlet's name.
-pub(super) fn channel_id(contract: &Contract, outlet: &OutletSpec) -> String {
+/// The ids of the outlets' channels, by public stream and outlet name.
+pub(super) fn channel_ids<'c>(
+    contracts: impl Iterator<Item = &'c Contract>,
+) -> BTreeMap<(&'c str, &'c str), String> {
+    distinct(contracts.flat_map(|contract| {
+        contract.outlets.iter().map(move |outlet| {
+            let part = (contract.public_stream.as_str(), outlet.name());
+            (part, channel_id(contract, outlet))
+        })
+    }))
+}
+
+/// The id that an outlet's channel asks for: the public stream and the outlet's name.
+fn channel_id(contract: &Contract, outlet: &OutletSpec) -> String {
     let name: String = outlet
         .name
         .chars()

@@ -360,12 +360,6 @@ fn from_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<From> {
         .get("data")
         .and_then(|node| leaf::data(node, diagnostics));
     let flagged = fields.word("flagged", words::FLAGGED, diagnostics);
-    // `horizon breaking` reads it, and no crossing does.
-    fields.word(
-        "compatibility",
-        &crate::compatibility::MODE_WORDS,
-        diagnostics,
-    );
     Some(From {
         event: event?,
         when,

@@ -99,6 +99,12 @@ pub(super) fn shared(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Shar
             .filter_map(|item| outlet::outlet(item, diagnostics))
             .collect()
     });
+    // `horizon breaking` reads it, and no crossing does.
+    fields.word(
+        "compatibility",
+        &crate::compatibility::MODE_WORDS,
+        diagnostics,
+    );
     Shared {
         says: words::CONTRACT
             .keys

@@ -8,7 +8,9 @@ use super::examples;
 use crate::crossing::Violation;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{Draft, PatternOptions, Registry, Retrieve, Uri, ValidationError, Validator};
+use jsonschema::{
+    Draft, PatternOptions, Regex, Registry, Retrieve, Uri, ValidationError, Validator,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -165,23 +167,22 @@ pub(crate) fn build(
         .with_retriever(Refuse)
         .should_validate_formats(true)
         .should_ignore_unknown_formats(false)
-        .with_pattern_options(
-            PatternOptions::regex()
-                .size_limit(MAX_PATTERN_BYTES)
-                .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
-        )
+        .with_pattern_options(linear_time())
         .build(schema)
         .map_err(ValidationError::to_owned)
+}
+
+/// How patterns run.
+fn linear_time() -> PatternOptions<Regex> {
+    PatternOptions::regex()
+        .size_limit(MAX_PATTERN_BYTES)
+        .dfa_size_limit(MAX_PATTERN_CACHE_BYTES)
 }
 
 /// Whether a name matches a pattern, as a schema; none when the pattern is none.
 pub(crate) fn pattern(pattern: &str) -> Option<Validator> {
     jsonschema::options()
-        .with_pattern_options(
-            PatternOptions::regex()
-                .size_limit(MAX_PATTERN_BYTES)
-                .dfa_size_limit(MAX_PATTERN_CACHE_BYTES),
-        )
+        .with_pattern_options(linear_time())
         .build(&json!({ "pattern": pattern }))
         .ok()
 }

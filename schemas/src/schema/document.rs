@@ -139,16 +139,19 @@ fn with_id(mut document: Document, diagnostics: &mut Diagnostics) -> Option<Docu
     }
 }
 
-pub(super) fn file_uri(path: &str) -> String {
-    let encoded: String = path
-        .bytes()
+/// Text as it may stand in the path or the fragment of a URI.
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
                 char::from(byte).to_string()
             }
             _ => format!("%{byte:02X}"),
         })
-        .collect();
-    let uri = format!("horizon:///{encoded}");
+        .collect()
+}
+
+pub(super) fn file_uri(path: &str) -> String {
+    let uri = format!("horizon:///{}", encoded(path));
     jsonschema::uri::from_str(&uri).map_or(uri, |normal| normal.as_str().to_owned())
 }

@@ -1,7 +1,7 @@
 //! The `examples` in schemas: each fits the schema that it stands in.
 
 use super::check::{Schema, violations};
-use super::document::Document;
+use super::document::{Document, encoded};
 use super::documents::{Documents, Spot};
 use super::walk;
 use crate::diagnostics::{Diagnostic, Diagnostics};
@@ -61,17 +61,7 @@ pub(super) fn check(
 
 /// A schema that leads to the one at a spot of its own document.
 pub(super) fn here(document: &Document, spot: &Spot) -> Value {
-    let fragment: String = spot
-        .pointer
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    json!({ "$ref": format!("{}#{fragment}", document.base) })
+    json!({ "$ref": format!("{}#{}", document.base, encoded(&spot.pointer)) })
 }
 
 fn each(

@@ -81,3 +81,31 @@ fn an_illegal_template_is_refused_with_its_place() {
         );
     }
 }
+
+#[test]
+fn subject_and_fields_stay_in_their_segments_and_are_wildcards_for_subscribers() {
+    let source = "{subject}/{data.a.b}/{data.n}/{data.t}";
+    let topic = Template::parse(source, Use::Topic).unwrap();
+    assert!(topic.reads_event() && topic.reads_subject() && topic.reads_data());
+    let data = serde_json::json!({"a": {"b": "x/y+"}, "n": 1.50, "t": true, "list": []});
+    let full = TemplateValues {
+        subject: Some("a/b"),
+        data: Some(&data),
+        ..values("k")
+    };
+    assert_eq!(topic.render(&full).unwrap(), "a%2Fb/x%2Fy%2B/1.5/true");
+    assert_eq!(topic.filter(&full), "+/+/+/+");
+    assert_eq!(topic.address(&full), source);
+    let routing = Template::parse("{data.a.b}.{subject}", Use::RoutingKey).unwrap();
+    assert_eq!(routing.render(&full).unwrap(), "x%2Fy%2B.a%2Fb");
+    for missing in ["{data.c}", "{data.a}", "{data.list}", "{data.a.b.c}"] {
+        let template = Template::parse(missing, Use::Topic).unwrap();
+        let error = template.render(&full).unwrap_err().to_string();
+        assert!(error.contains(missing), "{error}");
+    }
+    let nothing = Template::parse("{subject}", Use::Topic).unwrap();
+    assert!(nothing.render(&values("k")).is_err());
+    for wrong in ["{data}", "{data.}", "{data.a..b}"] {
+        assert!(Template::parse(wrong, Use::Topic).is_err(), "{wrong}");
+    }
+}

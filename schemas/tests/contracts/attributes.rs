@@ -138,6 +138,14 @@ fn a_type_wins_over_its_contract_name_by_name() {
 }
 
 #[test]
+fn of_many_violations_a_bounded_number_is_told() {
+    let many: Vec<String> = (0..32).map(|nth| format!("a{nth}: .note")).collect();
+    let contract = with(&format!("attributes: {{ {} }}\n", many.join(", ")), "").right();
+    let (key, told) = violations(&contract, &json!({"orderId": "1", "note": 1.5}));
+    assert_eq!((key.as_deref(), told.len()), (Some("1"), 20));
+}
+
+#[test]
 fn what_is_not_there_is_left_out() {
     let contract = with("subject: .currency\nattributes: { a: .note }\n", "").right();
     for data in [

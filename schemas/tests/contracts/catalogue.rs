@@ -62,3 +62,40 @@ fn a_types_own_status_is_told_where_its_contract_is_in_use() {
         assert_eq!(message["x-status"], expected, "{of_contract} {of_type}");
     }
 }
+
+#[test]
+fn what_would_have_one_name_is_told_apart() {
+    let fixture = Fixture::shop().with(&[
+        (
+            "outlets:\n",
+            "  example.shop.order.sent.v1:\n    name: sent\n    schema: public/shop/orders.placed.v1.json\n    from:\n      - event: OrderPlaced\n        when: .total > 5\n        data: { orderId: .orderId }\noutlets:\n  - mqtt: { name: rabbit:main, broker: main, topic: \"shop/orders/v1/more/{key}/{name}\" }\n  - mqtt: { name: rabbit-main, broker: main, topic: \"shop/orders/v1/else/{key}/{name}\" }\n",
+        ),
+        (
+            "event: OrderPlaced\n        data: DATA",
+            "event: OrderPlaced\n        when: .total <= 5\n        data: DATA",
+        ),
+    ]);
+    let mut schema = Fixture::public_schema();
+    schema["$id"] = json!("https://shop.example/schemas/sent.v1.json");
+    fixture.public("shop/orders.placed.v1", &schema);
+    let told = asyncapi(&fixture);
+    let schemas = &told["components"]["schemas"];
+    for name in ["placed", "sent"] {
+        let message = &told["components"]["messages"][format!("shop.orders.v1.{name}")];
+        let id = format!("https://shop.example/schemas/{name}.v1.json");
+        let at = message["payload"]["properties"]["data"]["$ref"].as_str();
+        let name = at.unwrap().strip_prefix("#/components/schemas/").unwrap();
+        assert_eq!(schemas[name]["x-schema-id"], id, "{name}");
+    }
+    let addresses = |id: &str| told["channels"][id]["address"].clone();
+    assert_eq!(
+        addresses("shop.orders.v1-rabbit-main"),
+        "shop/orders/v1/more/{key}/{name}"
+    );
+    assert_eq!(
+        addresses("shop.orders.v1-rabbit-main-2"),
+        "shop/orders/v1/else/{key}/{name}"
+    );
+    let channel = &told["operations"]["publish-shop.orders.v1-rabbit-main-2"]["channel"];
+    assert_eq!(channel["$ref"], "#/channels/shop.orders.v1-rabbit-main-2");
+}

@@ -113,7 +113,7 @@ fn what_is_inherited_is_told_once_with_who_inherits_it() {
   |
 9 |   - mqtt: { broker: mian, topic: "{contract}/v{major}/{key}/{name}" }
   |                     ^^^^
-  = known: main
+  = known: main, old
   = nearest: main
   = inherited by: a.yaml, b.yaml
   = mend: name a broker of the configuration, or add it there under `brokers`

@@ -21,7 +21,7 @@ fn an_unknown_broker_is_told_with_the_nearest() {
    |
 17 |   - mqtt: { broker: mian, topic: "shop/orders/v1/{key}/{name}" }
    |                     ^^^^
-   = known: main
+   = known: main, old
    = nearest: main
    = mend: name a broker of the configuration, or add it there under `brokers`
 "#,
@@ -265,6 +265,22 @@ fn each_of_these_is_told_by_its_code() {
             "{name}\", content_mode: binary, user_properties: { team: a } }\n  - amqp",
             "fixed-text",
         ),
+        (
+            "broker: main",
+            "broker: old, content_mode: binary",
+            "mqtt-version",
+        ),
+        (
+            "broker: main",
+            "broker: old, expiry_seconds: 5",
+            "mqtt-version",
+        ),
+        (
+            "broker: main",
+            "broker: old, user_properties: { A: b }",
+            "mqtt-version",
+        ),
+        ("broker: main", "broker: old, unheard: wait", "unheard"),
         ("{key}/{name}", "{key}/{subject}", "template"),
         ("{key}/{name}", "{key}/{data.nothing}", "template"),
         (

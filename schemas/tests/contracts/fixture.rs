@@ -213,6 +213,7 @@ pub(crate) fn load(folder: &Path, rules: &Rules) -> Result<Catalog, Diagnostics>
     let folders = folders(folder);
     let brokers = KnownBrokers::from([
         ("main".to_owned(), Protocol::Mqtt),
+        ("old".to_owned(), Protocol::Mqtt311),
         ("rabbit".to_owned(), Protocol::Amqp),
     ]);
     Catalog::load(&folders, &brokers, rules)

@@ -317,3 +317,25 @@ fn a_mark_counts_however_its_schema_comes_to_apply() {
     fixture.private("order/OrderPlaced", &schema);
     assert_eq!(fixture.codes(), ["personal"]);
 }
+
+#[test]
+fn contains_declares_no_items_after_the_first_ones() {
+    let mut schema = Fixture::private_schema();
+    schema["properties"]["tags"] =
+        json!({"prefixItems": [{"type": "string"}], "contains": {"type": "string"}});
+    for (data, codes) in [
+        ("{ x: { jq: '.tags[0]' } }", &[][..]),
+        ("{ x: { jq: '.tags[1]' } }", &["undeclared"]),
+    ] {
+        let fixture = Fixture::shop().with_data(data);
+        fixture.private("order/OrderPlaced", &schema);
+        assert_eq!(fixture.codes(), codes, "{data}");
+    }
+    let fixture = Fixture::shop().with_data("{ orderId: .orderId, tags: .tags }");
+    fixture.private("order/OrderPlaced", &schema);
+    let data = public_data(
+        &fixture.right(),
+        &json!({"orderId": "1", "tags": ["a", "b"]}),
+    );
+    assert_eq!(data, json!({"orderId": "1", "tags": ["a"]}));
+}

@@ -119,6 +119,7 @@ async fn fill(store: &Store, log: &LogName) {
     let scope = ParkScope::Relay(relay.clone());
     for (from, to) in [(0, 7), (7, 8), (8, 30)] {
         let settlement = Settlement {
+            not_sent: false,
             relay: relay.clone(),
             stream: p.clone(),
             expected: Sequence::new(from),

@@ -216,6 +216,12 @@ pub(crate) fn settlement(
             "they must ascend, and be among those that the cursor passes",
         ));
     }
+    if settlement.not_sent && !(unheard.is_empty() && settlement.parked.is_empty()) {
+        return Err(LimitError::malformed(
+            "the settlement",
+            "what was not sent is neither unheard nor parked",
+        ));
+    }
     let entries = std::mem::take(&mut settlement.parked);
     let relay = ParkScope::Relay(settlement.relay.clone());
     let fits = |entry: &NewParked| entry.scope == relay && passes(&passed, entry.at);

@@ -172,6 +172,7 @@ async fn each_append_system_record_and_crossing_is_synced_and_settlements_ride_a
     store.cross(&log, crossing).await.unwrap();
     assert_eq!(syncs(&store), before + 3);
     let settlement = Settlement {
+        not_sent: false,
         relay: RelayName::new("r").unwrap(),
         stream,
         expected: Sequence::ZERO,

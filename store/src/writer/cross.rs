@@ -205,6 +205,10 @@ impl Draft<'_> {
                     "{passed} events are passed; more are unheard or parked"
                 ))
             })?;
+        let (confirmed, skipped) = match settlement.not_sent {
+            true => (0, confirmed),
+            false => (confirmed, 0),
+        };
         let record = self.settlement_record(log, prepared, before.as_ref())?;
         let parking = self.check_coming(log, &prepared.parked, Parking::default())?;
         let totals = before.map_or_else(RelayTotals::default, |state| state.totals);
@@ -216,7 +220,7 @@ impl Draft<'_> {
                 confirmed: totals.confirmed.saturating_add(confirmed),
                 unheard: totals.unheard.saturating_add(unheard),
                 parked: totals.parked.saturating_add(parked),
-                skipped: totals.skipped,
+                skipped: totals.skipped.saturating_add(skipped),
             },
         };
         self.apply_settlement(log, prepared, state, record, parking);

@@ -252,6 +252,7 @@ async fn cross_some(store: &Store) -> Option<()> {
 fn settlement(expected: Sequence, to: Sequence) -> Settlement {
     let (unheard, parked) = (Vec::new(), Vec::new());
     Settlement {
+        not_sent: false,
         relay: relay("p/r"),
         stream: public_stream("p"),
         expected,

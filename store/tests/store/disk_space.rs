@@ -90,6 +90,7 @@ async fn cross(store: &Store, at: u64) -> Result<(), CrossError> {
 /// Settles a sequence, and reads what is stored: that always works.
 async fn publishing_and_reading_go_on(store: &Store, sequence: u64) {
     let settlement = Settlement {
+        not_sent: false,
         relay: relay("p/r"),
         stream: public_stream("p"),
         expected: Sequence::new(sequence - 1),

@@ -48,6 +48,7 @@ async fn settle(
 ) -> Result<(), SettleError> {
     let scope = ParkScope::Relay(relay("r"));
     let settlement = Settlement {
+        not_sent: false,
         relay: relay("r"),
         stream: public_stream("p"),
         expected: Sequence::new(from),

@@ -107,6 +107,7 @@ fn crossed(sequence: u64, origin: u64, key: &str) -> horizon_store::NewPublicEve
 
 fn settlement(expected: u64, to: u64, unheard: &[u64], parked: Vec<NewParked>) -> Settlement {
     Settlement {
+        not_sent: false,
         relay: relay(RELAY),
         stream: public_stream(PUBLIC),
         expected: Sequence::new(expected),

@@ -58,6 +58,7 @@ async fn full() -> TempDir {
 async fn settle(store: &Store, from: u64, to: u64, unheard: &[u64], park: &[u64]) {
     let scope = ParkScope::Relay(relay("p/r"));
     let settlement = Settlement {
+        not_sent: false,
         relay: relay("p/r"),
         stream: public_stream("p"),
         expected: Sequence::new(from),

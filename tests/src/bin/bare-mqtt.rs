@@ -1,6 +1,7 @@
-//! A bare MQTT 5 publishing loop at QoS 1 with `rumqttc`: the yardstick for the MQTT outlet.
+//! A bare MQTT 5 publishing loop with `rumqttc`: the yardstick for the MQTT outlet.
 //!
-//! It publishes packets as fast as a window of unacknowledged ones allows, counts the acknowledgements, and prints one line
+//! It publishes packets as fast as a window of unacknowledged ones allows (at QoS 0 as fast as they are written), counts the
+//! acknowledgements, and prints one line
 //! of JSON: `{"messages":N,"seconds":S,"per_second":R}`. It checks nothing else and keeps no account of anything.
 
 use std::error::Error;
@@ -32,6 +33,9 @@ struct Arguments {
     /// The size of the payload where there is no file, in bytes.
     #[arg(long, default_value_t = 370)]
     payload_bytes: usize,
+    /// The quality of service.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
+    qos: u8,
     /// How many messages may be in flight.
     #[arg(long, default_value_t = 1_000)]
     window: u16,
@@ -52,6 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let count = arguments.count.unwrap_or(packets.len());
     let (client, mut events) = connect(&arguments).await?;
 
+    let qos = match arguments.qos {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        _ => QoS::ExactlyOnce,
+    };
     let started = Instant::now();
     let publishing = tokio::spawn(async move {
         for packet in packets.iter().cycle().take(count) {
@@ -62,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             client
                 .publish_with_properties(
                     packet.topic.clone(),
-                    QoS::AtLeastOnce,
+                    qos,
                     false,
                     packet.payload.clone(),
                     properties,
@@ -73,9 +82,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let mut acknowledged = 0;
     while acknowledged < count {
-        if let Event::Incoming(Incoming::PubAck(_)) = events.poll().await? {
-            acknowledged += 1;
-        }
+        let done = matches!(
+            (qos, events.poll().await?),
+            (QoS::AtMostOnce, Event::Outgoing(Outgoing::Publish(_)))
+                | (
+                    _,
+                    Event::Incoming(Incoming::PubAck(_) | Incoming::PubComp(_))
+                )
+        );
+        acknowledged += usize::from(done);
     }
     let seconds = started.elapsed().as_secs_f64();
     let client = publishing.await??;

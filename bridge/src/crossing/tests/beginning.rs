@@ -1,5 +1,6 @@
 //! Where new contracts begin.
 
+use super::unparking::{ONE, Running};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,14 +53,7 @@ async fn a_contract_cannot_begin_beyond_the_head() {
     let mut rig = Rig::new().await;
     rig.append("Moved", r#"{"accountId":"a","amount":1}"#).await;
     let catalog = catalog(rig.folder.path(), &[("one", "{ position: 2 }")]);
-    let restored = Crosser::restore(
-        rig.store.clone(),
-        rig.log.clone(),
-        catalog.contracts(),
-        IdSecret::new([7; 32]),
-        Arc::new(Status::default()),
-    );
-    let Err(error) = restored.await else {
+    let Err(error) = rig.crosser(&catalog, &Arc::default()).await else {
         panic!("it began beyond the head")
     };
     let told = error.to_string();
@@ -76,14 +70,8 @@ async fn no_contract_begins_where_another_cannot() {
     rig.append("Moved", moved).await;
     let beyond = [("now", "now"), ("two", "{ position: 9 }")];
     let catalog = catalog(rig.folder.path(), &beyond);
-    let restored = Crosser::restore(
-        rig.store.clone(),
-        rig.log.clone(),
-        catalog.contracts(),
-        IdSecret::new([7; 32]),
-        Arc::new(Status::default()),
-    );
-    assert!(restored.await.is_err(), "it began beyond the head");
+    let restored = rig.crosser(&catalog, &Arc::default()).await;
+    assert!(restored.is_err(), "it began beyond the head");
     rig.append("Moved", moved).await;
     let mended = [("now", "now"), ("two", "{ position: 2 }")];
     rig.cross(&mended).await;
@@ -95,4 +83,29 @@ async fn no_contract_begins_where_another_cannot() {
         "what came before now"
     );
     assert_eq!(origins(&rig.public("two").await), [2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_contract_begins_at_a_time_is_found_before_it_is_taken_up() {
+    let mut rig = Rig::new().await;
+    let moved = r#"{"accountId":"a","amount":1}"#;
+    rig.append("Moved", moved).await;
+    rig.append("Moved", moved).await;
+    let one = catalog(rig.folder.path(), &ONE);
+    let running = Running::start(&rig, &one).await;
+    let timed = ("timed", "{ time: \"9993-01-01T00:00:00Z\" }");
+    let both = catalog(rig.folder.path(), &[ONE[0], timed]);
+    let found = find_timed(&rig.store, &rig.log, both.contracts()).await;
+    assert_eq!(
+        found.unwrap(),
+        Timed::from([("timed.v1".to_owned(), Position::new(2))])
+    );
+    // What was found is believed: the crossing does not look for it again.
+    let given = Timed::from([("timed.v1".to_owned(), Position::new(1))]);
+    running.take_up_at(&both, given).await;
+    running.end().await;
+    rig.cross_by(&both).await;
+    assert_eq!(origins(&rig.public("timed").await), [2]);
+    let found = find_timed(&rig.store, &rig.log, both.contracts()).await;
+    assert_eq!(found.unwrap(), Timed::new(), "it is no new one any more");
 }

@@ -6,6 +6,7 @@ use horizon_store::{ParkOutcome, ParkedKey};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::stored::{event_at, public_at};
 use crate::unparking::{Keys, Order, Progress, Skip, Ticket};
 
 /// A crosser that runs, and takes orders.
@@ -34,16 +35,10 @@ fn mended(rig: &Rig, least: i64) -> Catalog {
 impl Running {
     pub(super) async fn start(rig: &Rig, catalog: &Catalog) -> Running {
         let status = Arc::new(Status::default());
-        let crosser = Crosser::restore(
-            rig.store.clone(),
-            rig.log.clone(),
-            catalog.contracts(),
-            IdSecret::new([7; 32]),
-            Arc::clone(&status),
-        );
+        let crosser = rig.crosser(catalog, &status).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let (orders, taken) = mpsc::channel(4);
-        let task = tokio::spawn(crosser.await.unwrap().run(taken, stopped));
+        let task = tokio::spawn(crosser.run(taken, stopped));
         Running {
             orders,
             stop,
@@ -74,10 +69,15 @@ impl Running {
     }
 
     pub(super) async fn take_up(&self, catalog: &Catalog) {
+        self.take_up_at(catalog, Timed::new()).await;
+    }
+
+    pub(super) async fn take_up_at(&self, catalog: &Catalog, timed: Timed) {
         let (answer, answered) = oneshot::channel();
         let order = CrossingOrder::TakeUp {
             contracts: catalog.contracts().to_vec(),
             changes: Vec::new(),
+            timed,
             answer,
         };
         self.orders
@@ -322,15 +322,7 @@ async fn orders_that_are_too_many_are_told_so_and_not_remembered() {
     moved(&mut rig, "a", -1).await;
     rig.cross(&ONE).await;
     let catalog = catalog(rig.folder.path(), &ONE);
-    let mut crosser = Crosser::restore(
-        rig.store.clone(),
-        rig.log.clone(),
-        catalog.contracts(),
-        IdSecret::new([7; 32]),
-        Arc::new(Status::default()),
-    )
-    .await
-    .unwrap();
+    let mut crosser = rig.crosser(&catalog, &Arc::default()).await.unwrap();
     let mut ended = Vec::new();
     for _ in 0..50 {
         let (ticket, progress) = Ticket::new();
@@ -348,4 +340,17 @@ async fn orders_that_are_too_many_are_told_so_and_not_remembered() {
     }
     assert_eq!((crosser.jobs.len(), ended.len()), (16, 34));
     assert!(ended[0].contains("too many orders"), "{}", ended[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_read_at_its_own_place_only() {
+    let mut rig = Rig::new().await;
+    moved(&mut rig, "a", 1).await;
+    rig.cross(&ONE).await;
+    for (at, there) in [(0, false), (1, true), (9, false)] {
+        let private = event_at(&rig.store, &rig.log, Position::new(at)).await;
+        assert_eq!(private.unwrap().is_some(), there, "position {at}");
+        let public = public_at(&rig.store, &rig.log, &stream(), Sequence::new(at)).await;
+        assert_eq!(public.unwrap().is_some(), there, "sequence {at}");
+    }
 }

@@ -42,6 +42,22 @@ impl Outlet {
         })
     }
 
+    /// The broker's default exchange, which is always there and takes a message to the queue that its routing key names.
+    pub(super) fn at_default_exchange(&self) -> Self {
+        let place = AmqpPlace {
+            exchange: String::new(),
+            declare: false,
+            alternate_exchange: None,
+            queues: Vec::new(),
+            bindings: Vec::new(),
+            ..AmqpPlace::clone(&self.place)
+        };
+        Self {
+            broker: self.broker.clone(),
+            place: Arc::new(place),
+        }
+    }
+
     pub(super) fn broker(&self) -> &Broker {
         &self.broker
     }

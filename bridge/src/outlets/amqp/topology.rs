@@ -32,6 +32,10 @@ pub(super) async fn prepare(
 
 async fn exchange(channel: &Channel, place: &AmqpPlace) -> Result<(), ConnectError> {
     let name = &place.exchange;
+    if name.is_empty() {
+        // The default exchange is always there, and nobody may declare it.
+        return Ok(());
+    }
     if !place.declare {
         return look_for_exchange(channel, name, "let the contract declare it").await;
     }

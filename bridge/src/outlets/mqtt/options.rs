@@ -100,7 +100,6 @@ pub(crate) struct Broker(Arc<Resolved>);
 #[derive(Debug)]
 pub(super) struct Resolved {
     pub(super) endpoint: Endpoint,
-    #[expect(dead_code, reason = "the next commit speaks it")]
     pub(super) version: Version,
     pub(super) keep_alive: Duration,
     pub(super) max_packet_bytes: usize,
@@ -115,8 +114,17 @@ impl Broker {
         let keep_alive = options.keep_alive_seconds.unwrap_or(30);
         let keep_alive = bounded("keep_alive_seconds", keep_alive, 5..=3_600)?;
         let packet = options.max_packet_bytes.unwrap_or(16 * 1024 * 1024);
+        let endpoint = options.written().resolve(surroundings)?;
+        let tls = endpoint.tls.as_ref();
+        if tls.is_some_and(|tls| tls.server_name.is_some()) {
+            return Err(FieldError {
+                field: "tls.server_name",
+                problem: "not possible over MQTT: give `host` the name that the broker's certificate is for"
+                    .to_owned(),
+            });
+        }
         Ok(Self(Arc::new(Resolved {
-            endpoint: options.written().resolve(surroundings)?,
+            endpoint,
             version: options.version,
             keep_alive: Duration::from_secs(keep_alive.into()),
             max_packet_bytes: bounded("max_packet_bytes", packet, 1_024..=268_435_455)?,

@@ -1,10 +1,10 @@
-//! What a reason in a PUBACK means for a message.
+//! What a reason in a PUBACK or a PUBREC means for a message.
 
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 
 use crate::outlets::Answer;
 
-/// The answer for a PUBACK's reason (MQTT 5, table 3-4).
+/// The answer for a reason (MQTT 5, tables 3-4 and 3-5). `packet` is the name of the packet that gave it.
 ///
 /// | reason | | answer |
 /// |---|---|---|
@@ -21,7 +21,9 @@ use crate::outlets::Answer;
 /// What a person can mend at the broker, such as an access rule, is tried again: the key waits, visibly, and goes on by itself.
 ///
 /// The specification has no other reason here; a broker that sends one breaks the protocol, and the session is lost.
-pub(super) fn answer(reason: PubAckReason) -> Answer {
+pub(super) fn answer(packet: &str, reason: PubAckReason) -> Answer {
+    let try_again =
+        |code: u8, meaning: &str| Answer::TryAgain(format!("{packet} 0x{code:02x}: {meaning}"));
     match reason {
         PubAckReason::Success => Answer::Confirmed,
         PubAckReason::NoMatchingSubscribers => Answer::Unheard,
@@ -42,15 +44,10 @@ pub(super) fn answer(reason: PubAckReason) -> Answer {
         PubAckReason::PacketIdentifierInUse => try_again(0x91, "packet identifier in use"),
         PubAckReason::QuotaExceeded => try_again(0x97, "the broker's quota is exceeded"),
         PubAckReason::PayloadFormatInvalid => {
-            refused(0x99, "the broker does not accept the payload's format")
+            let code = 0x99;
+            Answer::Refused(format!(
+                "{packet} 0x{code:02x}: the broker does not accept the payload's format"
+            ))
         }
     }
-}
-
-fn try_again(code: u8, meaning: &str) -> Answer {
-    Answer::TryAgain(format!("PUBACK 0x{code:02x}: {meaning}"))
-}
-
-fn refused(code: u8, meaning: &str) -> Answer {
-    Answer::Refused(format!("PUBACK 0x{code:02x}: {meaning}"))
 }

@@ -17,6 +17,9 @@ mod brokers;
 mod certificates;
 mod mqtt;
 mod mqtt_faults;
+mod mqtt_forms;
+mod mqtt_peers;
+mod mqtt_tls;
 mod proxy;
 
 use std::collections::HashMap;
@@ -57,7 +60,7 @@ fn outlet(broker_yaml: &str, place: OutletKind) -> Outlet {
 }
 
 /// Topics, with what a contract says unless it says otherwise.
-fn topics() -> MqttPlace {
+pub(super) fn topics() -> MqttPlace {
     MqttPlace {
         topic: Template::topic("{key}").expect("a topic"),
         qos: 1,

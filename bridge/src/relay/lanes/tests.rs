@@ -12,6 +12,7 @@ use crate::unparking::{Progress, Skip};
 
 const LIMITS: WindowLimits = WindowLimits {
     in_flight_events: 4,
+    in_flight_per_key: 1,
     held_events: 64,
     held_bytes: 1 << 20,
 };

@@ -46,6 +46,10 @@ impl Run<'_> {
         let advance = std::mem::take(&mut self.unwritten);
         let Some(to) = advance.to else { return };
         self.unwritten_since = None;
+        if self.relay.purpose.keeps(&advance) {
+            self.written = to;
+            return;
+        }
         let scope = ParkScope::Relay(self.relay.name.clone());
         let parked = advance
             .parked
@@ -57,6 +61,7 @@ impl Run<'_> {
                 reason,
             });
         let settlement = Settlement {
+            not_sent: false,
             relay: self.relay.name.clone(),
             stream: self.relay.stream.clone(),
             expected: self.written,
@@ -74,7 +79,7 @@ impl Run<'_> {
     }
 }
 
-pub(super) fn settle_failure(error: SettleError) -> StoreError {
+pub(in crate::relay) fn settle_failure(error: SettleError) -> StoreError {
     match error {
         SettleError::Unavailable(error) => error,
         // What a relay settles at a time is bounded well below the store's limits.

@@ -47,14 +47,15 @@ impl<T> Window<T> {
             waiting.push_back(entry.sequence);
         }
         self.parked.remove(key, waiting.len() as u64);
-        if let Some(first) = waiting.front() {
-            self.ready.insert(*first);
+        let first = waiting.iter().take(self.limits.in_flight_per_key);
+        self.ready.extend(first);
+        if !waiting.is_empty() {
             self.keys.insert(key.to_owned(), waiting);
         }
     }
 
-    /// Parks the key of `sequence`, which is its first: everything of the key that is in hand waits behind it. Where nothing more
-    /// may be parked the event stays where it is, and the cursor with it.
+    /// Parks the key of `sequence`: everything of the key that is in hand and not settled waits with it, in order. What of it is in
+    /// flight besides goes out again later. Where nothing more may be parked the event stays where it is, and the cursor with it.
     pub(super) fn park(&mut self, sequence: Sequence, reason: String, retry_at: Instant) {
         let Some(entry) = self.entry(sequence) else {
             return;
@@ -70,10 +71,17 @@ impl<T> Window<T> {
         let mut reason = Some(reason);
         for waiting in self.keys.remove(&key).unwrap_or_default() {
             self.parked.add(&key);
+            self.ready.remove(&waiting);
             if let Some(entry) = self.entry(waiting) {
-                entry.state = State::Settled(Settled::Parked(reason.take()));
+                let parked = State::Settled(Settled::Parked(reason.take()));
+                let before = std::mem::replace(&mut entry.state, parked);
                 let retried = std::mem::take(&mut entry.retried);
                 self.retried -= usize::from(retried);
+                match before {
+                    State::InFlight if waiting != sequence => self.in_flight -= 1,
+                    State::Retrying => self.retries.retain(|(_, one)| *one != waiting),
+                    _ => {}
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use super::*;
 
 const LIMITS: WindowLimits = WindowLimits {
     in_flight_events: 4,
+    in_flight_per_key: 1,
     held_events: 64,
     held_bytes: 1 << 20,
 };
@@ -46,6 +47,43 @@ fn one_event_of_a_key_is_in_flight_and_the_window_is_across_keys() {
         window.settle(sequence(number), Answer::Confirmed, now);
     }
     assert_eq!(window.advance().to, Some(sequence(4)));
+}
+
+#[test]
+fn as_many_of_a_key_are_in_flight_as_may_be_and_each_makes_room_for_one() {
+    let (now, limits) = (
+        Instant::now(),
+        WindowLimits {
+            in_flight_per_key: 2,
+            ..LIMITS
+        },
+    );
+    let mut window = Window::new(limits, ParkedKeys::default(), false);
+    for number in 1..=5 {
+        window.offer(sequence(number), "a", 10, ());
+    }
+    assert_eq!(drain(&mut window, now), [1, 2]);
+    window.settle(sequence(2), Answer::Confirmed, now);
+    assert_eq!(drain(&mut window, now), [3]);
+    assert_eq!(window.advance().to, None, "1 is not settled");
+    window.connection_lost();
+    assert_eq!(
+        drain(&mut window, now),
+        [1, 3],
+        "2 is settled, and 4 is the third"
+    );
+    window.settle(sequence(3), Answer::Refused("no".to_owned()), now);
+    assert_eq!(window.in_flight(), 0, "1 is parked with its key");
+    assert_eq!(drain(&mut window, now), [0; 0]);
+    let advance = window.advance();
+    assert_eq!(advance.to, Some(sequence(5)));
+    assert_eq!(advance.parked.len(), 4);
+    window.go_on("a");
+    assert_eq!(
+        drain(&mut window, now),
+        [0; 0],
+        "what has left the window is the store's"
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(super) const RELAY: &str = "p/mqtt:main";
 
 pub(super) fn settlement(expected: u64, to: u64, unheard: &[u64], parked: Vec<NewParked>) -> Settlement {
     Settlement {
+        not_sent: false,
         relay: relay(RELAY),
         stream: public_stream("p"),
         expected: Sequence::new(expected),
@@ -156,6 +157,10 @@ pub(crate) async fn what_cannot_be_settled_is_refused_and_writes_nothing(home: i
         settlement(0, 3, &[2], vec![at(&scope, 2)]),
         settlement(0, 3, &[], vec![at(&other, 2)]),
         Settlement {
+            not_sent: true,
+            ..settlement(0, 3, &[2], Vec::new())
+        },
+        Settlement {
             stream: public_stream("q"),
             ..settlement(0, 3, &[], Vec::new())
         },
@@ -170,10 +175,16 @@ pub(crate) async fn what_cannot_be_settled_is_refused_and_writes_nothing(home: i
             .unwrap(),
         None
     );
-    store
-        .settle(&main_log(), settlement(0, 3, &[], Vec::new()))
+    let begins = Settlement {
+        not_sent: true,
+        ..settlement(0, 3, &[], Vec::new())
+    };
+    store.settle(&main_log(), begins).await.unwrap();
+    let totals = store
+        .relay_totals(&main_log(), &relay(RELAY))
         .await
         .unwrap();
+    assert_eq!((totals.confirmed, totals.skipped), (0, 3));
     let elsewhere = Settlement {
         stream: public_stream("q"),
         ..settlement(3, 4, &[], Vec::new())

@@ -162,6 +162,7 @@ async fn settle(store: &Store, log: &LogName, from: u64, to: u64, unheard: &[u64
 pub(super) fn settlement(from: u64, to: u64, unheard: &[u64], held: &[u64]) -> Settlement {
     let scope = ParkScope::Relay(relay("p/r"));
     Settlement {
+        not_sent: false,
         relay: relay("p/r"),
         stream: public_stream("p"),
         expected: Sequence::new(from),

@@ -319,6 +319,7 @@ async fn settle(
         }
     }
     Some(Call::Settle(Settlement {
+        not_sent: false,
         relay: relay(RELAY),
         stream: public_stream("p"),
         expected: Sequence::new(expected),

@@ -65,7 +65,11 @@ impl Log {
         let other = relay
             .and_then(|relay| relay.settlements.first())
             .is_some_and(|first| first.stream != settlement.stream);
-        if other || settlement.to > self.public_last(&settlement.stream) {
+        let sent = !settlement.unheard.is_empty() || !settlement.parked.is_empty();
+        if other
+            || settlement.to > self.public_last(&settlement.stream)
+            || (settlement.not_sent && sent)
+        {
             let error: LimitError = limits::malformed("the settlement", "it cannot be");
             return Err(error.into());
         }
@@ -82,7 +86,11 @@ impl Log {
         *cursor = settlement.to;
         totals.unheard += unheard;
         totals.parked += parked;
-        totals.confirmed += settlement.to.get() - settlement.expected.get() - unheard - parked;
+        let passed = settlement.to.get() - settlement.expected.get();
+        match settlement.not_sent {
+            true => totals.skipped += passed,
+            false => totals.confirmed += passed - unheard - parked,
+        }
         settlements.push(settlement.clone());
         Ok(())
     }

@@ -1,0 +1,206 @@
+//! From what an operator asks for to a replay that runs.
+
+use std::sync::Arc;
+
+use horizon_schemas::Template;
+use horizon_store::{PublicStreamName, Sequence, StoreError};
+use serde::Deserialize;
+
+use super::outlets::OutletPart;
+use super::reload::Reloader;
+use crate::clock;
+use crate::relay::{Place, Purpose, Replay, ReplayProgress, beginning, relay_name};
+use crate::replays::{Stretch, Work};
+
+/// What is to be sent again, and where to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Wanted {
+    /// The public stream, such as `bank.accounts.v1`.
+    contract: String,
+    /// The outlet, such as `mqtt:main`.
+    outlet: String,
+    /// Where it begins; with the first event unless given.
+    #[serde(default)]
+    from: Option<Bound>,
+    /// Where it ends; with the last event that there is now unless given.
+    #[serde(default)]
+    to: Option<Bound>,
+    /// Only events of this key.
+    #[serde(default)]
+    key: Option<String>,
+    /// Another topic, at an MQTT outlet: a template, as in contracts.
+    #[serde(default)]
+    topic: Option<String>,
+    /// Another routing key, at an AMQP outlet: a template, as in contracts.
+    #[serde(default)]
+    routing_key: Option<String>,
+    /// One queue, at an AMQP outlet, past all exchanges.
+    #[serde(default)]
+    queue: Option<String>,
+    /// Most events a second; as fast as they are answered for unless given.
+    #[serde(default)]
+    events_per_second: Option<u32>,
+    /// Only tell what would be sent.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// A place in a public stream.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Bound {
+    Sequence(u64),
+    /// RFC 3339. A beginning is with the first event that crossed then or later, an end with the last one before.
+    Time(String),
+}
+
+/// Why there is no replay.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// No contract or outlet is called so, or it is of another kind.
+    #[error("{0}")]
+    Place(String),
+    /// There is nothing between the bounds, or a bound is no place.
+    #[error("{0}")]
+    Bounds(String),
+    #[error("as many replays run as may at a time")]
+    TooMany,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Reloader {
+    /// Begins a replay; tells its number.
+    pub(crate) async fn replay(&self, wanted: Wanted) -> Result<u64, ReplayError> {
+        let (stream, part) = self.part(&wanted).await?;
+        let (part, other) = elsewhere(part, &wanted)?;
+        let (after, through) = self.bounds(&stream, &wanted).await?;
+        let store = &self.ground.store;
+        let events = store.public_between(&self.ground.log, &stream, after, through);
+        let stretch = Stretch {
+            from: after.get() + 1,
+            through: through.get(),
+            events: events.await?,
+            place: other,
+            contract: wanted.contract,
+            outlet: wanted.outlet,
+            key: wanted.key,
+            events_per_second: wanted.events_per_second,
+            dry_run: wanted.dry_run,
+        };
+        let progress = Arc::new(ReplayProgress::default());
+        progress.reached(after);
+        let (status, work) = if stretch.dry_run {
+            let work = Work::Rehearse {
+                store: store.clone(),
+                log: self.ground.log.clone(),
+                stream,
+                place: part.place,
+            };
+            (Arc::default(), work)
+        } else {
+            let purpose = Purpose::Replay(Replay {
+                through,
+                key: stretch.key.clone(),
+                events_per_second: stretch.events_per_second,
+                progress: Arc::clone(&progress),
+            });
+            let relay = part.relay(&self.ground, purpose);
+            (Arc::clone(&relay.status), Work::Send(Box::new(relay)))
+        };
+        let replays = &self.ground.replays;
+        let begun = replays.begin(stretch, progress, status, work);
+        begun.map_err(|_| ReplayError::TooMany)
+    }
+
+    /// The outlet, with a name of its own: the broker tells connections by it.
+    async fn part(&self, wanted: &Wanted) -> Result<(PublicStreamName, OutletPart), ReplayError> {
+        let unknown = || {
+            let Wanted {
+                contract, outlet, ..
+            } = wanted;
+            ReplayError::Place(format!(
+                "no contract {contract} publishes to an outlet {outlet}"
+            ))
+        };
+        let stream = PublicStreamName::new(&wanted.contract).map_err(|_| unknown())?;
+        let name = relay_name(&stream, &wanted.outlet).map_err(|_| unknown())?;
+        let relays = self.relays.lock().await;
+        let mut part = relays.outlet(name.as_str()).ok_or_else(unknown)?.clone();
+        let number = clock::now_ms();
+        let own = format!("{}:replay-{number}", wanted.outlet);
+        part.name = relay_name(&stream, &own).map_err(|_| unknown())?;
+        Ok((stream, part))
+    }
+
+    /// The place before the first event and the last event.
+    async fn bounds(
+        &self,
+        stream: &PublicStreamName,
+        wanted: &Wanted,
+    ) -> Result<(Sequence, Sequence), ReplayError> {
+        let (store, log) = (&self.ground.store, &self.ground.log);
+        let head = store.public_head(log, stream).await?;
+        let head = head.map_or(Sequence::ZERO, |head| head.last);
+        let before = async |time: &str| {
+            let ms = clock::milliseconds(time).ok_or_else(|| {
+                ReplayError::Bounds(format!(
+                    "{time:?} is neither a sequence nor an RFC 3339 time"
+                ))
+            })?;
+            Ok::<_, ReplayError>(beginning::before_time(store, log, stream, ms).await?)
+        };
+        let after = match &wanted.from {
+            None => Sequence::ZERO,
+            Some(Bound::Sequence(first)) => Sequence::new(first.saturating_sub(1)),
+            Some(Bound::Time(time)) => before(time).await?,
+        };
+        let through = match &wanted.to {
+            None => head,
+            Some(Bound::Sequence(last)) => Sequence::new(*last).min(head),
+            Some(Bound::Time(time)) => before(time).await?,
+        };
+        if after >= through {
+            return Err(ReplayError::Bounds(format!(
+                "there is no event between these bounds; the last event of {stream} is {head}"
+            )));
+        }
+        Ok((after, through))
+    }
+}
+
+/// The outlet with another place, if one is asked for.
+fn elsewhere(
+    mut part: OutletPart,
+    wanted: &Wanted,
+) -> Result<(OutletPart, Option<String>), ReplayError> {
+    let wrong = |error: String| ReplayError::Place(error);
+    let mqtt = part.outlet.is_mqtt();
+    let asked = [&wanted.topic, &wanted.routing_key, &wanted.queue];
+    let mut asked = asked.into_iter().flatten();
+    let Some(text) = asked.next() else {
+        return Ok((part, None));
+    };
+    if asked.next().is_some() || wanted.topic.is_some() != mqtt {
+        let may = if mqtt {
+            "a `topic`"
+        } else {
+            "a `routingKey` or a `queue`"
+        };
+        return Err(wrong(format!(
+            "at this outlet a replay can name {may}, and only that"
+        )));
+    }
+    let template = match mqtt {
+        true => Template::topic(text),
+        false => Template::routing_key(text),
+    };
+    let template = template.map_err(|error| wrong(error.to_string()))?;
+    if wanted.queue.is_some() {
+        part.outlet = part.outlet.past_exchanges();
+    }
+    let place: Place = part.place.with_template(template);
+    part.place = place;
+    Ok((part, Some(text.clone())))
+}

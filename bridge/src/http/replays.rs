@@ -1,0 +1,94 @@
+//! The operator's handlers for replays: `POST /replays`, `GET /replays`, `GET /replays/{id}` and `POST /replays/{id}/stop`.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use super::Operator;
+use super::body::body;
+use super::operator::json_answer;
+use super::problem::Problem;
+use super::refusals::{malformed, unavailable};
+use super::relays::{failed, order};
+use crate::daemon::{ReplayError, Wanted};
+
+/// Begins a replay, and answers with it. It goes on by itself.
+pub(crate) async fn begin(
+    State(state): State<Arc<Operator>>,
+    request: Request,
+) -> Result<impl IntoResponse, Problem> {
+    let wanted: Wanted = order(request).await?;
+    let reloader = Arc::clone(&state.reloader);
+    let begun = tokio::spawn(async move { reloader.replay(wanted).await }).await;
+    let id = begun.map_err(|error| failed(&error))?.map_err(refused)?;
+    Ok((StatusCode::CREATED, json_answer(&view(&state, id)?)))
+}
+
+/// All replays that are remembered, the last first.
+pub(crate) async fn all(State(state): State<Arc<Operator>>) -> impl IntoResponse {
+    json_answer(&json!({"replays": state.reloader.replays().views()}))
+}
+
+/// One replay.
+pub(crate) async fn one(
+    State(state): State<Arc<Operator>>,
+    id: Result<Path<u64>, PathRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(json_answer(&view(&state, number(id)?)?))
+}
+
+/// Tells a replay to stop: what is in flight is answered for, and nothing more is sent.
+pub(crate) async fn stop(
+    State(state): State<Arc<Operator>>,
+    id: Result<Path<u64>, PathRejection>,
+    request: Request,
+) -> Result<impl IntoResponse, Problem> {
+    let id = number(id)?;
+    // JSON is asked for so that no web page can ask for it.
+    body(request, 1024).await?;
+    state.reloader.replays().stop(id);
+    Ok(json_answer(&view(&state, id)?))
+}
+
+fn number(id: Result<Path<u64>, PathRejection>) -> Result<u64, Problem> {
+    id.map(|Path(id)| id)
+        .map_err(|rejection| malformed("a replay has a number").detail(rejection.body_text()))
+}
+
+fn view(state: &Operator, id: u64) -> Result<Value, Problem> {
+    state.reloader.replays().view(id).ok_or_else(|| {
+        let title = "no replay has this number";
+        Problem::new(StatusCode::NOT_FOUND, "no-such-replay", title)
+            .detail("replays are forgotten when the daemon stops, and old ones when there are many")
+            .mend("see `horizon replay list`")
+    })
+}
+
+fn refused(error: ReplayError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        ReplayError::Store(error) => unavailable(error),
+        ReplayError::TooMany => {
+            let title = "too many replays run";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-replays", title)
+                .detail(detail)
+                .mend("wait for one of them, or stop one: see `horizon replay list`")
+        }
+        ReplayError::Place(_) => {
+            let title = "there is no such place";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-such-place", title)
+                .detail(detail)
+                .mend("name a contract and an outlet as `horizon status` shows them, and a place that its protocol has")
+        }
+        ReplayError::Bounds(_) => {
+            let title = "there is nothing to replay";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "nothing-to-replay", title)
+                .detail(detail)
+                .mend("give sequences, or RFC 3339 times, with events between them")
+        }
+    }
+}

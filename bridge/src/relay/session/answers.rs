@@ -1,0 +1,72 @@
+//! What the broker said of each event, and what follows from it.
+
+use std::time::Instant;
+
+use horizon_schemas::Unheard;
+use horizon_store::Sequence;
+
+use super::super::backoff;
+use super::super::purpose::Purpose;
+use super::Run;
+use crate::outlets::Answer;
+
+impl Run<'_> {
+    /// Takes answers in; tells how many.
+    pub(super) fn settle(&mut self, answers: Vec<(u64, Answer)>) -> u64 {
+        let count = answers.len() as u64;
+        let now = Instant::now();
+        for (sequence, answer) in answers {
+            let sequence = Sequence::new(sequence);
+            self.suspects.answered(sequence);
+            let in_lane = self.unpark.lanes.attempts(sequence);
+            self.tell(sequence, &answer, in_lane.is_some());
+            let attempts = in_lane.unwrap_or_else(|| self.window.attempts(sequence));
+            let retry_at = now + backoff::delay(attempts);
+            if in_lane.is_some() {
+                let wait = self.relay.unheard == Unheard::Wait;
+                self.unpark.lanes.settle(sequence, answer, retry_at, wait);
+            } else {
+                let answer = self.relay.purpose.answer(sequence, answer);
+                self.window.settle(sequence, answer, retry_at);
+            }
+        }
+        let retries = self.window.has_retries() || self.unpark.lanes.has_retries();
+        if !retries && self.relay.status.event_retries_over() {
+            tracing::info!(relay = %self.relay.name, "every event that was tried again has been settled");
+        }
+        self.take_advance();
+        count
+    }
+
+    /// Makes known what keeps an event from being settled: once when it begins, and not for each event.
+    fn tell(&self, sequence: Sequence, answer: &Answer, in_lane: bool) {
+        let (name, status) = (&self.relay.name, &self.relay.status);
+        match answer {
+            Answer::TryAgain(reason) => {
+                if status.event_retrying(reason) {
+                    tracing::warn!(relay = %name, %sequence, reason, "the broker asks to try again; its key waits");
+                }
+            }
+            Answer::Unheard if self.relay.unheard == Unheard::Wait => {
+                if status
+                    .event_retrying("nobody listens, and this outlet waits until somebody does")
+                {
+                    tracing::warn!(relay = %name, %sequence, "nobody listens; its key waits");
+                }
+            }
+            // What a lane meets is told when the lane ends, and what a replay meets where it was asked for.
+            Answer::Refused(_) if in_lane || matches!(self.relay.purpose, Purpose::Replay(_)) => {}
+            Answer::Refused(reason) => match self.window.full() {
+                None => {
+                    tracing::error!(relay = %name, %sequence, reason, "the event was refused; its key is parked");
+                }
+                Some(full) => {
+                    if status.event_retrying(&full) {
+                        tracing::error!(relay = %name, %sequence, reason, full, "the event was refused, and cannot be parked; the relay stands");
+                    }
+                }
+            },
+            Answer::Confirmed | Answer::Unheard => {}
+        }
+    }
+}
