@@ -190,6 +190,17 @@ async fn rights_that_are_missing_to_declare_and_to_bind_are_told() {
     );
     let permissions = [r"^narrow\.v1$", ".*", ".*"];
     rabbit.permit("narrow", "/", permissions).await;
+    // The exchange is declared now; whoever only checks it needs no right to.
+    refusal(&outlet).await;
+    rabbit.permit("narrow", "/", ["^$", "^narrow", "^$"]).await;
+    let checking = AmqpPlace {
+        declare: false,
+        ..exchange("narrow.v1")
+    };
+    let mut session = connect(&outlet_of(rabbit.port, checking, credentials)).await;
+    let answers = publish(&mut session, vec![amqp_message(1, "a", payload(1))]).await;
+    assert_eq!(answers[&1], Answer::Unheard);
+    rabbit.permit("narrow", "/", permissions).await;
     let reason = refusal(&outlet).await;
     assert!(
         reason.contains("queue narrow: the user needs the configure permission"),
