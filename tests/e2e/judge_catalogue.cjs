@@ -53,9 +53,15 @@ async function judge(file) {
     const validate = ajv.compile(plain(payload.schemaFormat ? payload.schema : payload));
     for (const example of message.examples().all()) {
       judged.examples += 1;
+      if (message.hasHeaders()) {
+        const judge = new Ajv({ strict: false });
+        addFormats(judge);
+        const beside = judge.compile(plain(message.headers().json()));
+        if (!beside(example.headers())) judged.wrong.push({ message: message.id(), errors: `headers: ${JSON.stringify(beside.errors)}` });
+      }
       if (!validate(example.payload())) judged.wrong.push({ message: message.id(), errors: ajv.errorsText(validate.errors) });
       // A judge that sees nothing would accept this too.
-      if (validate({ ...example.payload(), data: undefined, type: "another" })) judged.wrong.push({ message: message.id(), errors: "anything is taken" });
+      if (validate(message.hasHeaders() ? [] : { ...example.payload(), data: undefined, type: "another" })) judged.wrong.push({ message: message.id(), errors: "anything is taken" });
     }
   }
   return judged;

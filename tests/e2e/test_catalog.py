@@ -97,6 +97,38 @@ def test_a_schema_of_another_draft_is_told_as_such(tmp_path: Path) -> None:
     assert found["diagnostics"] == [] and found["wrong"] == [] and found["examples"] >= 3, found
 
 
+def test_binary_events_and_places_by_their_content_are_told_as_they_are(tmp_path: Path) -> None:
+    team = tmp_path / "team"
+    shutil.copytree(SHOP, team)
+    contract = team / "contracts" / "shop.orders.v2.yaml"
+    text = contract.read_text()
+    change = {
+        "outlets:\n": "subject: .orderId\noutlets:\n",
+        'topic: "shop/orders/v2/{key}/{name}"': 'topic: "shop/orders/v2/{subject}/{data.orderId}/{name}", content_mode: binary',
+        "exchange: shop.orders.v2": "exchange: shop.orders.v2, content_mode: binary, header_prefix: ce-",
+    }
+    for old, new in change.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    contract.write_text(text)
+    out = catalogue(team, tmp_path / "out")
+    [found] = judged(out / "asyncapi.json")
+    assert found["diagnostics"] == [] and found["wrong"] == [] and found["examples"] >= 4, found
+    told = json.loads((out / "asyncapi.json").read_text())
+    channel = told["channels"]["shop.orders.v2-mqtt-main"]
+    assert channel["address"] == "shop/orders/v2/{subject}/{data-orderId}/{name}"
+    assert set(channel["parameters"]) == {"subject", "data-orderId", "name"}
+    messages = told["components"]["messages"]
+    for message, prefix in (("binary", ""), ("binary-ce", "ce-")):
+        one = messages[f"shop.orders.v2.placed.{message}"]
+        assert one["contentType"] == "application/json"
+        assert f"{prefix}id" in one["headers"]["required"] and f"{prefix}data" not in one["headers"]["properties"]
+        assert one["examples"][0]["headers"][f"{prefix}type"] == one["name"]
+        assert "orderId" in one["examples"][0]["payload"]
+    assert "shop.orders.v2.placed" not in messages
+    assert "binary: the data in the payload" in read(out / "index.html").text
+
+
 def test_an_example_that_is_wrong_is_seen(tmp_path: Path) -> None:
     document = catalogue(SHOP, tmp_path) / "asyncapi.json"
     told = json.loads(document.read_text())

@@ -109,6 +109,22 @@ def test_what_is_skipped_with_a_reason_is_told_by_why_and_the_rest_goes_on(rack:
     assert at_contract(why(daemon, behind), ACCOUNTS)["outcome"] == "crossed"
 
 
+def test_all_keys_are_given_up_at_once_with_one_reason(rack: Rack) -> None:
+    daemon = rack.daemon
+    poison = [append(daemon, f"bad-{n}", 0) for n in range(3)]
+    behind = [append(daemon, f"bad-{n}", 7) for n in range(3)]
+    wait_until(lambda: daemon.contract(ACCOUNTS)["parkedKeys"] == 3, "three keys are parked", 30)
+    both = daemon.operator("POST", "/parked/skip", {"contract": ACCOUNTS, "key": "bad-1", "all": True, "reason": "x"})
+    placed = daemon.operator("POST", "/parked/skip", {"contract": ACCOUNTS, "all": True, "at": 1, "reason": "x"})
+    assert (both.status, placed.status) == (400, 400)
+    done = order(daemon, "skip", "--all", *CONTRACT, "--reason", "an import went wrong")
+    assert (done["events"]["skipped"], done["events"]["crossed"], done["live"]) == (3, 3, 3)
+    rack.wait_settled()
+    rack.wait_received(3)
+    assert parked(daemon) == []
+    assert [at_contract(why(daemon, one), ACCOUNTS)["outcome"] for one in poison + behind] == ["skipped"] * 3 + ["crossed"] * 3
+
+
 def test_pages_and_mistakes_of_the_operators_routes(lone_daemon: Daemon) -> None:
     daemon = lone_daemon
     change(daemon, Path("schemas/private/account/CashDeposited.json"), "^[0-9A-Za-z-]{1,36}$", "^.{1,36}$")

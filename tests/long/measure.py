@@ -112,11 +112,11 @@ def measure_ratio(outlet: str, folder: Path, brokers: Brokers, data: Path, packe
 
 
 @contextmanager
-def listener(outlet: str, folder: Path, brokers: Brokers) -> Iterator[None]:
+def listener(outlet: str, folder: Path, brokers: Brokers, topics: str = "bank/#") -> Iterator[None]:
     """Somebody who listens and costs little: mosquitto_sub, or a queue that is purged afterwards."""
     if outlet == "mqtt":
         subscriber = Process(["mosquitto_sub", "-V", "5", "-h", LOOPBACK, "-p", str(brokers.mosquitto.port), "-q", "1",
-                              "-t", "bank/#", "-F", ""], folder / "subscriber.log")
+                              "-t", topics, "-F", ""], folder / "subscriber.log")
         time.sleep(0.5)
         try:
             yield

@@ -54,7 +54,7 @@ def main(count: int, parts: list[str]) -> None:
         if "latency" in parts:
             latency.measure(folder, brokers)
         if "fifty" in parts:
-            fifty(folder, brokers, uniform)
+            fifty(folder, brokers, count)
         if "million" in parts:
             million(folder, brokers)
 
@@ -136,62 +136,70 @@ def one_account(folder: Path, count: int) -> Path:
     return path
 
 
-def fifty(folder: Path, brokers: Brokers, events: Path) -> None:
+def fifty(folder: Path, brokers: Brokers, count: int) -> None:
     """Fifty relays of one contract, idle and busy, beside none and one."""
-    print(f"\n| relays | CPU, share of a core, idle for {IDLE_SECONDS} s | resident memory, MB |\n|---:|---:|---:|")
-    resident = {}
-    for relays in (0, FIFTY):
-        work = folder / f"idle-{relays}"
-        work.mkdir()
-        daemon = with_relays(work, brokers, relays)
+    print(f"\n| relays | CPU, share of a core, idle for {IDLE_SECONDS} s | resident memory, MB | MB for each relay |\n|---|---:|---:|---:|")
+    none = 0.0
+    for outlet, relays in (("mqtt", 0), ("mqtt", FIFTY), ("amqp", FIFTY)):
+        say(f"{relays} idle relays over {outlet}")
+        daemon = with_relays(folder / f"idle-{outlet}-{relays}", brokers, outlet, relays)
         try:
             daemon.start()
             wait_until(lambda daemon=daemon: all(r["state"] == "connected" for r in daemon.status()["relays"]),
                        "all relays are connected", 60)
             begun = cpu_seconds(daemon)
             time.sleep(IDLE_SECONDS)
-            share = (cpu_seconds(daemon) - begun) / IDLE_SECONDS
-            resident[relays] = resident_mb(daemon)
-            print(f"| {relays} | {share:.2%} | {resident[relays]:.1f} |", flush=True)
+            share, resident = (cpu_seconds(daemon) - begun) / IDLE_SECONDS, resident_mb(daemon)
         finally:
             daemon.kill()
-    print(f"\nOne relay takes {(resident[FIFTY] - resident[0]) / FIFTY:.2f} MB when idle.")
-    print("\n| relays | settled a second, all together |\n|---:|---:|")
-    rate = {}
-    for relays in (1, FIFTY):
-        say(f"{relays} relays at work")
-        work = folder / f"busy-{relays}"
-        work.mkdir()
-        daemon = with_relays(work, brokers, relays, paused=True)
+        none = none or resident
+        each = f"{(resident - none) / relays:.2f}" if relays else ""
+        print(f"| {relays} over {outlet.upper()} | {share:.2%} | {resident:.1f} | {each} |", flush=True)
+    print("\n| outlet | one relay, settled a second | fifty relays together | ratio |\n|---|---:|---:|---:|")
+    for outlet in ("mqtt", "amqp"):
+        pairs = [(busy(folder, brokers, outlet, 1, count), busy(folder, brokers, outlet, FIFTY, count)) for _ in range(3)]
+        one, all_of_them = (statistics.median(pair[n] for pair in pairs) for n in (0, 1))
+        ratio = statistics.median(pair[1] / pair[0] for pair in pairs)
+        print(f"| {outlet.upper()} | {one:,.0f} | {all_of_them:,.0f} | {ratio:.2f} |", flush=True)
+
+
+def busy(folder: Path, brokers: Brokers, outlet: str, relays: int, count: int) -> float:
+    """Settled events a second of so many relays that work off a backlog, which all together has about as many events."""
+    say(f"{relays} relays at work over {outlet}")
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        work = Path(name)
+        events = generated_events(folder, max(count // relays, 2_000))
+        silent = with_relays(work / "silent", brokers, outlet, relays, connected=False)
         try:
-            daemon.start()
-            done = daemon.run("import", events, seconds=600)
+            silent.start()
+            done = silent.run("import", events, seconds=600)
             assert done.returncode == 0, done.stderr
-            wait_until(lambda daemon=daemon: all_crossed(daemon), "everything has crossed", 300)
-            data = daemon.folder / "data"
-            daemon.stop()
-            again = with_relays(folder / f"busy-{relays}-again", brokers, relays)
-            shutil.copytree(data, again.folder / "data")
-            again.start()
-            try:
-                first, last = watch(again, "mqtt")
-            finally:
-                again.kill()
-            rate[relays] = (last[1] - first[1]) / (last[0] - first[0])
-            print(f"| {relays} | {rate[relays]:,.0f} |", flush=True)
+            wait_until(lambda: all_crossed(silent), "everything has crossed", 300)
+            silent.stop()
+        finally:
+            silent.kill()
+        daemon = with_relays(work / "connected", brokers, outlet, relays)
+        shutil.move(silent.folder / "data", daemon.folder / "data")
+        try:
+            with listener(outlet, work, brokers, topics="n/#"):
+                daemon.start()
+                first, last = watch(daemon, outlet)
         finally:
             daemon.kill()
-    print(f"\nFifty relays reach {rate[FIFTY] / rate[1]:.2f} of one relay's rate.")
+    return (last[1] - first[1]) / (last[0] - first[0])
 
 
-def with_relays(work: Path, brokers: Brokers, relays: int, paused: bool = False) -> Daemon:
-    """A daemon whose accounts contract has so many MQTT outlets and no other; paused: at a broker that does not answer."""
-    work.mkdir(exist_ok=True)
+def with_relays(work: Path, brokers: Brokers, outlet: str, relays: int, connected: bool = True) -> Daemon:
+    """A daemon whose accounts contract has so many outlets of one protocol and no other, at a broker that answers or does not."""
+    work.mkdir()
     (silent,) = free_ports(1)
-    daemon = bank_daemon(work, silent if paused else brokers.mosquitto.port, silent)
-    (daemon.folder / "contracts" / "bank.lending.v1.yaml").unlink()
-    (daemon.folder / "contracts" / "bank.lending.v1.test.yaml").unlink()
-    lines = [f'  - mqtt: {{ broker: main, name: "mqtt:n{n}", topic: "n{n}/{{key}}/{{name}}" }}\n' for n in range(relays)]
+    ports = (brokers.mosquitto.port, brokers.rabbitmq.port) if connected else (silent, silent)
+    daemon = bank_daemon(work, *ports)
+    for path in (daemon.folder / "contracts").glob("bank.lending*"):
+        path.unlink()
+    places = {"mqtt": '{{ broker: main, name: "mqtt:n{n}", topic: "n/{n}/{{key}}/{{name}}" }}',
+              "amqp": '{{ broker: rabbit, name: "amqp:n{n}", exchange: bank.accounts.v1, routing_key: "n{n}.{{name}}" }}'}
+    lines = [f"  - {outlet}: {places[outlet].replace('{{', '{').replace('}}', '}').replace('{n}', str(n))}\n" for n in range(relays)]
     outlets = "outlets:\n" + "".join(lines) if lines else "outlets: []\n"
     change_contracts(daemon, lambda text: text[:text.index("outlets:")] + outlets)
     return daemon

@@ -34,7 +34,7 @@ enum Action {
     Show(Show),
     /// Try again what waits, in order, with the contract as it is now; what cannot go on stays, and what is behind it
     Retry(Retry),
-    /// Give up the first event that waits under a key, for good; the rest of the key then goes on, as after `retry`
+    /// Give up the first event that waits under a key, or under each, for good; what is behind it then goes on, as after `retry`
     Skip(Skip),
 }
 
@@ -84,7 +84,11 @@ struct Retry {
 
 #[derive(Debug, clap::Args)]
 struct Skip {
-    key: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    key: Option<String>,
+    /// Every key that is parked there
+    #[arg(long, conflicts_with = "at")]
+    all: bool,
     #[command(flatten)]
     place: Place,
     /// Why; `horizon why` tells it
@@ -194,6 +198,7 @@ impl Skip {
             "contract": self.place.contract,
             "outlet": self.place.outlet,
             "key": self.key,
+            "all": self.all,
             "reason": self.reason,
             "at": self.at,
             "allEvents": self.all_events,

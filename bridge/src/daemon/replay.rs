@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use horizon_schemas::Template;
+use horizon_schemas::{Template, Unheard};
 use horizon_store::{PublicEvent, PublicStreamName, Sequence, StoreError};
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::outlets::OutletPart;
 use super::reload::Reloader;
 use crate::clock;
-use crate::relay::{Place, Purpose, Replay, ReplayProgress, beginning, relay_name};
+use crate::relay::{Place, Purpose, Relay, Replay, ReplayProgress, beginning, relay_name};
 use crate::replays::{Stretch, Work};
 
 /// What is to be sent again, and where to.
@@ -135,7 +135,11 @@ impl Reloader {
                 events_per_second: stretch.events_per_second,
                 progress: Arc::clone(&progress),
             });
-            let relay = part.relay(&self.ground, purpose);
+            let relay = Relay {
+                // Nobody listens to a replay by rule: what is not heard is counted, and not waited for.
+                unheard: Unheard::Continue,
+                ..part.relay(&self.ground, purpose)
+            };
             (Arc::clone(&relay.status), Work::Send(Box::new(relay)))
         };
         let begun = replays.begin(number, stretch, progress, status, work);

@@ -70,7 +70,9 @@ struct RetryOrder {
 struct SkipOrder {
     contract: String,
     outlet: Option<String>,
-    key: String,
+    key: Option<String>,
+    #[serde(default)]
+    all: bool,
     reason: String,
     at: Option<u64>,
     #[serde(default)]
@@ -157,11 +159,7 @@ pub(crate) async fn retry(
         "send {\"contract\", \"key\" or \"all\": true, and \"outlet\" if it is parked there}";
     let order: RetryOrder =
         serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
-    let keys = match (order.key, order.all) {
-        (Some(key), false) => Keys::One(key),
-        (None, true) => Keys::All,
-        _ => return Err(malformed("one key is retried, or all").mend(mend)),
-    };
+    let keys = one_or_all(order.key, order.all, mend)?;
     let scope = one_scope(
         &state.catalog.current(),
         &order.contract,
@@ -170,18 +168,30 @@ pub(crate) async fn retry(
     carry_out(&state, &scope, keys, None).await
 }
 
-/// Gives up what waits of a key, and lets the rest go on.
+fn one_or_all(key: Option<String>, all: bool, mend: &str) -> Result<Keys, Problem> {
+    match (key, all) {
+        (Some(key), false) => Ok(Keys::One(key)),
+        (None, true) => Ok(Keys::All),
+        _ => Err(malformed("the order is for one key, or for all").mend(mend)),
+    }
+}
+
+/// Gives up what waits of a key, or of all, and lets the rest go on.
 pub(crate) async fn skip(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let body = body(request, BODY_LIMIT_BYTES).await?;
-    let mend = "send {\"contract\", \"key\", \"reason\"}, and if need be \"outlet\", \"at\" and \"allEvents\": true";
+    let mend = "send {\"contract\", \"key\" or \"all\": true, \"reason\"}, and if need be \"outlet\", \"at\" (of one key) and \"allEvents\": true";
     let order: SkipOrder =
         serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
     if order.reason.trim().is_empty() {
         return Err(malformed("the reason is empty")
             .mend("say why the event is given up; `horizon why` tells it"));
+    }
+    let keys = one_or_all(order.key, order.all, mend)?;
+    if order.at.is_some() && keys == Keys::All {
+        return Err(malformed("`at` is a place of one key").mend(mend));
     }
     let scope = one_scope(
         &state.catalog.current(),
@@ -193,7 +203,7 @@ pub(crate) async fn skip(
         at: order.at,
         reason: order.reason,
     };
-    carry_out(&state, &scope, Keys::One(order.key), Some(skip)).await
+    carry_out(&state, &scope, keys, Some(skip)).await
 }
 
 /// Hands an order in, and waits for it to be done; but not for ever.

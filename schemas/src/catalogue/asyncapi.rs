@@ -2,7 +2,8 @@
 
 use super::about::AboutType;
 use super::components::{Names, components, with_parts};
-use super::outlets::{address, channel_ids, filter, permissions};
+use super::layout::Layout;
+use super::outlets::{address, channel_ids, filter, permissions, template};
 use super::{Catalogue, Server, envelope, neutral, status, status_of};
 use crate::catalog::Protocol;
 use crate::contract::Contract;
@@ -25,11 +26,13 @@ pub(super) fn document(catalogue: &Catalogue<'_>) -> Value {
     let names = Names::of(&catalogue.catalog.published);
     let mut ids = channel_ids(catalogue.contracts());
     for contract in catalogue.contracts() {
-        for public in &contract.about.types {
-            messages.insert(
-                message_id(contract, public),
-                message(catalogue, contract, public, &names, &mut used),
-            );
+        for layout in Layout::all(contract) {
+            for public in &contract.about.types {
+                messages.insert(
+                    message_id(contract, public, &layout),
+                    message(catalogue, contract, public, &layout, &names, &mut used),
+                );
+            }
         }
         for outlet in &contract.outlets {
             let part = (contract.public_stream.as_str(), outlet.name());
@@ -67,7 +70,7 @@ fn info(catalogue: &Catalogue<'_>) -> Value {
     json!({
         "title": catalogue.title,
         "version": catalogue.version(),
-        "description": "Public events as CloudEvents in structured mode. The same event keeps its `id` however often it is delivered; order is kept per `partitionkey`; `previoussequence` tells what you missed.",
+        "description": "Public events as CloudEvents. The same event keeps its `id` however often it is delivered; order is kept per `partitionkey`; `previoussequence` tells what you missed.",
         "tags": tags,
         "x-contracts": contracts,
     })
@@ -113,12 +116,13 @@ fn server(server: &Server) -> Value {
     }
 }
 
-fn message_id(contract: &Contract, public: &AboutType) -> String {
-    format!("{}.{}", contract.public_stream, public.name)
+fn message_id(contract: &Contract, public: &AboutType, layout: &Layout) -> String {
+    let suffix = layout.suffix();
+    format!("{}.{}{suffix}", contract.public_stream, public.name)
 }
 
 /// What stands in an address, and what it may be.
-fn parameters(contract: &Contract, address: &str) -> Map<String, Value> {
+fn parameters(contract: &Contract, outlet: &OutletSpec, address: &str) -> Map<String, Value> {
     let mut parameters = Map::new();
     let mut parameter = |name: &str, value: Value| {
         if address.contains(&format!("{{{name}}}")) {
@@ -144,24 +148,36 @@ fn parameters(contract: &Contract, address: &str) -> Map<String, Value> {
         "type",
         json!({"description": "The public type.", "enum": types}),
     );
+    parameter(
+        "subject",
+        json!({"description": "The event's subject, percent-encoded as the key is."}),
+    );
+    for path in template(outlet).fields() {
+        let description = format!(
+            "The field `{}` of the event's data, percent-encoded as the key is.",
+            path.join(".")
+        );
+        let name = format!("data-{}", path.join("-"));
+        parameter(&name, json!({"description": description}));
+    }
     parameters
 }
 
 fn channel(catalogue: &Catalogue<'_>, contract: &Contract, outlet: &OutletSpec) -> Value {
-    let address = address(contract, outlet);
+    let (address, layout) = (address(contract, outlet), Layout::of(outlet));
     let messages: Map<String, Value> = contract
         .about
         .types
         .iter()
         .map(|public| {
-            let id = message_id(contract, public);
+            let id = message_id(contract, public, &layout);
             (
                 public.name.clone(),
                 json!({"$ref": format!("#/components/messages/{id}")}),
             )
         })
         .collect();
-    let parameters = parameters(contract, &address);
+    let parameters = parameters(contract, outlet, &address);
     let mut made = json!({
         "address": address,
         "title": format!("{} over {}", contract.public_stream, protocol(outlet)),
@@ -243,31 +259,53 @@ fn operation(contract: &Contract, outlet: &OutletSpec, channel: &str) -> Value {
     })
 }
 
+/// The schema of a message's payload, and of what is beside it if anything is.
+fn payload(
+    catalogue: &Catalogue<'_>,
+    contract: &Contract,
+    public: &AboutType,
+    layout: &Layout,
+    names: &Names,
+) -> (Value, Option<Value>) {
+    let published = &catalogue.catalog.published;
+    let schema = published.get(&public.schema);
+    let data = json!({"$ref": format!("#/components/schemas/{}", names.get(&public.schema))});
+    let mut envelope = envelope::schema(contract, public, data);
+    let draft = schema.filter(|_| !neutral::is_neutral(published, &public.schema));
+    if draft.is_some() {
+        let id = message_id(contract, public, layout);
+        let within = match layout {
+            Layout::Structured => "/properties/data",
+            Layout::Binary { .. } => "",
+        };
+        let place = format!("#/components/messages/{id}/payload/schema{within}");
+        envelope["properties"]["data"] = with_parts(published, names, &public.schema, &place);
+    }
+    let headers = layout.headers(&envelope);
+    let payload = match layout {
+        Layout::Structured => envelope,
+        Layout::Binary { .. } => envelope["properties"]["data"].take(),
+    };
+    let payload = match draft {
+        Some(schema) => {
+            json!({"schemaFormat": neutral::media_type(schema.draft), "schema": payload})
+        }
+        None => payload,
+    };
+    (payload, headers)
+}
+
 fn message(
     catalogue: &Catalogue<'_>,
     contract: &Contract,
     public: &AboutType,
+    layout: &Layout,
     names: &Names,
     used: &mut BTreeSet<String>,
 ) -> Value {
-    let published = &catalogue.catalog.published;
-    let schema = published.get(&public.schema);
+    let schema = catalogue.catalog.published.get(&public.schema);
     used.insert(public.schema.clone());
-    let data = json!({"$ref": format!("#/components/schemas/{}", names.get(&public.schema))});
-    let envelope = envelope::schema(contract, public, data);
-    let neutral = neutral::is_neutral(published, &public.schema);
-    let payload = match schema {
-        Some(schema) if !neutral => {
-            let mut envelope = envelope;
-            let place = format!(
-                "#/components/messages/{}/payload/schema/properties/data",
-                message_id(contract, public)
-            );
-            envelope["properties"]["data"] = with_parts(published, names, &public.schema, &place);
-            json!({"schemaFormat": neutral::media_type(schema.draft), "schema": envelope})
-        }
-        _ => envelope,
-    };
+    let (payload, headers) = payload(catalogue, contract, public, layout, names);
     let text = |keyword: &str| {
         let text = schema.and_then(|schema| schema.value.get(keyword));
         text.and_then(Value::as_str).map(str::to_owned)
@@ -277,19 +315,25 @@ fn message(
         .get(&contract.public_stream, &public.event_type)
         .iter()
         .enumerate()
-        .map(|(nth, one)| json!({"name": format!("{}-{}", public.name, nth + 1), "summary": one.name, "payload": one.event}))
+        .map(|(nth, one)| {
+            let name = format!("{}-{}", public.name, nth + 1);
+            layout.example(&name, &one.name, &one.event)
+        })
         .collect();
     let mut made = json!({
         "name": public.event_type,
         "title": text("title").unwrap_or_else(|| public.name.clone()),
-        "contentType": CONTENT_TYPE,
+        "contentType": layout.content_type(),
         "payload": payload,
         "bindings": {
-            "mqtt": {"contentType": format!("{CONTENT_TYPE}; charset=utf-8"), "bindingVersion": MQTT_BINDING},
+            "mqtt": {"contentType": layout.mqtt_content_type(), "bindingVersion": MQTT_BINDING},
             "amqp": {"messageType": public.event_type, "bindingVersion": AMQP_BINDING},
         },
         "x-status": status_of(contract, public),
     });
+    if let Some(headers) = headers {
+        made["headers"] = headers;
+    }
     if let Some(description) = text("description") {
         made["description"] = description.into();
     }

@@ -5,7 +5,7 @@ use super::fields::{Field, fields};
 use super::outlets::{QUEUE, address, filter, filters, permissions};
 use super::{Catalogue, status, status_of};
 use crate::contract::{Contract, Status};
-use crate::outlet::{OutletKind, OutletSpec};
+use crate::outlet::{ContentMode, OutletKind, OutletSpec};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -141,8 +141,13 @@ fn of_outlet(
             entry(
                 page,
                 "Quality of service",
-                &format!("{}, not retained", place.qos),
+                &format!(
+                    "{}, {}retained",
+                    place.qos,
+                    if place.retain { "" } else { "not " }
+                ),
             );
+            entry(page, "Content mode", content_mode(outlet));
             entry(
                 page,
                 "You need",
@@ -158,6 +163,8 @@ fn of_outlet(
                 &format!("{}, a durable topic exchange", code(&place.exchange)),
             );
             entry(page, "Routing key", &code(&address(contract, outlet)));
+            entry(page, "Content mode", content_mode(outlet));
+            entry(page, "Headers", &code(&format!("{}…", place.header_prefix)));
             entry(page, "Bind with", &patterns);
             let of = |name: &str| code(may.get(name).and_then(Value::as_str).unwrap_or_default());
             entry(
@@ -173,6 +180,13 @@ fn of_outlet(
         }
     }
     page.push_str("</dl>\n");
+}
+
+fn content_mode(outlet: &OutletSpec) -> &'static str {
+    match outlet.content_mode {
+        ContentMode::Structured => "structured: the whole event in the payload",
+        ContentMode::Binary => "binary: the data in the payload, the attributes beside it",
+    }
 }
 
 fn of_type(catalogue: &Catalogue<'_>, contract: &Contract, public: &AboutType, page: &mut String) {

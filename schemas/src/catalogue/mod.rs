@@ -11,6 +11,7 @@ mod envelope;
 mod examples;
 mod fields;
 mod html;
+mod layout;
 mod neutral;
 mod outlets;
 mod yaml;

@@ -50,9 +50,14 @@ fn values<'c>(contract: &'c Contract, name: &'c str, event_type: &'c str) -> Tem
     }
 }
 
-/// The template with only `{key}`, `{name}` and `{type}` left in it.
+/// The template with only what varies left in it, in AsyncAPI's names of parameters: `{data.a.b}` is `{data-a-b}`.
 pub(super) fn address(contract: &Contract, outlet: &OutletSpec) -> String {
-    template(outlet).address(&values(contract, "", ""))
+    let template = template(outlet);
+    let address = template.address(&values(contract, "", ""));
+    template.fields().fold(address, |address, path| {
+        let (own, known) = (path.join("."), path.join("-"));
+        address.replace(&format!("{{data.{own}}}"), &format!("{{data-{known}}}"))
+    })
 }
 
 /// The template of an outlet.

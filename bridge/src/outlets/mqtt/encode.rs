@@ -40,7 +40,8 @@ pub(super) fn encode(
                 .to_owned(),
         ));
     };
-    check_topic(topic).map_err(|problem| Answer::Refused(format!("topic {topic:?}: {problem}")))?;
+    check_topic(topic)
+        .map_err(|problem| Answer::Refused(format!("topic {:?}: {problem}", beginning(topic))))?;
     let (properties, properties_bytes) = match version {
         Version::V5 => {
             let properties = properties(message, place)?;
@@ -120,7 +121,7 @@ fn properties(message: &OutboundMessage, place: &MqttPlace) -> Result<PublishPro
 
 /// Refuses what no property may say. The text is not repeated: it may be long.
 fn check_text(name: &str, text: &str) -> Result<(), Answer> {
-    let name: String = name.chars().take(64).collect();
+    let name = beginning(name);
     if text.len() > MAX_TEXT_BYTES {
         return Err(Answer::Refused(format!(
             "property {name:?}: {} bytes, and the limit is {MAX_TEXT_BYTES}",
@@ -132,6 +133,14 @@ fn check_text(name: &str, text: &str) -> Result<(), Answer> {
             "property {name:?}: holds {c:?}, which no text of MQTT may"
         ))),
         None => Ok(()),
+    }
+}
+
+/// As much of a text as a message shows.
+fn beginning(text: &str) -> &str {
+    match text.char_indices().nth(200) {
+        Some((end, _)) => &text[..end],
+        None => text,
     }
 }
 
@@ -324,7 +333,7 @@ mod tests {
                 let answer = encode(&structured(topic, 10), &topics(), version, NO_LIMIT);
                 let answer = answer.expect_err(topic);
                 assert!(
-                    matches!(answer, Answer::Refused(_)),
+                    matches!(&answer, Answer::Refused(reason) if reason.len() < 300),
                     "{topic:?}: {answer:?}"
                 );
             }

@@ -18,6 +18,7 @@ mod certificates;
 mod mqtt;
 mod mqtt_faults;
 mod mqtt_forms;
+mod mqtt_peer;
 mod mqtt_peers;
 mod mqtt_tls;
 mod proxy;

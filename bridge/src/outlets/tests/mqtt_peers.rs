@@ -1,109 +1,15 @@
 //! MQTT: what a session makes of each thing that a broker can say, said by a scripted peer.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncReadExt;
 
 use super::mqtt::{Kind, kind};
+use super::mqtt_peer::{ACCEPTED_FIVE, accepted, start, start_at};
 use super::*;
-
-/// CONNACK: accepted, without and with properties.
-const ACCEPTED: &[u8] = &[0x20, 3, 0, 0, 0];
-const ACCEPTED_311: &[u8] = &[0x20, 2, 0, 0];
-/// Receive maximum 5.
-const ACCEPTED_FIVE: &[u8] = &[0x20, 6, 0, 0, 3, 0x21, 0, 5];
 
 const PUBACK: u8 = 0x40;
 const PUBREC: u8 = 0x50;
 const PUBREL: u8 = 0x62;
 const PUBCOMP: u8 = 0x70;
-
-/// A broker that says what the test says.
-struct Peer {
-    stream: TcpStream,
-    unread: Vec<u8>,
-}
-
-/// Starts a session of this kind with a peer that answers CONNECT so.
-async fn start(kind: Kind, more: &str, connack: &[u8]) -> (Result<Session, ConnectError>, Peer) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("its address").port();
-    let accept = async {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let mut peer = Peer {
-            stream,
-            unread: Vec::new(),
-        };
-        assert_eq!(peer.next().await.0, 0x10, "CONNECT comes first");
-        peer.say(connack).await;
-        peer
-    };
-    let outlet = kind.outlet(port, more);
-    tokio::join!(within("an answer", outlet.connect(IDENTITY)), accept)
-}
-
-/// A session of this kind with a peer that has accepted it.
-async fn accepted(kind: Kind) -> (Session, Peer) {
-    let connack = if kind.version == "5.0" {
-        ACCEPTED
-    } else {
-        ACCEPTED_311
-    };
-    let (session, peer) = start(kind, "", connack).await;
-    (session.expect("the peer accepts"), peer)
-}
-
-impl Peer {
-    async fn say(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.expect("written");
-    }
-
-    /// Sends an acknowledgement of MQTT 5 with a reason, or of either version without.
-    async fn acknowledge(&mut self, packet: u8, packet_id: u16, reason: Option<u8>) {
-        let [high, low] = packet_id.to_be_bytes();
-        match reason {
-            Some(reason) => self.say(&[packet, 3, high, low, reason]).await,
-            None => self.say(&[packet, 2, high, low]).await,
-        }
-    }
-
-    /// The next packet: its first byte and what follows its length.
-    async fn next(&mut self) -> (u8, Vec<u8>) {
-        within("a packet", async {
-            loop {
-                if let Some(packet) = self.complete() {
-                    return packet;
-                }
-                let read = self.stream.read_buf(&mut self.unread).await;
-                assert!(read.expect("bytes") > 0, "the connection goes on");
-            }
-        })
-        .await
-    }
-
-    fn complete(&mut self) -> Option<(u8, Vec<u8>)> {
-        let mut length = 0;
-        let mut end = 1;
-        loop {
-            let byte = *self.unread.get(end)?;
-            length |= usize::from(byte & 0x7f) << (7 * (end - 1));
-            end += 1;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let body = self.unread.get(end..end + length)?.to_vec();
-        let packet = (self.unread[0], body);
-        self.unread.drain(..end + length);
-        Some(packet)
-    }
-
-    /// The packet id of the next packet, which is a PUBLISH of this quality of service to a topic of one byte.
-    async fn published(&mut self, qos: u8) -> u16 {
-        let (first, body) = self.next().await;
-        assert_eq!(first, 0x30 | qos << 1, "not a duplicate, not retained");
-        u16::from_be_bytes([body[3], body[4]])
-    }
-}
 
 async fn send(session: &Session, sequences: std::ops::RangeInclusive<u64>) {
     for n in sequences {
@@ -165,7 +71,7 @@ async fn the_receive_maximum_of_the_broker_is_kept_and_late_acknowledgements_fin
 /// Over MQTT 3.1.1 a broker tells no receive maximum, and some drop what is over theirs.
 #[tokio::test]
 async fn at_qos_2_over_3_1_1_twenty_messages_are_in_flight_at_most() {
-    let (mut session, mut peer) = accepted(kind("3.1.1", 2)).await;
+    let (mut session, mut peer) = accepted(kind("3.1.1", 2), "").await;
     send(&session, 1..=60).await;
     for _ in 0..3 {
         for id in 1..=20 {
@@ -186,7 +92,7 @@ async fn at_qos_2_over_3_1_1_twenty_messages_are_in_flight_at_most() {
 #[tokio::test]
 async fn each_reason_has_its_answer() {
     for qos in [1, 2] {
-        let (mut session, mut peer) = accepted(kind("5.0", qos)).await;
+        let (mut session, mut peer) = accepted(kind("5.0", qos), "").await;
         let packet = if qos == 2 { PUBREC } else { PUBACK };
         let reasons = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
         for (sequence, reason) in (1..).zip(reasons) {
@@ -257,7 +163,7 @@ async fn an_acknowledgement_that_nobody_asked_for_ends_the_session_and_blames_no
             (2, PUBREC, 0),
             (2, PUBCOMP, 1),
         ] {
-            let (session, mut peer) = accepted(kind(version, qos)).await;
+            let (session, mut peer) = accepted(kind(version, qos), "").await;
             send(&session, 1..=1).await;
             peer.next().await;
             peer.acknowledge(packet, id, None).await;
@@ -272,7 +178,7 @@ async fn an_acknowledgement_that_nobody_asked_for_ends_the_session_and_blames_no
 
 #[tokio::test]
 async fn a_message_that_the_broker_forgets_between_pubrec_and_pubcomp_ends_the_session() {
-    let (session, mut peer) = accepted(kind("5.0", 2)).await;
+    let (session, mut peer) = accepted(kind("5.0", 2), "").await;
     send(&session, 1..=1).await;
     let id = peer.published(2).await;
     peer.acknowledge(PUBREC, id, None).await;
@@ -296,7 +202,7 @@ async fn garbage_ends_the_session() {
             if garbage[0] == 0x40 && kind.version != "5.0" {
                 continue;
             }
-            let (session, mut peer) = accepted(kind).await;
+            let (session, mut peer) = accepted(kind, "").await;
             send(&session, 1..=1).await;
             peer.next().await;
             peer.say(garbage).await;
@@ -313,7 +219,7 @@ async fn a_disconnect_is_suspicious_only_by_its_reason_and_only_with_a_message_i
     let innocent = [0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x96, 0x97, 0x98, 0x9c];
     for in_flight in [true, false] {
         for reason in suspicious.into_iter().chain(innocent) {
-            let (session, mut peer) = accepted(kind("5.0", 1)).await;
+            let (session, mut peer) = accepted(kind("5.0", 1), "").await;
             if in_flight {
                 send(&session, 1..=1).await;
                 peer.next().await;
@@ -333,7 +239,7 @@ async fn a_closed_connection_is_suspicious_only_with_a_message_in_flight() {
     for version in ["5.0", "3.1.1"] {
         for in_flight in [true, false] {
             for reset in [true, false] {
-                let (session, mut peer) = accepted(kind(version, 1)).await;
+                let (session, mut peer) = accepted(kind(version, 1), "").await;
                 if in_flight {
                     send(&session, 1..=1).await;
                     peer.next().await;
@@ -352,21 +258,16 @@ async fn a_closed_connection_is_suspicious_only_with_a_message_in_flight() {
 
 #[tokio::test]
 async fn a_ping_that_is_not_answered_ends_the_session_and_blames_no_message() {
-    for kind in [kind("5.0", 1), kind("3.1.1", 1)] {
-        let connack = if kind.version == "5.0" {
-            ACCEPTED
-        } else {
-            ACCEPTED_311
-        };
-        let (session, mut peer) = start(kind, ", keep_alive_seconds: 5", connack).await;
-        let session = session.expect("the peer accepts");
+    let unanswered = async |kind: Kind| {
+        let (session, mut peer) = accepted(kind, ", keep_alive_seconds: 5").await;
         send(&session, 1..=1).await;
         assert_eq!(peer.next().await.0, 0x32);
         assert_eq!(peer.next().await.0, 0xc0, "PINGREQ");
         let loss = within("the end", session.loss()).await;
         assert!(loss.reason.contains("ping"), "{loss:?}");
         assert!(!loss.suspicious);
-    }
+    };
+    tokio::join!(unanswered(kind("5.0", 1)), unanswered(kind("3.1.1", 1)));
 }
 
 #[tokio::test]
@@ -396,24 +297,11 @@ async fn a_broker_that_cannot_do_what_the_outlet_asks_for_gets_no_session() {
             ),
         }
     }
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("its address").port();
-    let place = MqttPlace {
+    let retaining = MqttPlace {
         retain: true,
         ..topics()
     };
-    let outlet = kind("5.0", 1).outlet_at(port, "", place);
-    let refuse = async {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let mut peer = Peer {
-            stream,
-            unread: Vec::new(),
-        };
-        peer.next().await;
-        peer.say(&limited(&[0x25, 0])).await;
-        peer
-    };
-    let (session, _peer) = tokio::join!(outlet.connect(IDENTITY), refuse);
+    let (session, _peer) = start_at(kind("5.0", 1), "", retaining, &limited(&[0x25, 0])).await;
     let error = session.expect_err("no retained messages").to_string();
     assert!(error.contains("`retain: true`"), "{error}");
 }
@@ -421,7 +309,7 @@ async fn a_broker_that_cannot_do_what_the_outlet_asks_for_gets_no_session() {
 #[tokio::test]
 async fn dropping_a_session_says_goodbye_and_closes_the_connection() {
     for kind in [kind("5.0", 1), kind("3.1.1", 1)] {
-        let (session, mut peer) = accepted(kind).await;
+        let (session, mut peer) = accepted(kind, "").await;
         drop(session);
         assert_eq!(peer.next().await.0, 0xe0, "DISCONNECT");
         let mut rest = Vec::new();
