@@ -13,6 +13,8 @@ use crate::client::{Client, ClientError};
 
 /// How often the daemon is asked how far it is.
 const ASK_INTERVAL: Duration = Duration::from_millis(200);
+/// Most refused events that are shown to people.
+const REFUSED_SHOWN_EVENTS: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -330,6 +332,13 @@ fn in_words(replay: &Value) -> String {
         of("/stretch/through"),
         key.unwrap_or_default(),
     )];
+    let id = of("/id");
+    if state == "running" {
+        lines.push(format!(
+            "`horizon replay list` tells how far it is, `horizon replay stop {id}` stops it"
+        ));
+        return lines.join("\n");
+    }
     let (refused, unheard) = (of("/progress/refused"), of("/progress/unheard"));
     lines.push(match (dry, unheard) {
         (true, _) => format!(
@@ -350,21 +359,19 @@ fn in_words(replay: &Value) -> String {
     let told = told
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice);
+    let told = &told[..told.len().min(REFUSED_SHOWN_EVENTS)];
     lines.extend(told.iter().map(|event| {
         let reason = event["reason"].as_str().unwrap_or_default();
         format!("  sequence {}: {reason}", number(event, "/sequence"))
     }));
     let untold = refused.saturating_sub(told.len() as u64);
     if untold > 0 {
-        lines.push(format!("  and {untold} more"));
+        lines.push(format!(
+            "  and {untold} more; --format json tells up to 100"
+        ));
     }
-    let id = of("/id");
-    match state {
-        "running" => lines.push(format!(
-            "`horizon replay list` tells how far it is, `horizon replay stop {id}` stops it"
-        )),
-        "stopped" | "failed" if !dry => lines.push(go_on(of("/progress/sequence"))),
-        _ => {}
+    if matches!(state, "stopped" | "failed") && !dry {
+        lines.push(go_on(of("/progress/sequence")));
     }
     lines.join("\n")
 }

@@ -90,10 +90,8 @@ impl Reloader {
         if wanted.events_per_second == Some(0) {
             return Err(ReplayError::Rate);
         }
-        let replays = &self.ground.replays;
-        let number = replays.number();
-        let (stream, part) = self.part(&wanted, number).await?;
-        let (part, other) = elsewhere(part, &wanted)?;
+        let (stream, part) = self.part(&wanted).await?;
+        let (mut part, other) = elsewhere(part, &wanted)?;
         let (after, through, head) = self.bounds(&stream, &wanted).await?;
         let store = &self.ground.store;
         let events = store.public_between(&self.ground.log, &stream, after, through);
@@ -103,6 +101,12 @@ impl Reloader {
                 "there is no event between these bounds; the last of {stream} is {head}"
             )));
         }
+        // A name of its own: the broker tells connections by it.
+        let replays = &self.ground.replays;
+        let number = replays.number();
+        let own = format!("{}:replay-{number}", wanted.outlet);
+        part.name =
+            relay_name(&stream, &own).map_err(|error| ReplayError::Place(error.to_string()))?;
         let stretch = Stretch {
             from: after.get() + 1,
             through: through.get(),
@@ -143,12 +147,8 @@ impl Reloader {
         Ok(number)
     }
 
-    /// The outlet, with a name of its own: the broker tells connections by it.
-    async fn part(
-        &self,
-        wanted: &Wanted,
-        number: u64,
-    ) -> Result<(PublicStreamName, OutletPart), ReplayError> {
+    /// The outlet that is asked for.
+    async fn part(&self, wanted: &Wanted) -> Result<(PublicStreamName, OutletPart), ReplayError> {
         let unknown = || {
             let Wanted {
                 contract, outlet, ..
@@ -160,9 +160,7 @@ impl Reloader {
         let stream = PublicStreamName::new(&wanted.contract).map_err(|_| unknown())?;
         let name = relay_name(&stream, &wanted.outlet).map_err(|_| unknown())?;
         let relays = self.relays.lock().await;
-        let mut part = relays.outlet(name.as_str()).ok_or_else(unknown)?.clone();
-        let own = format!("{}:replay-{number}", wanted.outlet);
-        part.name = relay_name(&stream, &own).map_err(|_| unknown())?;
+        let part = relays.outlet(name.as_str()).ok_or_else(unknown)?.clone();
         Ok((stream, part))
     }
 
@@ -211,12 +209,12 @@ fn elsewhere(
     };
     if asked.next().is_some() || wanted.topic.is_some() != mqtt {
         let may = if mqtt {
-            "a `topic`"
+            "another topic"
         } else {
-            "a `routingKey` or a `queue`"
+            "another routing key, or a queue"
         };
         return Err(wrong(format!(
-            "at this outlet a replay can name {may}, and only that"
+            "at this outlet a replay can name {may}, and nothing else"
         )));
     }
     let template = match mqtt {

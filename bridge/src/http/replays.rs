@@ -92,7 +92,7 @@ fn refused(error: ReplayError) -> Problem {
             let title = "there is nothing to replay";
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "nothing-to-replay", title)
                 .detail(detail)
-                .mend("give sequences, or RFC 3339 times, with events between them")
+                .mend("give sequences, or RFC 3339 times such as 2024-01-31T12:00:00Z, with events between them")
         }
     }
 }
