@@ -1,5 +1,6 @@
 //! A certificate authority for tests, and what it signs, made by the `openssl` command.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,10 +42,13 @@ impl Authority {
         self.folder.join("ca.pem")
     }
 
-    /// A certificate, and its key: a server's for these host names, or a client's for a user.
+    /// A certificate, and its key: a server's for these host names and addresses, or a client's for a user.
     pub(super) fn sign(&self, names: &[&str]) -> (PathBuf, PathBuf) {
         let number = self.signed.fetch_add(1, Ordering::Relaxed) + 1;
-        let alternatives = names.iter().map(|name| format!("DNS:{name}"));
+        let alternatives = names.iter().map(|name| match name.parse::<IpAddr>() {
+            Ok(address) => format!("IP:{address}"),
+            Err(_) => format!("DNS:{name}"),
+        });
         let alternatives = alternatives.collect::<Vec<_>>().join(",");
         let subject = format!(
             "-subj /CN={} -addext subjectAltName={alternatives}",

@@ -6,16 +6,16 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::brokers::Mosquitto;
+use super::certificates::Authority;
 use super::mqtt::{KINDS, Kind, kind};
 use super::*;
 
-/// A folder of certificates: an authority `ca`, and what it vouches for.
+/// Files with an authority's certificate and with what it signed: `server` for 127.0.0.1, `elsewhere`, and `client`.
 struct Certificates {
     folder: TempDir,
 }
 
 impl Certificates {
-    /// An authority with a certificate `server` for 127.0.0.1 and one `client`.
     fn make() -> Self {
         let certificates = Self {
             folder: TempDir::new().expect("a folder"),
@@ -24,34 +24,26 @@ impl Certificates {
         certificates
     }
 
-    /// Makes everything anew, in the same files.
+    /// Puts certificates of another authority of the same name in the same files.
     fn renew(&self) {
-        self.openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
-        );
-        self.issue("server", "subjectAltName=IP:127.0.0.1");
-        self.issue("client", "extendedKeyUsage=clientAuth");
+        let own = TempDir::new().expect("a folder");
+        let folder = own.path().join("-for-mqtt");
+        std::fs::create_dir(&folder).expect("a folder");
+        let authority = Authority::within(&folder);
+        self.put(authority.certificate(), "ca.pem");
+        for (name, subject) in [
+            ("server", "127.0.0.1"),
+            ("elsewhere", "elsewhere.example"),
+            ("client", "client"),
+        ] {
+            let (certificate, key) = authority.sign(&[subject]);
+            self.put(certificate, &format!("{name}.pem"));
+            self.put(key, &format!("{name}.key"));
+        }
     }
 
-    /// A certificate that the authority vouches for.
-    fn issue(&self, name: &str, extension: &str) {
-        std::fs::write(self.path("extension"), format!("{extension}\n")).expect("written");
-        self.openssl(&format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
-        ));
-        self.openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extension -out {name}.pem"
-        ));
-    }
-
-    fn openssl(&self, arguments: &str) {
-        let output = Command::new("openssl")
-            .args(arguments.split(' '))
-            .current_dir(self.folder.path())
-            .output()
-            .expect("openssl must be installed for this test");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments}: {errors}");
+    fn put(&self, file: PathBuf, name: &str) {
+        std::fs::copy(file, self.path(name)).expect("copied");
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -122,18 +114,20 @@ async fn thousands_of_messages_pass_over_tls() {
 #[tokio::test]
 async fn a_broker_that_is_not_vouched_for_or_has_another_name_is_refused() {
     let certificates = Certificates::make();
-    certificates.issue("elsewhere", "subjectAltName=DNS:elsewhere.example");
     let mosquitto = Mosquitto::start(&certificates.listener("server")).await;
     let elsewhere = Mosquitto::start(&certificates.listener("elsewhere")).await;
-    // Another authority of the same name.
     let strangers = Certificates::make();
     for kind in versions() {
         passes(&kind.outlet(mosquitto.port, &certificates.option(None))).await;
-        for wrong in [strangers.option(None), ", tls: {}".to_owned()] {
+        // An authority of the same name, and authorities of other names.
+        for (wrong, problem) in [
+            (strangers.option(None), "BadSignature"),
+            (", tls: {}".to_owned(), "UnknownIssuer"),
+        ] {
             let reason = fails(&kind.outlet(mosquitto.port, &wrong)).await;
             assert!(
                 reason.starts_with("mqtts://127.0.0.1:")
-                    && (reason.contains("UnknownIssuer") || reason.contains("BadSignature"))
+                    && reason.contains(problem)
                     && reason.contains("`tls.ca`"),
                 "{reason}"
             );
