@@ -103,3 +103,17 @@ def test_contracts_are_checked_before_a_port_is_bound(lone_daemon: Daemon) -> No
 def test_the_example_is_sound(lone_daemon: Daemon) -> None:
     done: subprocess.CompletedProcess[str] = lone_daemon.run("check")
     assert done.returncode == 0, done.stderr
+
+
+def test_bindings_are_refused_where_nothing_can_check_them(lone_daemon: Daemon) -> None:
+    path = lone_daemon.folder / "contracts" / CONTRACT
+    text = path.read_text()
+    place = "  - amqp: { broker: rabbit,"
+    assert place in text
+    bindings = "bindings: [{ queue: budgets, routing_key: '#' }]"
+    path.write_text(text.replace(place, f"{place} {bindings},"))
+    for command in ("check", "serve"):
+        done = lone_daemon.run(command)
+        assert done.returncode == MEND, done.stderr
+        assert "bank.accounts.v1" in done.stderr and "amqp:rabbit" in done.stderr, done.stderr
+        assert "management: http://" in done.stderr, done.stderr

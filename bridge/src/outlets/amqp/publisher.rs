@@ -13,7 +13,7 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, Connection, Event};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::confirms::{Confirmed, Confirms};
 use super::encode::{Encoded, Encoder};
@@ -37,6 +37,20 @@ pub(super) struct Publisher {
     taken: Vec<OutboundMessage>,
     outstanding: FuturesUnordered<Publish>,
     confirms: Confirms,
+}
+
+/// Why publishing stops.
+enum Stop {
+    /// The session ends so.
+    End(End),
+    /// `lapin` says that something is over, and not yet why.
+    Unexplained(lapin::Error),
+}
+
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
 }
 
 /// What happened next.
@@ -107,11 +121,13 @@ impl Publisher {
                     ends.answers.send_now();
                     Ok(())
                 }
-                Step::Released => Err(End::Released),
-                Step::Watch => self.watch(connection, ends),
+                Step::Released => Err(End::Released.into()),
+                Step::Watch => self.watch(connection, ends).map_err(Stop::End),
             };
-            if let Err(end) = acted {
-                return end;
+            match acted {
+                Ok(()) => {}
+                Err(Stop::End(end)) => return end,
+                Err(Stop::Unexplained(error)) => return self.explain(error, &mut events).await,
             }
             if !accepting && self.window.is_empty() {
                 ends.answers.send_rest().await;
@@ -156,7 +172,7 @@ impl Publisher {
 
     /// Reads every confirm that is complete, and answers what is certain. A publish that failed ends the session, after
     /// what was confirmed before it is answered.
-    fn settle(&mut self, first: Outcome, ends: &mut SessionEnds) -> Result<(), End> {
+    fn settle(&mut self, first: Outcome, ends: &mut SessionEnds) -> Result<(), Stop> {
         let mut read = Vec::new();
         let mut failures = Vec::new();
         let mut broken = None;
@@ -174,25 +190,56 @@ impl Publisher {
         let unanswered = self.outstanding.len() + failures.len() + usize::from(broken.is_some());
         for (number, answer) in self.confirms.settle(read, unanswered) {
             let Some(sequence) = self.window.settle(number, now) else {
-                return Err(End::lost(format!("message {number} was confirmed twice")));
+                return Err(End::lost(format!("message {number} was confirmed twice")).into());
             };
             ends.answers.push(sequence, answer);
         }
         if let Some(reason) = broken {
-            return Err(End::lost(reason));
+            return Err(End::lost(reason).into());
         }
-        let telling = failures.iter().find(|error| endings::tells(error));
-        match telling.or(failures.first()) {
-            Some(error) => Err(self.end(error)),
+        let telling = failures.iter().position(endings::tells).unwrap_or(0);
+        match failures.into_iter().nth(telling) {
+            Some(error) => Err(self.stop(error)),
             None => Ok(()),
         }
+    }
+
+    fn stop(&self, error: lapin::Error) -> Stop {
+        if endings::tells(&error) {
+            return Stop::End(self.end(&error));
+        }
+        Stop::Unexplained(error)
     }
 
     fn end(&self, error: &lapin::Error) -> End {
         endings::end(error, !self.window.is_empty())
     }
 
-    fn take_event(&mut self, event: Option<Event>, ends: &mut SessionEnds) -> Result<(), End> {
+    /// Waits a moment for the reason of an error that tells none: a publish meets a connection that is being closed before
+    /// those in flight are told why, the more often the busier the machine.
+    async fn explain(
+        &mut self,
+        error: lapin::Error,
+        events: &mut (impl Stream<Item = Event> + Unpin),
+    ) -> End {
+        let reason = async {
+            loop {
+                let next = tokio::select! {
+                    Some((_, _, Err(error))) = self.outstanding.next(), if !self.outstanding.is_empty() => Some(error),
+                    Some(Event::Error(error)) = events.next() => Some(error),
+                    else => None,
+                };
+                match next {
+                    Some(error) if !endings::tells(&error) => {}
+                    reason => return reason,
+                }
+            }
+        };
+        let reason = timeout(WATCH_INTERVAL, reason).await.ok().flatten();
+        self.end(&reason.unwrap_or(error))
+    }
+
+    fn take_event(&mut self, event: Option<Event>, ends: &mut SessionEnds) -> Result<(), Stop> {
         match event {
             Some(Event::ConnectionBlocked(reason)) => {
                 ends.state.send_replace(SessionState::Blocked(reason));
@@ -203,9 +250,9 @@ impl Publisher {
                 ends.state.send_replace(SessionState::Open);
                 Ok(())
             }
-            Some(Event::Error(error)) => Err(self.end(&error)),
+            Some(Event::Error(error)) => Err(self.stop(error)),
             Some(_) => Ok(()),
-            None => Err(self.silent_end("the connection is gone")),
+            None => Err(self.silent_end("the connection is gone").into()),
         }
     }
 

@@ -120,6 +120,7 @@ async fn a_message_over_the_broker_s_limit_may_be_at_fault_and_an_operator_s_end
         "{loss:?}"
     );
 
+    // Some publishes meet connections that are being closed, and are not told why.
     let mut sessions = Vec::new();
     for _ in 0..5 {
         let session = connect(&outlet).await;
