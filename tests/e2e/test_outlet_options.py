@@ -89,21 +89,6 @@ def test_a_new_outlet_on_an_old_contract_begins_where_it_says_and_restarts_do_no
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_an_outlet_that_begins_now_on_a_contract_without_events_sends_all_that_come(rack: Rack) -> None:
-    daemon = rack.daemon
-    lending = daemon.folder / "contracts/bank.lending.v1.yaml"
-    lending.write_text(lending.read_text() + '  - mqtt: { broker: main, name: "mqtt:now", topic: "bank/now/{key}/{name}", start: now }\n')
-    reload(daemon)
-    wait_until(lambda: daemon.relay(f"{LENDING}/mqtt:now")["state"] == "connected", "the new outlet is there", 20)
-    daemon.kill()
-    daemon.start()
-    payment = loan_payment("1")
-    assert daemon.http("POST", "/streams/account-1", payment).status == 201
-    rack.wait_settled()
-    assert outlet_of(why(daemon, str(payment["id"])), LENDING, "mqtt:now").state == "confirmed"
-    wait_until(lambda: sequences(at(rack.mqtt.messages(), "bank/now/")) == [1], "it has arrived", 20)
-
-
 @contextmanager
 def own_mosquitto(folder: Path, options: str) -> Iterator[tuple[Mosquitto, Consumer, Daemon]]:
     """A broker that may be harmed, its consumer, and a daemon, not started yet, whose bank.accounts has other options there."""
@@ -117,6 +102,24 @@ def own_mosquitto(folder: Path, options: str) -> Iterator[tuple[Mosquitto, Consu
         change(daemon, CONTRACT, "qos: 1 }", options)
         at_end.callback(daemon.kill)
         yield mosquitto, consumer, daemon
+
+
+def test_where_an_outlet_begins_is_chosen_once_though_its_broker_is_away_and_the_daemon_is_killed(tmp_path: Path) -> None:
+    with own_mosquitto(tmp_path, "qos: 1 }") as (mosquitto, consumer, daemon):
+        lending = daemon.folder / "contracts/bank.lending.v1.yaml"
+        now = '  - mqtt: { broker: main, name: "mqtt:now", topic: "bank/now/{key}/{name}", start: now }\n'
+        lending.write_text(lending.read_text() + now)
+        daemon.start()
+        wait_until(lambda: daemon.relay(f"{LENDING}/mqtt:now")["state"] == "connected", "the new outlet is there", 20)
+        mosquitto.stop()
+        payment = loan_payment("1")
+        assert daemon.http("POST", "/streams/account-1", payment).status == 201
+        wait_until(lambda: daemon.contract(LENDING)["crossed"] == 1, "it has crossed", 20)
+        daemon.kill()
+        daemon.start()
+        mosquitto.start()
+        wait_until(lambda: sequences(at(consumer.messages(), "bank/now/")) == [1], "what came after `now` arrives", 30)
+        assert outlet_of(why(daemon, str(payment["id"])), LENDING, "mqtt:now").state == "confirmed"
 
 
 def test_several_events_of_a_key_in_flight_all_arrive_and_a_warning_is_given(tmp_path: Path) -> None:

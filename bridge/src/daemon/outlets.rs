@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use horizon_schemas::{Contract, OutletSpec, Unheard};
+use horizon_schemas::{Contract, OutletSpec};
 use horizon_store::{PublicStreamName, RelayName};
 
 use super::relays::Ground;
@@ -31,11 +31,6 @@ pub(super) struct OutletPart {
 impl OutletPart {
     /// The relay to it, for live delivery or for a replay.
     pub(super) fn relay(self, ground: &Ground, purpose: Purpose) -> Relay {
-        let unheard = match &purpose {
-            Purpose::Live => self.spec.unheard(),
-            // A replay tells at its end what nobody heard: who asked for it waits for that end.
-            Purpose::Replay(_) => Unheard::Continue,
-        };
         Relay {
             store: ground.store.clone(),
             log: ground.log.clone(),
@@ -44,7 +39,7 @@ impl OutletPart {
             name: self.name,
             outlet: self.outlet,
             place: self.place,
-            unheard,
+            unheard: self.spec.unheard(),
             in_flight_per_key: self.spec.max_in_flight_per_key(),
             start: self.spec.start(),
             purpose,
