@@ -95,6 +95,11 @@ impl OutletSpec {
                 warnings.push("at quality of service 0 a broker confirms nothing: an event that is lost on its way counts as sent");
             }
         }
+        if let (OutletKind::Mqtt(place), Unheard::Wait) = (&self.kind, self.unheard)
+            && place.qos == 2
+        {
+            warnings.push("at quality of service 2 some brokers, Mosquitto among them, do not say that nobody listens: such an event counts as confirmed");
+        }
         if self.max_in_flight_per_key > 1 {
             warnings.push("with more than one event of a key in flight, one that is tried again comes after later ones of its key");
         }

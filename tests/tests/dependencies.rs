@@ -28,7 +28,7 @@ const LICENCES: [&str; 12] = [
 const READ_BY_HAND: [(&str, &str); 1] = [("cloudevents-sdk", "Apache-2.0")];
 
 /// Crates of which two versions are built, each with its reason. Whoever adds one looks first for a way without.
-const TWICE: [(&str, &str); 7] = [
+const TWICE: [(&str, &str); 8] = [
     (
         "base64",
         "the older for cloudevents-sdk, with which tests cross-check; the newer for ureq",
@@ -45,6 +45,10 @@ const TWICE: [(&str, &str); 7] = [
     (
         "nom",
         "the older for bindgen, when building; the newer for lapin's amq-protocol",
+    ),
+    (
+        "rustls-webpki",
+        "the older for rumqttc, which reads private keys with it; the newer for rustls",
     ),
     ("shlex", "bindgen and cc, both when building"),
     (
