@@ -19,6 +19,7 @@ mod refusals;
 mod relays;
 mod reload;
 mod replays;
+mod unparking;
 
 use std::sync::Arc;
 
@@ -82,8 +83,8 @@ pub(crate) fn operator_router(state: Operator) -> Router {
         .route("/contracts", get(contracts::contracts))
         .route("/parked", get(parked::keys))
         .route("/parked/{contract}/{key}", get(parked::events))
-        .route("/parked/retry", post(parked::retry))
-        .route("/parked/skip", post(parked::skip))
+        .route("/parked/retry", post(unparking::retry))
+        .route("/parked/skip", post(unparking::skip))
         .route("/reload", post(reload::reload))
         .route("/relays/pause", post(relays::pause))
         .route("/relays/resume", post(relays::resume))
