@@ -6,7 +6,6 @@ use horizon_store::{LogName, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::patience::patiently;
 
 /// The kind of these system records.
 const KIND: &str = "relay-pause";
@@ -76,6 +75,9 @@ async fn record(
 ) -> Result<(), StoreError> {
     let relay = relay.to_owned();
     let body = serde_json::to_vec(&Record { relay, pause }).unwrap_or_default();
-    let append = || store.append_system(log, KIND, body.clone().into());
-    patiently("recording a pause", append).await.map(|_| ())
+    // Who asks is told at once where the disk is too low to record it, rather than later, when nobody asks any more.
+    store
+        .append_system(log, KIND, body.into())
+        .await
+        .map(|_| ())
 }

@@ -3,7 +3,7 @@
 //! Each is a relay of its own with its cursor in memory (see [`crate::relay::purpose`]): nothing live moves or waits. A replay ends
 //! with the daemon; who asked goes on from the sequence that it had reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,6 +54,8 @@ pub(crate) enum Work {
         log: LogName,
         stream: PublicStreamName,
         place: Place,
+        /// Keys of which nothing would be sent.
+        left_out: BTreeSet<String>,
     },
 }
 
@@ -230,17 +232,17 @@ async fn carry_out(replay: &Replay, work: Work) -> Result<(), StoreError> {
             log,
             stream,
             place,
-        } => rehearse(replay, &store, &log, &stream, &place).await,
+            left_out,
+        } => rehearse(replay, (&store, &log, &stream), &place, &left_out).await,
     }
 }
 
 /// Reads the stretch and sends nothing.
 async fn rehearse(
     replay: &Replay,
-    store: &Store,
-    log: &LogName,
-    stream: &PublicStreamName,
+    (store, log, stream): (&Store, &LogName, &PublicStreamName),
     place: &Place,
+    left_out: &BTreeSet<String>,
 ) -> Result<(), StoreError> {
     let limit = ReadLimit {
         records: READ_LIMIT_EVENTS,
@@ -257,11 +259,11 @@ async fn rehearse(
         after = last.sequence;
         for event in page.events {
             let inside = event.sequence.get() <= replay.stretch.through;
-            if inside && key.is_none_or(|key| key == event.key) {
-                let message = place.message(&event);
-                replay
-                    .progress
-                    .rehearsed(event.sequence, event.event.len(), message.err());
+            if inside
+                && replay.progress.meets(&event, key, left_out)
+                && let Err(reason) = place.message(&event)
+            {
+                replay.progress.refused(event.sequence, reason);
             }
         }
         replay

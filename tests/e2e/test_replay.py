@@ -17,6 +17,7 @@ from parking import CONTRACT, change, parked
 from rack import Brokers, Rack, bank_daemon, delete_queue
 from replaying import AMQP, MQTT, append_deposits, begin, ended, of_relay, pause, replay, resume, sequences, totals
 from rig.brokers import Mosquitto
+from rig.daemon import Daemon
 from rig.inbox import Consumer, Message, mqtt_consumer
 from rig.ports import LOOPBACK, free_ports
 from rig.processes import Process
@@ -313,9 +314,40 @@ def test_an_outlet_that_waits_for_listeners_is_replayed_to_without_waiting_for_a
         daemon.start()
         append_deposits(daemon, 1, 3)
         wait_until(lambda: daemon.relay(f"{ACCOUNTS}/{MQTT}")["retryingSince"], "the relay waits for a listener", 20)
-        told = replay(daemon)
+        told = replay(daemon, "--topic", "again/{key}")
         assert (told["state"], told["progress"]["unheard"]) == ("done", 3)
         assert "replay-1" not in "".join(line for line in daemon.log.read_text().splitlines() if "nobody listens" in line)
+    finally:
+        daemon.kill()
+
+
+def append_to(daemon: Daemon, *keys: str) -> None:
+    """Appends a deposit to each account, in order."""
+    for key in keys:
+        assert daemon.http("POST", f"/streams/account-{key}", deposit(key)).status == 201
+
+
+def test_nothing_arrives_at_the_outlets_own_place_by_a_replay_before_it_was_sent_there(tmp_path: Path, brokers: Brokers) -> None:
+    daemon = bank_daemon(tmp_path, brokers.mosquitto.port, brokers.rabbitmq.port)
+    change(daemon, CONTRACT, "bank/accounts/v1/{key}/{name}", "own/" + "y" * 985 + "/{key}")  # room for 34 bytes of a key
+    try:
+        daemon.start()
+        long = "k" + "x" * 34
+        append_to(daemon, "a", long, long, "a")
+        wait_until(daemon.idle, "everything is settled", 20, state=daemon.status)
+        assert [row["key"] for row in parked(daemon)] == [long]
+        for words in ((), ("--dry-run",)):
+            told = replay(daemon, *words)
+            assert (told["progress"]["found"], told["progress"]["leftOut"], told["progress"]["refused"]) == (2, 2, 0)
+        assert "2 left out" in daemon.run("replay", ACCOUNTS, "--outlet", MQTT).stdout
+
+        assert daemon.run("pause", ACCOUNTS, "--outlet", MQTT, "--reason", "a test").returncode == 0
+        append_to(daemon, "a")
+        wait_until(lambda: daemon.contract(ACCOUNTS)["sequence"] == 5, "it has crossed", 20)
+        refused = daemon.run("replay", ACCOUNTS, "--outlet", MQTT, "--from", "5")
+        assert refused.returncode == 1 and "that was sent to this outlet is 4" in refused.stderr
+        assert replay(daemon, "--to", "5")["stretch"]["through"] == 4
+        assert replay(daemon, "--topic", "elsewhere/{name}")["progress"]["found"] == 5
     finally:
         daemon.kill()
 

@@ -355,6 +355,12 @@ fn in_words(replay: &Value) -> String {
             of("/progress/confirmed"),
         ),
     });
+    let left_out = of("/progress/leftOut");
+    if left_out > 0 {
+        lines.push(format!(
+            "{left_out} left out: their keys are parked at this outlet, and go on in order by `horizon parked`"
+        ));
+    }
     let told = replay.pointer("/progress/refusedEvents");
     let told = told
         .and_then(Value::as_array)

@@ -103,7 +103,8 @@ impl Relays {
         let mut started = Vec::new();
         for part in self.outlets.iter() {
             let name = part.name.as_str().to_owned();
-            if self.running.contains_key(&name) {
+            let told = self.paused.contains_key(&name) && ground.status.relay(&name).is_some();
+            if self.running.contains_key(&name) || told {
                 continue;
             }
             let made_of = part.made_of();

@@ -1,15 +1,17 @@
 //! From what an operator asks for to a replay that runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use horizon_schemas::{Template, Unheard};
-use horizon_store::{PublicEvent, PublicStreamName, Sequence, StoreError};
+use horizon_store::{ParkScope, PublicEvent, PublicStreamName, RelayName, Sequence, StoreError};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::outlets::OutletPart;
 use super::reload::Reloader;
 use crate::clock;
+use crate::crossing::parked::ParkedKeys;
 use crate::relay::{Place, Purpose, Relay, Replay, ReplayProgress, beginning, relay_name};
 use crate::replays::{Stretch, Work};
 
@@ -92,13 +94,19 @@ impl Reloader {
         }
         let (stream, part) = self.part(&wanted).await?;
         let (mut part, other) = elsewhere(part, &wanted)?;
-        let (after, through, head) = self.bounds(&stream, &wanted).await?;
         let store = &self.ground.store;
+        // At the outlet's own place nothing may arrive by a replay before it does by live delivery.
+        let (most, left_out) = match other {
+            None => self.settled(&part.name).await?,
+            Some(_) => (None, BTreeSet::new()),
+        };
+        let (after, through, head) = self.bounds(&stream, &wanted, most).await?;
         let events = store.public_between(&self.ground.log, &stream, after, through);
         let events = events.await?;
         if events == 0 {
             return Err(ReplayError::Bounds(format!(
-                "there is no event between these bounds; the last of {stream} is {head}"
+                "there is no event between these bounds; the last of {stream}{} is {head}",
+                most.map_or("", |_| " that was sent to this outlet")
             )));
         }
         // A name of its own: the broker tells connections by it.
@@ -126,12 +134,14 @@ impl Reloader {
                 log: self.ground.log.clone(),
                 stream,
                 place: part.place,
+                left_out,
             };
             (Arc::default(), work)
         } else {
             let purpose = Purpose::Replay(Replay {
                 through,
                 key: stretch.key.clone(),
+                left_out,
                 events_per_second: stretch.events_per_second,
                 progress: Arc::clone(&progress),
             });
@@ -145,6 +155,19 @@ impl Reloader {
         let begun = replays.begin(number, stretch, progress, status, work);
         begun.map_err(|_| ReplayError::TooMany)?;
         Ok(number)
+    }
+
+    /// Up to where a relay has settled everything, and the keys that are parked there.
+    async fn settled(
+        &self,
+        relay: &RelayName,
+    ) -> Result<(Option<Sequence>, BTreeSet<String>), ReplayError> {
+        let (store, log) = (&self.ground.store, &self.ground.log);
+        let cursor = store.relay_cursor(log, relay).await?;
+        let scope = ParkScope::Relay(relay.clone());
+        let parked = ParkedKeys::read(store, log, &scope).await?;
+        let parked = parked.keys().into_iter().collect();
+        Ok((Some(cursor.unwrap_or(Sequence::ZERO)), parked))
     }
 
     /// The outlet that is asked for.
@@ -169,10 +192,12 @@ impl Reloader {
         &self,
         stream: &PublicStreamName,
         wanted: &Wanted,
+        most: Option<Sequence>,
     ) -> Result<(Sequence, Sequence, Sequence), ReplayError> {
         let (store, log) = (&self.ground.store, &self.ground.log);
         let head = store.public_head(log, stream).await?;
         let head = head.map_or(Sequence::ZERO, |head| head.last);
+        let head = most.map_or(head, |most| most.min(head));
         let before = async |ms| {
             let before = |event: &PublicEvent| event.crossed_ms < ms;
             beginning::last_of(store, log, stream, before).await
@@ -191,7 +216,7 @@ impl Reloader {
             }
             Some(Bound::Time(ms)) => before(ms).await?,
         };
-        Ok((after, through.max(after), head))
+        Ok((after, through.min(head).max(after), head))
     }
 }
 

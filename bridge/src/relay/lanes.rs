@@ -7,7 +7,7 @@
 
 mod lane;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
 use horizon_store::{ParkOutcome, Sequence};
@@ -178,16 +178,34 @@ impl<T> Lanes<T> {
 
     /// The next event to send, if one may go now: it counts as in flight until it is answered.
     pub(super) fn next(&mut self, now: Instant) -> Option<(Sequence, &T)> {
+        self.next_of(now, |_| true)
+    }
+
+    /// The same, of those that are wanted.
+    pub(super) fn next_of(
+        &mut self,
+        now: Instant,
+        wanted: impl Fn(Sequence) -> bool,
+    ) -> Option<(Sequence, &T)> {
         if self.closed {
             return None;
         }
-        let may_go = |lane: &&mut Lane<T>| lane.may_go(now);
+        let may_go = |lane: &&mut Lane<T>| lane.may_go(now) && lane.first().is_some_and(&wanted);
         let lane = self.lanes.values_mut().find(may_go)?;
         lane.front = Front::InFlight;
         lane.attempts = lane.attempts.saturating_add(1);
         let item = lane.items.front()?;
         let event = item.event.as_ref()?;
         Some((Sequence::new(item.at), event))
+    }
+
+    /// The events that may go now.
+    pub(super) fn ready(&self, now: Instant) -> BTreeSet<Sequence> {
+        if self.closed {
+            return BTreeSet::new();
+        }
+        let may_go = self.lanes.values().filter(|lane| lane.may_go(now));
+        may_go.filter_map(Lane::first).collect()
     }
 
     /// How often the event in flight at `sequence` was sent; none if it is not a lane's.
@@ -294,13 +312,14 @@ impl<T> Lanes<T> {
         (live, stuck)
     }
 
-    /// When an event that was asked to be tried again may go.
-    pub(super) fn next_retry(&self) -> Option<Instant> {
+    /// When the next event that was asked to be tried again may go, after those that may at `now`.
+    pub(super) fn next_retry(&self, now: Instant) -> Option<Instant> {
         let due = |lane: &Lane<T>| match lane.front {
             Front::Retrying(due) if !self.closed => Some(due),
             _ => None,
         };
-        self.lanes.values().filter_map(due).min()
+        let due = self.lanes.values().filter_map(due);
+        due.filter(|due| *due > now).min()
     }
 
     /// Whether an event that was to be tried again is not settled yet, sent again or not.
@@ -319,13 +338,15 @@ impl<T> Lanes<T> {
     pub(super) fn in_flight_at(&self) -> impl Iterator<Item = Sequence> {
         let in_flight = |lane: &&Lane<T>| matches!(lane.front, Front::InFlight);
         let fronts = self.lanes.values().filter(in_flight);
-        fronts.filter_map(|lane| lane.items.front().map(|item| Sequence::new(item.at)))
+        fronts.filter_map(Lane::first)
     }
 
     /// The connection is gone: what had no answer goes out again.
     pub(super) fn connection_lost(&mut self) {
         for lane in self.lanes.values_mut() {
-            lane.front = Front::Idle;
+            if matches!(lane.front, Front::InFlight) {
+                lane.front = Front::Idle;
+            }
         }
     }
 

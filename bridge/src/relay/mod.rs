@@ -79,7 +79,11 @@ impl Relay {
             Purpose::Live => {
                 let scope = ParkScope::Relay(self.name.clone());
                 let parked = ParkedKeys::read(&self.store, &self.log, &scope).await?;
-                (beginning::cursor(&self).await?, parked)
+                let cursor = tokio::select! {
+                    cursor = beginning::cursor(&self) => cursor?,
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                };
+                (cursor, parked)
             }
             Purpose::Replay(replay) => {
                 let cursor = Sequence::new(replay.progress.now().sequence);

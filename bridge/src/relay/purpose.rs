@@ -2,6 +2,7 @@
 //!
 //! A replay is a relay whose cursor is in memory and ends somewhere. It writes nothing to the store: no cursor, nothing parked.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ pub(crate) struct Replay {
     pub(crate) through: Sequence,
     /// Only events of this key.
     pub(crate) key: Option<String>,
+    /// Keys of which nothing is sent.
+    pub(crate) left_out: BTreeSet<String>,
     /// Most events a second.
     pub(crate) events_per_second: Option<u32>,
     pub(crate) progress: Arc<ReplayProgress>,
@@ -47,6 +50,8 @@ pub(crate) struct Replayed {
     pub(crate) found: u64,
     /// Their bytes.
     pub(crate) found_bytes: u64,
+    /// Events that are not sent because their key is parked at the outlet.
+    pub(crate) left_out: u64,
     /// Events that the broker has taken.
     pub(crate) confirmed: u64,
     /// Events that it has taken and that nobody was there to receive.
@@ -78,23 +83,34 @@ impl ReplayProgress {
         self.change(|now| now.sequence = sequence.get());
     }
 
+    /// Whether an event that was read is to be sent; it is counted.
+    pub(crate) fn meets(
+        &self,
+        event: &PublicEvent,
+        key: Option<&str>,
+        left_out: &BTreeSet<String>,
+    ) -> bool {
+        if key.is_some_and(|key| key != event.key) {
+            return false;
+        }
+        let sent = !left_out.contains(&event.key);
+        match sent {
+            true => self.found(event.event.len()),
+            false => self.change(|now| now.left_out += 1),
+        }
+        sent
+    }
+
     /// An event is to be sent.
-    pub(super) fn found(&self, bytes: usize) {
+    fn found(&self, bytes: usize) {
         self.change(|now| {
             now.found += 1;
             now.found_bytes += bytes as u64;
         });
     }
 
-    /// A dry run came to an event, which could or could not be sent.
-    pub(crate) fn rehearsed(&self, sequence: Sequence, bytes: usize, refused: Option<String>) {
-        self.found(bytes);
-        if let Some(reason) = refused {
-            self.refused(sequence, reason);
-        }
-    }
-
-    fn refused(&self, sequence: Sequence, reason: String) {
+    /// An event cannot be sent.
+    pub(crate) fn refused(&self, sequence: Sequence, reason: String) {
         let sequence = sequence.get();
         self.change(|now| {
             now.refused += 1;
@@ -128,11 +144,9 @@ impl Purpose {
         let Self::Replay(replay) = self else {
             return true;
         };
-        let wanted = replay.key.as_deref().is_none_or(|key| key == event.key);
-        if wanted {
-            replay.progress.found(event.event.len());
-        }
-        wanted
+        replay
+            .progress
+            .meets(event, replay.key.as_deref(), &replay.left_out)
     }
 
     /// How fast events may go; none: as fast as they are answered for.
@@ -210,8 +224,8 @@ impl Pace {
     }
 
     /// When the next may go.
-    pub(super) fn next(&self) -> Option<Instant> {
-        Some(self.next).filter(|next| *next > Instant::now())
+    pub(super) fn next(&self) -> Instant {
+        self.next
     }
 }
 

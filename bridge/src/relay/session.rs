@@ -138,13 +138,14 @@ impl<'a> Run<'a> {
                 Some(_) => {}
             }
             self.unpark.work(self.relay, &mut self.window);
-            self.send(&session);
+            let now = Instant::now();
+            self.send(&session, now);
             self.write_cursor_if_due();
             let in_flight = self.window.in_flight() + self.unpark.lanes.in_flight();
             self.relay
                 .status
                 .window(in_flight, self.window.parked_keys());
-            let wake = [self.wake_at(), stop_by].into_iter().flatten().min();
+            let wake = [self.wake_at(now), stop_by].into_iter().flatten().min();
             let happened = tokio::select! {
                 answers = session.answers.recv() => Happened::Answers(answers),
                 read = join(&mut self.reading) => Happened::Read(read),
@@ -205,14 +206,16 @@ impl<'a> Run<'a> {
     fn connection_lost(&mut self, loss: &Loss) {
         let in_flight = self.window.sequences_in_flight();
         let in_flight: Vec<Sequence> = in_flight.chain(self.unpark.lanes.in_flight_at()).collect();
-        if loss.suspicious && !in_flight.is_empty() {
+        if !loss.suspicious {
+            self.suspects.ended();
+        } else if !in_flight.is_empty() {
             let searching = self.suspects.any();
             if let Some(culprit) = self.suspects.lost(&in_flight) {
                 let reason = format!(
                     "each of {STRIKES} times that this event was sent alone the connection ended, and others passed in between: {}",
                     loss.reason
                 );
-                self.settle(vec![(culprit.get(), Answer::Refused(reason))]);
+                self.refuse(culprit, reason);
             } else if !searching {
                 tracing::warn!(relay = %self.relay.name, reason = loss.reason, in_flight = in_flight.len(),
                     "the connection ended with events in flight; they go out again one at a time, in case one of them is the cause");
@@ -235,8 +238,7 @@ impl<'a> Run<'a> {
     }
 
     /// Sends what may go.
-    fn send(&mut self, session: &Session) {
-        let now = Instant::now();
+    fn send(&mut self, session: &Session, now: Instant) {
         loop {
             if self.pace.as_ref().is_some_and(|pace| !pace.may_go(now)) {
                 return;
@@ -252,9 +254,7 @@ impl<'a> Run<'a> {
                         break;
                     }
                 }
-                Err(reason) => {
-                    self.settle(vec![(sequence.get(), Answer::Refused(reason))]);
-                }
+                Err(reason) => self.refuse(sequence, reason),
             }
             if let Some(pace) = &mut self.pace {
                 pace.gone(now);
@@ -278,27 +278,27 @@ impl<'a> Run<'a> {
             lanes.next(now).or_else(|| window.next(now))
         } else if window.in_flight() + lanes.in_flight() > 0 {
             None
-        } else if suspects.wants_proof() {
-            let chosen = window.next_of(now, |ready| suspects.choose(ready));
-            chosen.or_else(|| lanes.next(now))
         } else {
-            let parked = lanes.next(now);
-            parked.or_else(|| window.next_of(now, |ready| suspects.choose(ready)))
+            let mut ready = lanes.ready(now);
+            ready.extend(window.ready(now));
+            let chosen = suspects.choose(&ready)?;
+            let parked = lanes.next_of(now, |at| at == chosen);
+            parked.or_else(|| window.next_of(now, |_| Some(chosen)))
         };
         let (sequence, event) = next?;
         Some((sequence, self.relay.place.message(event)))
     }
 
-    fn wake_at(&self) -> Option<Instant> {
-        [
-            self.cursor_due(),
-            self.pace.as_ref().and_then(Pace::next),
+    /// When something is due that was not when there was a look at `now`. What was due then and could not go waits for something
+    /// else than time.
+    fn wake_at(&self, now: Instant) -> Option<Instant> {
+        let retries = [
+            self.pace.as_ref().map(Pace::next),
             self.window.next_retry(),
-            self.unpark.lanes.next_retry(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+            self.unpark.lanes.next_retry(now),
+        ];
+        let retries = retries.into_iter().flatten().filter(|due| *due > now);
+        retries.chain(self.cursor_due()).min()
     }
 }
 

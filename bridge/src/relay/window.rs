@@ -193,13 +193,7 @@ impl<T> Window<T> {
         now: Instant,
         choose: impl FnOnce(&BTreeSet<Sequence>) -> Option<Sequence>,
     ) -> Option<(Sequence, &T)> {
-        while let Some(&(due, sequence)) = self.retries.first() {
-            if due > now {
-                break;
-            }
-            self.retries.pop_first();
-            self.ready.insert(sequence);
-        }
+        self.take_due(now);
         if self.in_flight >= self.limits.in_flight_events {
             return None;
         }
@@ -211,6 +205,22 @@ impl<T> Window<T> {
         entry.state = State::InFlight;
         entry.attempts = entry.attempts.saturating_add(1);
         Some((sequence, &entry.item))
+    }
+
+    /// The events that may go now.
+    pub(crate) fn ready(&mut self, now: Instant) -> impl Iterator<Item = Sequence> {
+        self.take_due(now);
+        self.ready.iter().copied()
+    }
+
+    fn take_due(&mut self, now: Instant) {
+        while let Some(&(due, sequence)) = self.retries.first() {
+            if due > now {
+                break;
+            }
+            self.retries.pop_first();
+            self.ready.insert(sequence);
+        }
     }
 
     /// Whether an event that was to be tried again is not settled yet, sent again or not.
@@ -347,20 +357,19 @@ impl<T> Window<T> {
         self.entries.is_empty()
     }
 
-    /// The connection is gone: everything that is not settled is to be sent again, in order.
+    /// The connection is gone: everything that is not settled is to be sent again, in order; what was asked to be tried again waits
+    /// until it may go all the same.
     pub(crate) fn connection_lost(&mut self) {
         self.in_flight = 0;
-        self.retried = 0;
-        self.retries.clear();
         for entry in &mut self.entries {
-            entry.retried = false;
-            if !matches!(entry.state, State::Settled(_)) {
+            if matches!(entry.state, State::InFlight) {
                 entry.state = State::Waiting;
             }
         }
+        let waits: BTreeSet<Sequence> = self.retries.iter().map(|(_, one)| *one).collect();
         let first = |waiting: &VecDeque<Sequence>| -> Vec<Sequence> {
             let first = waiting.iter().take(self.limits.in_flight_per_key);
-            first.copied().collect()
+            first.filter(|one| !waits.contains(one)).copied().collect()
         };
         self.ready = self.keys.values().flat_map(first).collect();
     }

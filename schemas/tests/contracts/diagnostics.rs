@@ -290,6 +290,11 @@ fn each_of_these_is_told_by_its_code() {
         ),
         (
             "broker: rabbit",
+            "broker: rabbit, headers: { Bcc: b }",
+            "fixed-text",
+        ),
+        (
+            "broker: rabbit",
             "broker: rabbit, declare: false, alternate_exchange: a",
             "alternate-exchange",
         ),

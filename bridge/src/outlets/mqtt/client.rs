@@ -190,33 +190,31 @@ impl Connection {
     /// Works until something happens. Must not be dropped before: that would lose the packet that it was writing.
     pub(super) async fn poll(&mut self) -> Result<Happened, Failure> {
         Ok(match self {
-            Self::V5(events) => match events.poll().await? {
-                v5::Event::Outgoing(outgoing) => Happened::out(&outgoing),
-                v5::Event::Incoming(v5::Incoming::PubAck(ack)) => {
-                    Happened::Acknowledged(ack.pkid, ack.reason)
-                }
-                v5::Event::Incoming(v5::Incoming::PubRec(ack)) => {
-                    Happened::Received(ack.pkid, same_reason(ack.reason))
-                }
-                v5::Event::Incoming(v5::Incoming::PubComp(ack)) => {
-                    Happened::Completed(ack.pkid, ack.reason == PubCompReason::Success)
-                }
-                v5::Event::Incoming(_) => Happened::Other,
-            },
-            Self::V311(events) => match events.poll().await? {
-                rumqttc::Event::Outgoing(outgoing) => Happened::out(&outgoing),
-                rumqttc::Event::Incoming(rumqttc::Incoming::PubAck(ack)) => {
-                    Happened::Acknowledged(ack.pkid, PubAckReason::Success)
-                }
-                rumqttc::Event::Incoming(rumqttc::Incoming::PubRec(ack)) => {
-                    Happened::Received(ack.pkid, PubAckReason::Success)
-                }
-                rumqttc::Event::Incoming(rumqttc::Incoming::PubComp(ack)) => {
-                    Happened::Completed(ack.pkid, true)
-                }
-                rumqttc::Event::Incoming(_) => Happened::Other,
-            },
+            Self::V5(events) => Happened::of_5(events.poll().await?),
+            Self::V311(events) => Happened::of_311(events.poll().await?),
         })
+    }
+
+    /// The acknowledgements that came together with the end of the connection: the library has read them, and tells the end first.
+    /// What it wrote is left out: the write may have failed.
+    pub(super) fn acknowledged_last(&mut self) -> Vec<Happened> {
+        let all: Vec<Happened> = match self {
+            Self::V5(events) => {
+                let rest = events.state.events.drain(..);
+                rest.map(Happened::of_5).collect()
+            }
+            Self::V311(events) => {
+                let rest = events.state.events.drain(..);
+                rest.map(Happened::of_311).collect()
+            }
+        };
+        let acknowledges = |happened: &Happened| {
+            matches!(
+                happened,
+                Happened::Acknowledged(..) | Happened::Received(..) | Happened::Completed(..)
+            )
+        };
+        all.into_iter().filter(acknowledges).collect()
     }
 
     /// Makes the library count what is in flight anew. Only while nothing is.
@@ -240,6 +238,38 @@ impl Granted {
 }
 
 impl Happened {
+    fn of_5(event: v5::Event) -> Self {
+        match event {
+            v5::Event::Outgoing(outgoing) => Self::out(&outgoing),
+            v5::Event::Incoming(v5::Incoming::PubAck(ack)) => {
+                Self::Acknowledged(ack.pkid, ack.reason)
+            }
+            v5::Event::Incoming(v5::Incoming::PubRec(ack)) => {
+                Self::Received(ack.pkid, same_reason(ack.reason))
+            }
+            v5::Event::Incoming(v5::Incoming::PubComp(ack)) => {
+                Self::Completed(ack.pkid, ack.reason == PubCompReason::Success)
+            }
+            v5::Event::Incoming(_) => Self::Other,
+        }
+    }
+
+    fn of_311(event: rumqttc::Event) -> Self {
+        match event {
+            rumqttc::Event::Outgoing(outgoing) => Self::out(&outgoing),
+            rumqttc::Event::Incoming(rumqttc::Incoming::PubAck(ack)) => {
+                Self::Acknowledged(ack.pkid, PubAckReason::Success)
+            }
+            rumqttc::Event::Incoming(rumqttc::Incoming::PubRec(ack)) => {
+                Self::Received(ack.pkid, PubAckReason::Success)
+            }
+            rumqttc::Event::Incoming(rumqttc::Incoming::PubComp(ack)) => {
+                Self::Completed(ack.pkid, true)
+            }
+            rumqttc::Event::Incoming(_) => Self::Other,
+        }
+    }
+
     fn out(outgoing: &Outgoing) -> Self {
         match outgoing {
             Outgoing::Publish(packet_id) => Self::Published(*packet_id),

@@ -87,40 +87,46 @@ impl Publisher {
                 connection.recount();
                 self.miscounted = false;
             }
-            let mut poll = pin!(connection.poll());
             // Until the poll is through: it must not be dropped before.
-            let polled = loop {
-                let room = self.room(ends);
-                let step = tokio::select! {
-                    biased;
-                    taken = ends.messages.recv_many(&mut self.taken, room), if accepting && room > 0 => Step::Taken(taken),
-                    polled = &mut poll => Step::Polled(polled),
-                    room = ends.answers.room(), if !ends.answers.is_empty() => if room { Step::RelayHasRoom } else { Step::Released },
-                    () = ends.answers.released() => Step::Released,
-                    _ = watch.tick() => Step::Watch,
-                };
-                match step {
-                    Step::Polled(polled) => break polled,
-                    Step::Taken(0) => accepting = false,
-                    Step::Taken(_) => {
-                        if let Err(end) = self.publish_taken(ends) {
-                            return end;
+            let polled = {
+                let mut poll = pin!(connection.poll());
+                loop {
+                    let room = self.room(ends);
+                    let step = tokio::select! {
+                        biased;
+                        taken = ends.messages.recv_many(&mut self.taken, room), if accepting && room > 0 => Step::Taken(taken),
+                        polled = &mut poll => Step::Polled(polled),
+                        room = ends.answers.room(), if !ends.answers.is_empty() => if room { Step::RelayHasRoom } else { Step::Released },
+                        () = ends.answers.released() => Step::Released,
+                        _ = watch.tick() => Step::Watch,
+                    };
+                    match step {
+                        Step::Polled(polled) => break polled,
+                        Step::Taken(0) => accepting = false,
+                        Step::Taken(_) => {
+                            if let Err(end) = self.publish_taken(ends) {
+                                return end;
+                            }
+                        }
+                        Step::RelayHasRoom => ends.answers.send_now(),
+                        Step::Released => return End::Released,
+                        Step::Watch => {
+                            if let Some(end) = self.overdue() {
+                                return end;
+                            }
                         }
                     }
-                    Step::RelayHasRoom => ends.answers.send_now(),
-                    Step::Released => return End::Released,
-                    Step::Watch => {
-                        if let Some(end) = self.overdue() {
-                            return end;
-                        }
+                    if !accepting && self.window.is_empty() {
+                        ends.answers.send_rest().await;
+                        return End::Released;
                     }
-                }
-                if !accepting && self.window.is_empty() {
-                    ends.answers.send_rest().await;
-                    return End::Released;
                 }
             };
-            if let Err(end) = self.take(polled, ends) {
+            let taken = match polled {
+                Ok(happened) => self.take(happened, ends),
+                Err(failure) => Err(self.lost(failure, connection.acknowledged_last(), ends)),
+            };
+            if let Err(end) = taken {
                 return end;
             }
         }
@@ -158,12 +164,7 @@ impl Publisher {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        polled: Result<Happened, Failure>,
-        ends: &mut SessionEnds,
-    ) -> Result<(), End> {
-        let happened = polled.map_err(|failure| self.lost(failure))?;
+    fn take(&mut self, happened: Happened, ends: &mut SessionEnds) -> Result<(), End> {
         match (happened, self.outlet.qos) {
             (Happened::Published(packet_id), qos) => self.published(packet_id, qos, ends),
             (Happened::Acknowledged(packet_id, reason), QoS::AtLeastOnce) => {
@@ -256,7 +257,13 @@ impl Publisher {
         }))
     }
 
-    fn lost(&self, failure: Failure) -> End {
+    /// How the session ends by a failure, after what was acknowledged last is answered.
+    fn lost(&mut self, failure: Failure, last: Vec<Happened>, ends: &mut SessionEnds) -> End {
+        for happened in last {
+            if let Err(end) = self.take(happened, ends) {
+                return end;
+            }
+        }
         if failure.may_be_a_messages_fault && !self.window.is_empty() {
             End::suspicious(failure.reason)
         } else {

@@ -76,6 +76,11 @@ impl<T> Lane<T> {
         due && can && self.given_up == 0 && self.stuck.is_none()
     }
 
+    /// Where the first event that waits is.
+    pub(super) fn first(&self) -> Option<Sequence> {
+        self.items.front().map(|item| Sequence::new(item.at))
+    }
+
     pub(super) fn is_in_flight(&self, sequence: Sequence) -> bool {
         matches!(self.front, Front::InFlight)
             && self

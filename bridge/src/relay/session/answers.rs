@@ -7,17 +7,36 @@ use horizon_store::Sequence;
 
 use super::super::backoff;
 use super::super::purpose::Purpose;
+use super::super::suspects::Said;
 use super::Run;
 use crate::outlets::Answer;
 
 impl Run<'_> {
-    /// Takes answers in; tells how many.
+    /// Takes in what the broker said; tells how many events are settled by it.
     pub(super) fn settle(&mut self, answers: Vec<(u64, Answer)>) -> u64 {
-        let count = answers.len() as u64;
+        let mut count = 0;
+        for (sequence, answer) in &answers {
+            let said = match answer {
+                Answer::Confirmed | Answer::Unheard => Said::Taken,
+                Answer::TryAgain(_) | Answer::Refused(_) => Said::NotTaken,
+            };
+            count += u64::from(!matches!(answer, Answer::TryAgain(_)));
+            self.suspects.answered(Sequence::new(*sequence), said);
+        }
+        self.take_answers(answers);
+        count
+    }
+
+    /// An event is refused that the broker has said nothing of.
+    pub(super) fn refuse(&mut self, sequence: Sequence, reason: String) {
+        self.suspects.answered(sequence, Said::Nothing);
+        self.take_answers(vec![(sequence.get(), Answer::Refused(reason))]);
+    }
+
+    fn take_answers(&mut self, answers: Vec<(u64, Answer)>) {
         let now = Instant::now();
         for (sequence, answer) in answers {
             let sequence = Sequence::new(sequence);
-            self.suspects.answered(sequence);
             let in_lane = self.unpark.lanes.attempts(sequence);
             self.tell(sequence, &answer, in_lane.is_some());
             let attempts = in_lane.unwrap_or_else(|| self.window.attempts(sequence));
@@ -35,7 +54,6 @@ impl Run<'_> {
             tracing::info!(relay = %self.relay.name, "every event that was tried again has been settled");
         }
         self.take_advance();
-        count
     }
 
     /// Makes known what keeps an event from being settled: once when it begins, and not for each event.

@@ -105,6 +105,32 @@ fn an_event_to_try_again_holds_up_its_key_alone_until_its_moment() {
 }
 
 #[test]
+fn an_event_to_try_again_keeps_its_moment_over_a_lost_connection() {
+    let now = Instant::now();
+    let later = now + Duration::from_secs(1);
+    let mut window = window();
+    for (number, key) in [(1, "a"), (2, "b"), (3, "a")] {
+        window.offer(sequence(number), key, 10, ());
+    }
+    assert_eq!(drain(&mut window, now), [1, 2]);
+    window.settle(sequence(1), Answer::TryAgain("denied".to_owned()), later);
+    window.connection_lost();
+    assert_eq!(drain(&mut window, now), [2], "2 had no answer");
+    assert_eq!(window.next_retry(), Some(later));
+    assert!(window.has_retries());
+    window.connection_lost();
+    assert_eq!(drain(&mut window, later), [1, 2]);
+    window.connection_lost();
+    assert_eq!(
+        drain(&mut window, later),
+        [1, 2],
+        "1 was sent again and had no answer"
+    );
+    window.settle(sequence(1), Answer::Confirmed, later);
+    assert!(!window.has_retries());
+}
+
+#[test]
 fn a_refused_event_parks_its_key_and_the_cursor_passes_both_in_one_advance() {
     let now = Instant::now();
     let mut window = window();
@@ -162,11 +188,11 @@ fn after_a_lost_connection_what_is_not_settled_goes_out_again_in_order() {
         now + Duration::from_secs(9),
     );
     window.connection_lost();
-    assert_eq!(drain(&mut window, now), [1, 3]);
+    assert_eq!(drain(&mut window, now), [1], "3 waits all the same");
     window.settle(sequence(2), Answer::Confirmed, now);
     assert_eq!(
         window.in_flight(),
-        2,
+        1,
         "an answer from before changes nothing"
     );
 }

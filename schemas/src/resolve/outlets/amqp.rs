@@ -36,6 +36,8 @@ pub(super) fn place(
     let header_prefix = raw.header_prefix.unwrap_or(words::HEADER_PREFIXES[0]);
     let refused = |name: &str| {
         let own = name.starts_with("x-")
+            || name.eq_ignore_ascii_case("cc")
+            || name.eq_ignore_ascii_case("bcc")
             || words::HEADER_PREFIXES
                 .iter()
                 .any(|prefix| name.starts_with(prefix));
