@@ -160,6 +160,7 @@ fn uri(resolved: &Resolved) -> AMQPUri {
         },
         vhost: resolved.virtual_host.clone(),
         query: AMQPQueryString {
+            frame_max: Some(resolved.frame_bytes),
             heartbeat: Some(resolved.heartbeat_seconds),
             auth_mechanism: match resolved.auth {
                 Auth::Password => None,

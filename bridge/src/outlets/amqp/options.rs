@@ -40,6 +40,10 @@ pub(crate) struct Options {
     /// be there.
     #[serde(default)]
     management: Option<String>,
+    /// The largest frame that is asked for, in bytes: 4,096 to 131,072, 8,192 unless given. An event's attributes must fit one; the
+    /// client library holds room for 64 of them for each connection. The broker may want smaller ones.
+    #[serde(default)]
+    frame_bytes: Option<u32>,
     /// The heartbeat that is asked for, in seconds: 5 to 3,600, 20 unless given. The broker may want a shorter one.
     #[serde(default)]
     heartbeat_seconds: Option<u16>,
@@ -107,6 +111,7 @@ pub(crate) struct Broker(Arc<Resolved>);
 pub(super) struct Resolved {
     pub(super) endpoint: Endpoint,
     pub(super) virtual_host: String,
+    pub(super) frame_bytes: u32,
     pub(super) heartbeat_seconds: u16,
     pub(super) max_payload_bytes: usize,
     pub(super) auth: Auth,
@@ -129,6 +134,7 @@ impl Broker {
         options: &Options,
         surroundings: &Surroundings<'_>,
     ) -> Result<Self, FieldError> {
+        let frame = options.frame_bytes.unwrap_or(8_192);
         let heartbeat = options.heartbeat_seconds.unwrap_or(20);
         let payload = options.max_payload_bytes.unwrap_or(16 * 1024 * 1024);
         let endpoint = options.written().resolve(surroundings)?;
@@ -152,6 +158,7 @@ impl Broker {
             auth: options.auth,
             management,
             virtual_host: options.virtual_host.clone(),
+            frame_bytes: bounded("frame_bytes", frame, 4_096..=131_072)?,
             heartbeat_seconds: bounded("heartbeat_seconds", heartbeat, 5..=3_600)?,
             max_payload_bytes: bounded("max_payload_bytes", payload, 1_024..=134_217_728)?,
         })))

@@ -178,7 +178,7 @@ async fn a_message_that_nobody_takes_expires() {
 /// The largest content header that the outlet lets pass is one that RabbitMQ takes, and no smaller one is refused.
 #[tokio::test]
 async fn attributes_may_fill_one_frame_and_no_more() {
-    const FRAME_BYTES: usize = 131_072;
+    const FRAME_BYTES: usize = 8_192;
     let rabbit = Rabbit::shared().await;
     let (_connection, channel) = channel(rabbit.port).await;
     let place = AmqpPlace {
