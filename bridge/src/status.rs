@@ -179,10 +179,13 @@ impl RelayStatus {
         self.change(|view| view.state = RelayState::Connecting);
     }
 
-    pub(crate) fn connected(&self) {
+    /// There is a connection; events may still wait to be tried again.
+    pub(crate) fn connected(&self, events_wait: bool) {
         self.change(|view| {
             view.state = RelayState::Connected;
-            view.retrying_since = None;
+            if !events_wait {
+                view.retrying_since = None;
+            }
         });
     }
 

@@ -136,8 +136,12 @@ def test_a_denied_topic_holds_up_no_other_key_where_the_denial_closes_the_connec
                    state=rack.daemon.status)
         arrived = read(rack.mqtt.messages(), repeats_allowed=True)
         assert not arrived.faults and {a.key for a in arrived.first} == {"free", "other"}
-        told = outlet_of(why(rack.daemon, events[0]["id"]), ACCOUNTS, MQTT)
-        assert told.state in ("retrying", "parked") and told.reason
+        # It is sent again now and then, and waits for an answer for a moment.
+        def denied() -> bool:
+            told = outlet_of(why(rack.daemon, events[0]["id"]), ACCOUNTS, MQTT)
+            return told.state in ("retrying", "parked") and bool(told.reason)
+
+        wait_until(denied, "why tells of the denied event", 10)
 
 
 def test_a_changed_password_is_told_and_the_old_one_given_back_lets_everything_go_on(

@@ -109,7 +109,7 @@ impl Relay {
             let reason = match connected {
                 None => break,
                 Some(Ok(session)) => {
-                    self.status.connected();
+                    self.status.connected(run.has_retries());
                     if failures > 0 {
                         tracing::info!(relay = %self.name, attempts = failures, "connected again");
                     }

@@ -27,6 +27,11 @@ impl Run<'_> {
         count
     }
 
+    /// Whether events wait that the broker asked to try again.
+    pub(in crate::relay) fn has_retries(&self) -> bool {
+        self.window.has_retries() || self.unpark.lanes.has_retries()
+    }
+
     /// An event is refused that the broker has said nothing of.
     pub(super) fn refuse(&mut self, sequence: Sequence, reason: String) {
         self.suspects.answered(sequence, Said::Nothing);
@@ -49,8 +54,7 @@ impl Run<'_> {
                 self.window.settle(sequence, answer, retry_at);
             }
         }
-        let retries = self.window.has_retries() || self.unpark.lanes.has_retries();
-        if !retries && self.relay.status.event_retries_over() {
+        if !self.has_retries() && self.relay.status.event_retries_over() {
             tracing::info!(relay = %self.relay.name, "every event that was tried again has been settled");
         }
         self.take_advance();
