@@ -257,5 +257,6 @@ def test_an_outlet_in_trouble_leaves_another_at_the_same_broker_alone(rack: Rack
     wait_until(lambda: rack.amqp.count() >= 5, "the other outlet sends", 20)
     told = daemon.relay(relay)
     assert "bank.fanout" in told["lastError"] and told["lag"] == 1
+    wait_until(lambda: daemon.relay(f"{ACCOUNTS}/{AMQP}")["lag"] == 0, "the other outlet has settled what it sent", 20)
     other = daemon.relay(f"{ACCOUNTS}/{AMQP}")
     assert (other["state"], other["lag"], other["retryingSince"]) == ("connected", 0, None)
