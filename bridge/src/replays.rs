@@ -143,14 +143,12 @@ impl Replays {
         all.map(|(number, replay)| replay.view(*number)).collect()
     }
 
-    /// Tells a replay to stop; what is in flight is answered for first. Tells whether there is such a replay.
-    pub(crate) fn stop(&self, number: u64) -> bool {
+    /// Tells a replay to stop, if there is one of this number; what is in flight is answered for first.
+    pub(crate) fn stop(&self, number: u64) {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = guard.1.get(&number);
-        found.is_some_and(|replay| {
+        if let Some(replay) = guard.1.get(&number) {
             replay.stop.send_replace(true);
-            true
-        })
+        }
     }
 
     /// Tells all to stop.

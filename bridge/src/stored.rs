@@ -1,4 +1,4 @@
-//! One event at its place, as it is stored: none where something else stands there, or nothing.
+//! One event, as it is stored: at its place, where none means that something else stands there or nothing, or the next one.
 
 use horizon_store::{
     Event, LogName, Position, PublicEvent, PublicStreamName, ReadLimit, Record, Selection,
@@ -33,7 +33,17 @@ pub(crate) async fn public_at(
     at: Sequence,
 ) -> Result<Option<PublicEvent>, StoreError> {
     let before = Sequence::new(at.get().saturating_sub(1));
-    let page = store.read_public(log, stream, before, ONE).await?;
-    let found = page.events.into_iter().next();
+    let found = public_after(store, log, stream, before).await?;
     Ok(found.filter(|event| event.sequence == at))
+}
+
+/// The first public event after a sequence.
+pub(crate) async fn public_after(
+    store: &Store,
+    log: &LogName,
+    stream: &PublicStreamName,
+    after: Sequence,
+) -> Result<Option<PublicEvent>, StoreError> {
+    let page = store.read_public(log, stream, after, ONE).await?;
+    Ok(page.events.into_iter().next())
 }

@@ -5,8 +5,8 @@
 
 use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Status, Violation};
 use horizon_store::{
-    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, Resolution, Sequence,
-    StoreError,
+    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, RelayName, Resolution,
+    Sequence, StoreError,
 };
 use serde_json::{Value, json};
 
@@ -253,6 +253,18 @@ async fn at_outlet(
         }
         return Ok(told);
     }
+    on_its_way(state, stream, &name, cursor, sequence, told).await
+}
+
+/// What is told of a public event that an outlet has not settled.
+async fn on_its_way(
+    state: &Operator,
+    stream: &PublicStreamName,
+    name: &RelayName,
+    cursor: Sequence,
+    sequence: Sequence,
+    mut told: Value,
+) -> Result<Value, StoreError> {
     let view = state.status.relay(name.as_str()).map(|relay| relay.view());
     if let Some(pause) = view.as_ref().and_then(|view| view.paused.as_ref()) {
         told["state"] = "paused".into();

@@ -189,6 +189,23 @@ impl Daemon {
     }
 }
 
+/// How a command asks the daemon's operator, and prints what it is told.
+#[derive(Debug, clap::Args)]
+struct How {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl How {
+    /// A client of the operator's listener.
+    fn operator(&self) -> Result<Client, Failure> {
+        self.daemon.client(|addresses| addresses.operator)
+    }
+}
+
 /// How a command prints what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {

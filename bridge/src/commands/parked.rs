@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::status::table;
-use super::{Daemon, Failure, Format, print};
-use crate::client::Client;
+use super::{Failure, Format, How, print};
 use crate::http::read::path_segment;
 
 /// Most keys that are asked for at a time.
@@ -36,15 +35,6 @@ enum Action {
     Retry(Retry),
     /// Give up the first event that waits under a key, or under each, for good; what is behind it then goes on, as after `retry`
     Skip(Skip),
-}
-
-#[derive(Debug, clap::Args)]
-struct How {
-    #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,7 +105,7 @@ impl Parked {
     }
 
     fn list(self) -> Result<(), Failure> {
-        let client = self.how.client()?;
+        let client = self.how.operator()?.patient();
         let mut keys = Vec::new();
         let mut next = Some(format!("/parked?limit={}", self.limit.clamp(1, PAGE_LIMIT)));
         for (name, value) in [("contract", &self.contract), ("outlet", &self.outlet)] {
@@ -152,15 +142,6 @@ impl Parked {
     }
 }
 
-impl How {
-    fn client(&self) -> Result<Client, Failure> {
-        Ok(self
-            .daemon
-            .client(|addresses| addresses.operator)?
-            .patient())
-    }
-}
-
 impl Show {
     fn run(self) -> Result<(), Failure> {
         let outlet = self.place.outlet.as_deref().map(path_segment);
@@ -171,7 +152,7 @@ impl Show {
             self.limit,
             outlet.map_or_else(String::new, |outlet| format!("&outlet={outlet}")),
         );
-        let shown = self.how.client()?.get(&path)?;
+        let shown = self.how.operator()?.patient().get(&path)?;
         match self.how.format {
             Format::Json => print(&shown.to_string()),
             Format::Text => print(&in_words(&shown)),
@@ -209,7 +190,10 @@ impl Skip {
 
 /// Hands an order in. A key that still waits is a failure: somebody has to do more.
 fn carry_out(how: &How, path: &str, order: &Value) -> Result<(), Failure> {
-    let told = how.client()?.post(path, order.to_string().as_bytes())?;
+    let told = how
+        .operator()?
+        .patient()
+        .post(path, order.to_string().as_bytes())?;
     let number = |value: &Value| value.as_u64().unwrap_or_default();
     let events = &told["events"];
     let counts: Vec<String> = ["crossed", "filtered", "confirmed", "unheard", "skipped"]

@@ -30,23 +30,36 @@ pub(crate) struct Resume {
     place: RelayPlace,
 }
 
+impl RelayPlace {
+    /// What the daemon answers to an order for the relay.
+    fn order(&self, path: &str, reason: Option<&str>) -> Result<Value, Failure> {
+        let client = self.daemon.client(|addresses| addresses.operator)?;
+        let mut order = json!({"contract": self.contract, "outlet": self.outlet});
+        if let Some(reason) = reason {
+            order["reason"] = reason.into();
+        }
+        // A pause waits for what is in flight.
+        Ok(client.patient().post(path, order.to_string().as_bytes())?)
+    }
+}
+
+impl std::fmt::Display for RelayPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.contract, self.outlet)
+    }
+}
+
 impl Pause {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let RelayPlace {
-            contract,
-            outlet,
-            daemon,
-        } = self.place;
-        let client = daemon.client(|addresses| addresses.operator)?.patient();
-        let order = json!({"contract": contract, "outlet": outlet, "reason": self.reason});
-        let paused = client.post("/relays/pause", order.to_string().as_bytes())?;
+        let paused = self.place.order("/relays/pause", Some(&self.reason))?;
         let word = |name: &str| paused["paused"][name].as_str().unwrap_or_default();
         let was = match paused["already"] == Value::Bool(true) {
             true => "was paused already,",
             false => "is paused",
         };
         print(&format!(
-            "{contract}/{outlet} {was} since {}: {}",
+            "{} {was} since {}: {}",
+            self.place,
             word("since"),
             word("reason")
         ));
@@ -56,17 +69,10 @@ impl Pause {
 
 impl Resume {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let RelayPlace {
-            contract,
-            outlet,
-            daemon,
-        } = self.place;
-        let client = daemon.client(|addresses| addresses.operator)?;
-        let order = json!({"contract": contract, "outlet": outlet});
-        let resumed = client.post("/relays/resume", order.to_string().as_bytes())?;
+        let resumed = self.place.order("/relays/resume", None)?;
         print(&match resumed["already"] == Value::Bool(true) {
-            true => format!("{contract}/{outlet} was not paused"),
-            false => format!("{contract}/{outlet} goes on"),
+            true => format!("{} was not paused", self.place),
+            false => format!("{} goes on", self.place),
         });
         Ok(())
     }

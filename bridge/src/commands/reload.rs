@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Daemon, Failure, Format, print};
+use super::{Failure, Format, How, print};
 use crate::client::ClientError;
 
 /// What the daemon answers when contracts, schemas or configuration have to be mended.
@@ -11,20 +11,14 @@ const REFUSED: u16 = 422;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reload {
     #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    how: How,
 }
 
 impl Reload {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let client = self
-            .daemon
-            .client(|addresses| addresses.operator)?
-            .patient();
+        let client = self.how.operator()?.patient();
         let reloaded = client.post("/reload", b"{}").map_err(failure)?;
-        match self.format {
+        match self.how.format {
             Format::Json => print(&reloaded.to_string()),
             Format::Text => print(&in_words(&reloaded)),
         }

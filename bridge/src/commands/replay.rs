@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::status::table;
-use super::{Daemon, Failure, Format, print};
+use super::{Failure, Format, How, print};
 use crate::client::{Client, ClientError};
 
 /// How often the daemon is asked how far it is.
@@ -58,15 +58,6 @@ pub(crate) struct Replay {
     how: How,
 }
 
-#[derive(Debug, clap::Args)]
-struct How {
-    #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List the replays since the daemon started
@@ -90,7 +81,7 @@ impl Replay {
     }
 
     fn begin(self) -> Result<(), Failure> {
-        let client = self.how.client()?;
+        let client = self.how.operator()?;
         let order = json!({
             "contract": self.contract,
             "outlet": self.outlet,
@@ -109,7 +100,7 @@ impl Replay {
         if let Some(interrupted) = interrupted {
             replay = follow(&client, replay, &interrupted)?;
         }
-        self.how.tell(&replay);
+        tell(&self.how, &replay);
         let refused = number(&replay, "/progress/refused");
         match replay["state"].as_str() {
             Some("failed") => Err(Failure::Failed(
@@ -127,16 +118,10 @@ impl Replay {
     }
 }
 
-impl How {
-    fn client(&self) -> Result<Client, Failure> {
-        self.daemon.client(|addresses| addresses.operator)
-    }
-
-    fn tell(&self, replay: &Value) {
-        match self.format {
-            Format::Json => print(&replay.to_string()),
-            Format::Text => print(&in_words(replay)),
-        }
+fn tell(how: &How, replay: &Value) {
+    match how.format {
+        Format::Json => print(&replay.to_string()),
+        Format::Text => print(&in_words(replay)),
     }
 }
 
@@ -248,7 +233,7 @@ fn progress_bar(events: u64) -> ProgressBar {
 }
 
 fn list(how: &How) -> Result<(), Failure> {
-    let all = how.client()?.get("/replays")?;
+    let all = how.operator()?.get("/replays")?;
     if matches!(how.format, Format::Json) {
         print(&all.to_string());
         return Ok(());
@@ -297,13 +282,13 @@ fn row(replay: &Value) -> Value {
 }
 
 fn stop(id: u64, how: &How) -> Result<(), Failure> {
-    let client = how.client()?;
+    let client = how.operator()?;
     let mut replay = client.post(&format!("/replays/{id}/stop"), b"{}")?;
     while replay["state"] == "running" {
         std::thread::sleep(ASK_INTERVAL);
         replay = client.get(&format!("/replays/{id}"))?;
     }
-    how.tell(&replay);
+    tell(how, &replay);
     Ok(())
 }
 

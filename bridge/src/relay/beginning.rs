@@ -4,8 +4,7 @@
 
 use horizon_schemas::OutletStart;
 use horizon_store::{
-    LogName, Position, PublicEvent, PublicStreamName, ReadLimit, Sequence, Settlement, Store,
-    StoreError,
+    LogName, Position, PublicEvent, PublicStreamName, Sequence, Settlement, Store, StoreError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,7 @@ use super::Relay;
 use super::session::settle_failure;
 use crate::clock;
 use crate::patience::patiently;
+use crate::stored::public_after;
 
 /// The kind of these system records.
 const KIND: &str = "relay-start";
@@ -111,26 +111,11 @@ pub(crate) async fn last_of(
     let (mut low, mut high) = (Sequence::ZERO, head);
     while low < high {
         let middle = Sequence::new(low.get() + (high.get() - low.get()) / 2);
-        match next(store, log, stream, middle).await? {
+        let next = || public_after(store, log, stream, middle);
+        match patiently("reading the public log", next).await? {
             Some(event) if event.sequence <= high && holds(&event) => low = event.sequence,
             _ => high = middle,
         }
     }
     Ok(low)
-}
-
-/// The first event after a place.
-async fn next(
-    store: &Store,
-    log: &LogName,
-    stream: &PublicStreamName,
-    after: Sequence,
-) -> Result<Option<PublicEvent>, StoreError> {
-    let one = ReadLimit {
-        records: 1,
-        bytes: usize::MAX,
-    };
-    let read = || store.read_public(log, stream, after, one);
-    let page = patiently("reading the public log", read).await?;
-    Ok(page.events.into_iter().next())
 }

@@ -2,7 +2,7 @@
 
 use super::about::AboutType;
 use super::components::{Names, components, with_parts};
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use super::outlets::{address, channel_ids, filter, permissions, template};
 use super::{Catalogue, Server, envelope, neutral, status, status_of};
 use crate::catalog::Protocol;
@@ -11,8 +11,6 @@ use crate::outlet::{OutletKind, OutletSpec};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The media type of public events.
-const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// The versions of AsyncAPI's bindings that are written here.
 const MQTT_BINDING: &str = "0.2.0";
 const AMQP_BINDING: &str = "0.3.0";
@@ -48,7 +46,7 @@ pub(super) fn document(catalogue: &Catalogue<'_>) -> Value {
         "asyncapi": "3.0.0",
         "id": "urn:horizon:catalogue",
         "info": info(catalogue),
-        "defaultContentType": CONTENT_TYPE,
+        "defaultContentType": layout::STRUCTURED,
         "servers": catalogue.servers.iter().map(|one| (one.name.clone(), server(one))).collect::<Map<_, _>>(),
         "channels": channels,
         "operations": operations,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// The media type of structured events.
-const STRUCTURED: &str = "application/cloudevents+json";
+pub(super) const STRUCTURED: &str = "application/cloudevents+json";
 /// The media type of the data of public events.
 const DATA: &str = "application/json";
 
@@ -76,12 +76,7 @@ impl Layout {
         let Self::Binary { prefix } = self else {
             return None;
         };
-        let properties = envelope["properties"].as_object()?;
-        let beside = |(name, schema): (&String, &Value)| {
-            let beside = name != "data" && name != "datacontenttype";
-            beside.then(|| (format!("{prefix}{name}"), schema.clone()))
-        };
-        let properties: Map<String, Value> = properties.iter().filter_map(beside).collect();
+        let properties = beside(prefix, envelope["properties"].as_object()?);
         let required: Vec<&String> = properties.keys().collect();
         Some(json!({"type": "object", "required": required, "properties": properties}))
     }
@@ -91,12 +86,17 @@ impl Layout {
         let Self::Binary { prefix } = self else {
             return json!({"name": name, "summary": summary, "payload": event});
         };
-        let beside = |(name, value): (&String, &Value)| {
-            let beside = name != "data" && name != "datacontenttype";
-            beside.then(|| (format!("{prefix}{name}"), value.clone()))
-        };
-        let attributes = event.as_object().into_iter().flatten();
-        let headers: Map<String, Value> = attributes.filter_map(beside).collect();
+        let headers = event.as_object().map(|event| beside(prefix, event));
         json!({"name": name, "summary": summary, "headers": headers, "payload": event["data"]})
     }
+}
+
+/// What stands beside the payload: all of an event's members but the data and its media type, under prefixed names.
+fn beside(prefix: &str, members: &Map<String, Value>) -> Map<String, Value> {
+    let others = members
+        .iter()
+        .filter(|(name, _)| *name != "data" && *name != "datacontenttype");
+    others
+        .map(|(name, value)| (format!("{prefix}{name}"), value.clone()))
+        .collect()
 }
