@@ -4,6 +4,7 @@
 //! `main` only chooses a command; [`daemon`] is the one place where the parts of the daemon are put together, started and
 //! stopped in order.
 
+mod access;
 mod address;
 mod client;
 mod clock;

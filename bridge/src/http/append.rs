@@ -18,11 +18,13 @@ use super::door::{Flagged, Through, door};
 use super::etag::{etag, expectation};
 use super::problem::Problem;
 use super::refusals::{ExpectationFrom, append_problem, malformed, not_json, refusal, unavailable};
+use crate::access::{Caller, Scope, Verb};
 use crate::intake::{self, RawObject, Taken};
 
 /// Appends one event, an array of events, or `{"expectedRevision", "events"}` to one stream.
 pub(crate) async fn to_stream(
     State(state): State<Arc<Private>>,
+    caller: Caller,
     stream: Result<Path<String>, PathRejection>,
     query: Result<Query<Through>, QueryRejection>,
     headers: HeaderMap,
@@ -30,6 +32,7 @@ pub(crate) async fn to_stream(
 ) -> Result<Response, Problem> {
     let door = door(query)?;
     let stream = stream_name(&path(stream)?)?;
+    caller.may(Verb::Append, Scope::Category(stream.category()))?;
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
     let by_header = expectation(&headers, head)?;
     let body = body(request, state.body_limit_bytes).await?;
@@ -105,6 +108,7 @@ async fn take(
 /// Appends events of several streams in one commit, all or nothing.
 pub(crate) async fn commit(
     State(state): State<Arc<Private>>,
+    caller: Caller,
     query: Result<Query<Through>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -116,8 +120,11 @@ pub(crate) async fn commit(
     }
     let mut writes = Vec::new();
     for (stream, expected) in parsed.expected_revisions {
+        let stream = stream_name(&stream)?;
+        // That it is as expected tells of it.
+        caller.may(Verb::Append, Scope::Category(stream.category()))?;
         writes.push(StreamWrite {
-            stream: stream_name(&stream)?,
+            stream,
             expected: expected.0,
             events: Vec::new(),
         });
@@ -126,6 +133,7 @@ pub(crate) async fn commit(
     let mut flagged = Flagged::default();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;
+        caller.may(Verb::Append, Scope::Category(stream.category()))?;
         let mut taken = take(&state, catalog.private(), door, &stream, index, object).await?;
         flagged.look(index, stream.as_str(), &mut taken);
         let event = taken.event;

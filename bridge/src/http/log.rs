@@ -14,6 +14,7 @@ use super::Private;
 use super::problem::Problem;
 use super::read::{MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, event_members};
 use super::refusals::unavailable;
+use crate::access::{Caller, Scope, Verb};
 
 /// The query of a read.
 #[derive(Deserialize)]
@@ -27,6 +28,7 @@ pub(crate) struct Stretch {
 /// Reads a page of the log.
 pub(crate) async fn log(
     State(state): State<Arc<Private>>,
+    caller: Caller,
     stretch: Result<Query<Stretch>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(stretch) = stretch.map_err(|rejection| {
@@ -38,6 +40,8 @@ pub(crate) async fn log(
         .detail(rejection.body_text())
         .mend("`after` is a position, `limit` a number of events, `category` a category of streams")
     })?;
+    let category = stretch.category.as_deref();
+    caller.may(Verb::Read, category.map_or(Scope::Log, Scope::Category))?;
     let selection = stretch.category.map_or(Selection::All, Selection::Category);
     let limit = ReadLimit {
         records: stretch

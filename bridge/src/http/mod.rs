@@ -33,7 +33,7 @@ use crate::daemon::Reloader;
 use crate::loaded::SharedCatalog;
 use crate::status::Status;
 use crate::unparking::Desk;
-use problem::Problem;
+pub(crate) use problem::Problem;
 
 /// What the private side's handlers work with.
 pub(crate) struct Private {

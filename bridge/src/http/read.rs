@@ -17,6 +17,7 @@ use super::body::path;
 use super::etag::etag;
 use super::problem::Problem;
 use super::refusals::unavailable;
+use crate::access::{Caller, Scope, Verb};
 use crate::clock;
 
 /// Events of one answer unless asked for otherwise.
@@ -37,6 +38,7 @@ pub(crate) struct Page {
 /// Reads a page of one stream.
 pub(crate) async fn stream(
     State(state): State<Arc<Private>>,
+    caller: Caller,
     name: Result<Path<String>, PathRejection>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -59,6 +61,7 @@ pub(crate) async fn stream(
         .detail(format!("nothing was appended to {name:?} yet"))
     };
     let stream = StreamName::new(&name).map_err(|_| missing())?;
+    caller.may(Verb::Read, Scope::Category(stream.category()))?;
     let from = Revision::new(page.from.unwrap_or(1).max(1));
     let limit = ReadLimit {
         records: page
