@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::clock;
+use crate::http::OWN_PREFIX;
 
 /// Longest attribute name, in characters. CloudEvents advises 20 at most; longer ones are taken, but not without end.
 const ATTRIBUTE_NAME_LIMIT_CHARACTERS: usize = 64;
@@ -310,6 +311,13 @@ fn attribute(
         mistakes.push(mistake(
             &name,
             "is no CloudEvents attribute: names are of a to z and 0 to 9; the domain's own fields belong into `data`",
+        ));
+        return None;
+    }
+    if name.starts_with(OWN_PREFIX) {
+        mistakes.push(mistake(
+            &name,
+            "is a name that the store gives; leave it out, or name your attribute otherwise",
         ));
         return None;
     }

@@ -41,6 +41,16 @@ impl Status {
     pub fn crosses(self) -> bool {
         matches!(self, Self::Active | Self::Deprecated)
     }
+
+    /// As it is written in contracts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Deprecated => "deprecated",
+            Self::Retired => "retired",
+        }
+    }
 }
 
 /// An entry of `from`, named by what stands in it.

@@ -115,6 +115,35 @@ impl Store {
         .await
     }
 
+    /// Reads a public stream backwards, before a sequence; from its last on before [`Sequence::END`].
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the place, [`StoreError::Io`], [`StoreError::Closed`].
+    pub async fn read_public_back(
+        &self,
+        log: &LogName,
+        stream: &PublicStreamName,
+        before: Sequence,
+        limit: ReadLimit,
+    ) -> Result<PublicPage, StoreError> {
+        let (log, stream) = (log.clone(), stream.clone());
+        self.read(move |inner, database| {
+            let head = inner
+                .heads
+                .public_head(&log, &stream)
+                .unwrap_or_default()
+                .last;
+            match inner.heads.log_id(&log) {
+                Some(log) => reading::public_back(database, log, &stream, before, head, limit),
+                None => Ok(PublicPage {
+                    events: Vec::new(),
+                    head,
+                }),
+            }
+        })
+        .await
+    }
+
     /// How many public events lie after one sequence, up to another; what lies between two epochs is none.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use crate::place::Position;
 use crate::record::{self, Pool};
 
 pub(crate) use log::{log, log_back};
-pub(crate) use public::public;
+pub(crate) use public::{public, public_back};
 pub(crate) use selected::{selected, selected_back};
 pub(crate) use stream::{last_event, stream, stream_back};
 pub(crate) use streams::streams;

@@ -16,6 +16,10 @@ pub(crate) enum Verb {
     Append,
     /// Read private events of a category, in pages.
     Read,
+    /// Follow private events of a category as they come.
+    Follow,
+    /// Read and follow public events of a contract.
+    Public,
 }
 
 /// What a verb is to be done to.
@@ -26,6 +30,9 @@ pub(crate) enum Scope<'a> {
     Category(&'a str),
     /// The whole log: every category.
     Log,
+    /// One contract, by its public stream.
+    #[expect(dead_code, reason = "every caller may do everything so far")]
+    Contract(&'a str),
 }
 
 /// Who sent a request.

@@ -3,13 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use horizon_schemas::{Catalogue, Server, TestSuite, to_yaml};
+use horizon_schemas::{Catalogue, TestSuite, to_yaml};
 
 use super::folder::TeamFolder;
 use super::{Failure, print};
-use crate::config::Config;
 use crate::daemon;
-use crate::outlets::BrokerOptions;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Catalog {
@@ -44,7 +42,7 @@ impl Catalog {
         let suite =
             TestSuite::load(&daemon::folders(&config), &catalog).map_err(Failure::Diagnostics)?;
         let tests = suite.run(&catalog);
-        let catalogue = Catalogue::new(&catalog, &self.title, servers(&config), &tests);
+        let catalogue = Catalogue::new(&catalog, &self.title, daemon::servers(&config), &tests);
         let json = || {
             serde_json::to_string_pretty(&catalogue.asyncapi())
                 .map_err(|error| Failure::Failed(error.to_string()))
@@ -67,17 +65,6 @@ impl Catalog {
         }
         Ok(())
     }
-}
-
-/// The brokers as consumers reach them.
-fn servers(config: &Config) -> Vec<Server> {
-    let server = |(name, options): (&String, &BrokerOptions)| Server {
-        name: name.clone(),
-        protocol: options.protocol(),
-        host: options.address(),
-        virtual_host: options.virtual_host().map(str::to_owned),
-    };
-    config.brokers.iter().map(server).collect()
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use horizon_schemas::Status::{self as ContractStatus, Active, Deprecated, Retired};
-use horizon_schemas::{Catalog, Contract, Folders, IdSecret, KnownBrokers, Rules};
+use horizon_schemas::{Catalog, Contract, Folders, IdSecret, KnownBrokers, Rules, Server};
 use horizon_store::{LogName, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,8 +29,9 @@ use crate::commands::Failure;
 use crate::config::{Config, EventsWithoutSchema};
 use crate::contract_changes;
 use crate::crossing::Crosser;
-use crate::http::{self, Operator, Private};
+use crate::http::{self, Follows, Operator, Private, Public};
 use crate::loaded::SharedCatalog;
+use crate::outlets::BrokerOptions;
 use crate::status::Status;
 use crate::unparking::{Desk, ORDERS_WAITING};
 use outlets::Outlets;
@@ -70,6 +71,17 @@ pub(crate) fn load_catalog(config: &Config) -> Result<Catalog, Failure> {
         },
     )
     .map_err(Failure::Diagnostics)
+}
+
+/// The brokers as consumers reach them.
+pub(crate) fn servers(config: &Config) -> Vec<Server> {
+    let server = |(name, options): (&String, &BrokerOptions)| Server {
+        name: name.clone(),
+        protocol: options.protocol(),
+        host: options.address(),
+        virtual_host: options.virtual_host().map(str::to_owned),
+    };
+    config.brokers.iter().map(server).collect()
 }
 
 /// Checks the brokers' options and every outlet at its broker, as far as that can be done without secrets.
@@ -213,13 +225,25 @@ impl Daemon {
 
     /// Starts both listeners' servers.
     fn serve(&mut self, listeners: Listeners, config: &Config) {
-        let private = http::private_router(Private {
+        let follows = Follows::new(self.stop_intake.subscribe());
+        let public = Public {
+            store: self.store.clone(),
+            log: self.log.clone(),
+            catalog: self.reloader.catalog.clone(),
+            follows: follows.clone(),
+            folders: folders(config),
+            servers: servers(config),
+            rehearsed: Default::default(),
+        };
+        let private = Private {
             store: self.store.clone(),
             log: self.log.clone(),
             catalog: self.reloader.catalog.clone(),
             body_limit_bytes: config.body_limit_bytes,
             status: Arc::clone(&self.status),
-        });
+            follows,
+        };
+        let private = http::private_router(private, public);
         let operator = http::operator_router(Operator {
             store: self.store.clone(),
             log: self.log.clone(),

@@ -45,6 +45,8 @@ fn exact(tag: &str, epoch_of: Position) -> Result<Expected, Problem> {
     let parsed = tag
         .strip_prefix('"')
         .and_then(|tag| tag.strip_suffix('"'))
+        // A tag of another form than plain JSON has that form's mark behind it.
+        .map(|tag| tag.split_once('.').map_or(tag, |(tag, _)| tag))
         .and_then(|tag| tag.split_once('-'))
         .and_then(|(epoch, revision)| {
             Some((epoch.parse::<u64>().ok()?, revision.parse::<u64>().ok()?))

@@ -1,83 +1,252 @@
-//! `GET /log`: the events of the log, or of one category, in the order in which they were stored, in pages.
+//! `GET /log`: the events of the log in the order in which they were stored, all or those of a category or a type; in pages, forwards
+//! or backwards, or as they come.
 
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use horizon_store::{Position, ReadLimit, Record, Selection};
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use horizon_store::{Event, LogPage, Position, ReadLimit, Record, Selection};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Private;
+use super::follow::{self, LogSource, last_event_id};
+use super::form::{self, Form, joined, negotiate};
+use super::history::known_position;
+use super::page::{
+    self, Address, After, Direction, Keep, MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, Page, limit, query,
+    refuse,
+};
 use super::problem::Problem;
-use super::read::{MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, event_members};
+use super::read::same_epoch;
 use super::refusals::unavailable;
+use super::written::{cloud_event, plain};
 use crate::access::{Caller, Scope, Verb};
+
+const MEND: &str = "`after` and `before` are positions (`after` may be `head`), `limit` is a number of events, `category` a category of streams, `type` an event type, `direction` is `forwards` or `backwards`, `wait` a number of seconds, `epoch` one that a link named";
 
 /// The query of a read.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Stretch {
-    after: Option<u64>,
+pub(crate) struct Asked {
+    after: Option<After>,
+    before: Option<u64>,
     limit: Option<usize>,
     category: Option<String>,
+    r#type: Option<String>,
+    direction: Option<Direction>,
+    wait: Option<u64>,
+    epoch: Option<u64>,
 }
 
-/// Reads a page of the log.
+/// Reads a page of the log, or follows it.
 pub(crate) async fn log(
     State(state): State<Arc<Private>>,
     caller: Caller,
-    stretch: Result<Query<Stretch>, QueryRejection>,
+    method: Method,
+    headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(stretch) = stretch.map_err(|rejection| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "malformed-query",
-            "the query is not understood",
-        )
-        .detail(rejection.body_text())
-        .mend("`after` is a position, `limit` a number of events, `category` a category of streams")
-    })?;
-    let category = stretch.category.as_deref();
-    caller.may(Verb::Read, category.map_or(Scope::Log, Scope::Category))?;
-    let selection = stretch.category.map_or(Selection::All, Selection::Category);
-    let limit = ReadLimit {
-        records: stretch
-            .limit
-            .unwrap_or(MAX_LIMIT_EVENTS)
-            .clamp(1, MAX_LIMIT_EVENTS),
-        bytes: PAGE_LIMIT_BYTES,
-    };
-    let after = Position::new(stretch.after.unwrap_or(0));
-    let page = state
-        .store
-        .read_log(&state.log, &selection, after, limit)
-        .await
-        .map_err(unavailable)?;
-    let mut body = format!(
-        "{{\"log\":{},\"head\":{},\"through\":{},\"events\":[",
-        Value::from(state.log.as_str()),
-        page.head,
-        page.through
-    );
-    let mut first = true;
-    for record in &page.records {
-        let Record::Event(event) = record else {
-            continue;
-        };
-        if !first {
-            body.push(',');
-        }
-        first = false;
-        body.push_str(&format!(
-            "{{\"stream\":{},",
-            Value::from(event.stream.as_str())
-        ));
-        event_members(&mut body, event);
+    let asked = query(asked, MEND)?;
+    let (media_type, form) = negotiate(&headers, &form::PRIVATE)?;
+    let wait = page::wait(asked.wait)?;
+    let follows = form == Form::Follow || wait.is_some();
+    let verb = if follows { Verb::Follow } else { Verb::Read };
+    let scope = asked.category.as_deref();
+    caller.may(verb, scope.map_or(Scope::Log, Scope::Category))?;
+    let head = state.store.head(&state.log).await.map_err(unavailable)?;
+    same_epoch(asked.epoch, head)?;
+    let is_back = asked.direction == Some(Direction::Backwards);
+    if is_back {
+        let said = [("after", asked.after.is_some()), ("wait", wait.is_some())];
+        refuse(&said, "means nothing backwards", MEND)?;
+    } else {
+        let said = [("before", asked.before.is_some())];
+        refuse(&said, "means something backwards only", MEND)?;
     }
-    body.push_str("]}");
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json)], body).into_response())
+    let selected = Selected {
+        category: asked.category,
+        event_type: asked.r#type,
+    };
+    let after = match asked.after {
+        Some(After::Head) => head,
+        Some(After::Place(place)) => Position::new(place),
+        None => Position::ZERO,
+    };
+    if form == Form::Follow {
+        let said = [
+            ("limit", asked.limit.is_some()),
+            ("wait", wait.is_some()),
+            ("direction", is_back),
+        ];
+        refuse(&said, "means nothing where events are followed", MEND)?;
+        let after = last_event_id(&headers)?.map_or(after, Position::new);
+        known_position(&state, after).await?;
+        let source = LogSource::begin(&state, selected, after).await?;
+        return follow::answer(source, &state.follows, &method);
+    }
+    let request = Request {
+        selected,
+        after,
+        before: asked.before.map_or(Position::END, Position::new),
+        limit: limit(asked.limit, MAX_LIMIT_EVENTS),
+        is_back,
+        wait: asked.wait,
+        epoch: asked.epoch,
+    };
+    let page = if is_back {
+        request.read(&state, after).await?
+    } else {
+        known_position(&state, after).await?;
+        let wait = wait.filter(|_| method != Method::HEAD);
+        request.poll(&state, wait.unwrap_or_default()).await?
+    };
+    Ok(request
+        .page(&state, (media_type, form), &page)
+        .answer(&headers))
+}
+
+/// What is selected of a log.
+pub(super) struct Selected {
+    category: Option<String>,
+    event_type: Option<String>,
+}
+
+impl Selected {
+    /// What the store reads; the rest is for [`Selected::takes`].
+    pub(super) fn selection(&self) -> Selection {
+        match (&self.category, &self.event_type) {
+            (Some(category), _) => Selection::Category(category.clone()),
+            (None, Some(event_type)) => Selection::EventType(event_type.clone()),
+            (None, None) => Selection::All,
+        }
+    }
+
+    /// The event of a record that was read, if it is one and is selected.
+    pub(super) fn takes<'r>(&self, record: &'r Record) -> Option<&'r Event> {
+        let Record::Event(event) = record else {
+            return None;
+        };
+        let wanted = self.event_type.as_deref();
+        wanted
+            .is_none_or(|wanted| wanted == &*event.event_type)
+            .then_some(event)
+    }
+}
+
+/// What is asked of the log.
+struct Request {
+    selected: Selected,
+    after: Position,
+    before: Position,
+    limit: usize,
+    is_back: bool,
+    wait: Option<u64>,
+    epoch: Option<u64>,
+}
+
+impl Request {
+    async fn read(&self, state: &Private, after: Position) -> Result<LogPage, Problem> {
+        let limit = ReadLimit {
+            records: self.limit,
+            bytes: PAGE_LIMIT_BYTES,
+        };
+        let (store, log, selection) = (&state.store, &state.log, self.selected.selection());
+        let read = if self.is_back {
+            store
+                .read_log_back(log, &selection, self.before, limit)
+                .await
+        } else {
+            store.read_log(log, &selection, after, limit).await
+        };
+        read.map_err(unavailable)
+    }
+
+    /// Reads forwards, and waits at the head until there is something. Where much is passed that is not selected, it does not look
+    /// at all of it in one request.
+    async fn poll(&self, state: &Private, wait: std::time::Duration) -> Result<LogPage, Problem> {
+        let mut heads = state
+            .store
+            .watch_log(&state.log)
+            .await
+            .map_err(unavailable)?;
+        let mut patience = std::pin::pin!(state.follows.patience(wait));
+        let mut from = self.after;
+        loop {
+            let page = self.read(state, from).await?;
+            let is_empty = !page
+                .records
+                .iter()
+                .any(|one| self.selected.takes(one).is_some());
+            if !is_empty || page.through < page.head || wait.is_zero() {
+                return Ok(page);
+            }
+            from = page.through;
+            tokio::select! {
+                moved = heads.wait_for(|head| *head > page.head) => if moved.is_err() { return Ok(page) },
+                () = &mut patience => return Ok(page),
+            }
+        }
+    }
+
+    fn page(&self, state: &Private, (media_type, form): form::Offer<Form>, read: &LogPage) -> Page {
+        let links = self.links(read);
+        let next = links.iter().find(|(relation, _)| *relation == "next");
+        let events = read
+            .records
+            .iter()
+            .filter_map(|one| self.selected.takes(one));
+        let body = match form {
+            Form::Json => {
+                let name = Value::from(state.log.as_str());
+                let (head, through) = (read.head, read.through);
+                let first = format!("{{\"log\":{name},\"head\":{head},\"through\":{through},");
+                let events = events.map(|event| plain(event, true));
+                page::document(first, events, next.map(|(_, next)| next))
+            }
+            _ => joined(form, events.map(cloud_event)),
+        };
+        // The document tells the head, which moves on. Without it, a page that others come after is what it is for as long as the
+        // epoch lasts, which the address must name.
+        let is_settled = form != Form::Json
+            && next.is_some()
+            && self.wait.is_none()
+            && self.epoch.is_some()
+            && (!self.is_back || self.before <= read.head);
+        Page {
+            etag: Some(format!("\"{}-{}{}\"", read.head, read.through, form.mark())),
+            keep: Keep::immutable_if(is_settled && read.records.len() >= self.limit),
+            links,
+            through: Some(read.through.get()),
+            head: Some(read.head.get()),
+            ..Page::new(media_type, body)
+        }
+    }
+
+    fn links(&self, read: &LogPage) -> Vec<(&'static str, Address)> {
+        let base = Address::new("/log")
+            .with_some("category", self.selected.category.as_ref())
+            .with_some("type", self.selected.event_type.as_ref())
+            .with("limit", self.limit)
+            .with("epoch", read.head.epoch());
+        if self.is_back {
+            let base = base.with("direction", "backwards");
+            let more = read.through > Position::ZERO;
+            let next = more.then(|| ("next", base.with("before", read.through)));
+            return [("first", base)].into_iter().chain(next).collect();
+        }
+        let next = base.with("after", read.through);
+        let next = match self.wait {
+            _ if read.through < read.head => Some(next.with_some("wait", self.wait)),
+            Some(wait) => Some(next.with("wait", wait)),
+            None => None,
+        };
+        let first = ("first", base.with("after", 0));
+        [first]
+            .into_iter()
+            .chain(next.map(|next| ("next", next)))
+            .collect()
+    }
 }

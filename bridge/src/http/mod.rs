@@ -9,17 +9,24 @@ mod contracts;
 mod door;
 mod etag;
 mod export;
+mod follow;
+mod form;
+mod history;
 pub(crate) mod keep;
 mod log;
 mod operator;
+mod page;
 mod parked;
 mod problem;
+mod public;
 pub(crate) mod read;
 mod refusals;
 mod relays;
 mod reload;
 mod replays;
+mod streams;
 mod unparking;
+mod written;
 
 use std::sync::Arc;
 
@@ -33,7 +40,10 @@ use crate::daemon::Reloader;
 use crate::loaded::SharedCatalog;
 use crate::status::Status;
 use crate::unparking::Desk;
+pub(crate) use follow::Follows;
 pub(crate) use problem::Problem;
+pub(crate) use public::{Public, public_router};
+pub(crate) use written::OWN_PREFIX;
 
 /// What the private side's handlers work with.
 pub(crate) struct Private {
@@ -42,6 +52,7 @@ pub(crate) struct Private {
     pub(crate) catalog: SharedCatalog,
     pub(crate) body_limit_bytes: usize,
     pub(crate) status: Arc<Status>,
+    pub(crate) follows: Follows,
 }
 
 /// What the operator's handlers work with.
@@ -55,21 +66,25 @@ pub(crate) struct Operator {
     pub(crate) reloader: Arc<Reloader>,
 }
 
-/// The private listener: `POST` and `GET /streams/{stream}`, `POST /commits`, `GET /log`, `GET /health`.
-pub(crate) fn private_router(state: Private) -> Router {
+/// The private listener: `GET /streams`, `POST` and `GET /streams/{stream}`, `GET /streams/{stream}/{revision}`, `POST /commits`,
+/// `GET /log`, `GET /health`, and the public side's addresses.
+pub(crate) fn private_router(state: Private, public: Public) -> Router {
     let body_limit = DefaultBodyLimit::max(state.body_limit_bytes);
     Router::new()
+        .route("/streams", get(streams::streams))
         .route(
             "/streams/{stream}",
             post(append::to_stream).get(read::stream),
         )
+        .route("/streams/{stream}/{revision}", get(read::event))
         .route("/commits", post(append::commit))
         .route("/log", get(log::log))
         .route("/health", get(private_health))
+        .with_state(Arc::new(state))
+        .merge(public_router(public))
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
         .layer(body_limit)
-        .with_state(Arc::new(state))
 }
 
 /// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /contracts`, `GET /parked`, `GET /parked/{contract}/{key}`,
@@ -147,7 +162,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams, /commits and /log, the operator's has /status, /why, /contracts, /parked, /relays, /replays, /reload, /backups, /verifications and /exports",
+        "the private listener has /streams, /commits, /log, /public, /catalog and /schemas, the operator's has /status, /why, /contracts, /parked, /relays, /replays, /reload, /backups, /verifications and /exports",
     )
 }
 

@@ -1,165 +1,324 @@
-//! `GET /streams/{stream}`: a stream's events, oldest first, in pages.
+//! `GET /streams/{stream}`: a stream's events in pages, forwards or backwards, or as they come; and
+//! `GET /streams/{stream}/{revision}`: one of them.
 
 use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use horizon_store::{AttributeValue, Event, ReadLimit, Revision, StreamName};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use horizon_store::{Position, ReadLimit, Revision, StreamName, StreamPage};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Private;
 use super::body::path;
 use super::etag::etag;
+use super::follow::{self, StreamSource, last_event_id};
+use super::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
+use super::page::{
+    self, Address, Direction, Keep, PAGE_LIMIT_BYTES, Page, limit, malformed_query, query, refuse,
+};
 use super::problem::Problem;
-use super::refusals::unavailable;
+use super::refusals::{malformed, unavailable};
+use super::written::{cloud_event, plain};
 use crate::access::{Caller, Scope, Verb};
-use crate::clock;
 
 /// Events of one answer unless asked for otherwise.
 const DEFAULT_LIMIT_EVENTS: usize = 100;
-/// Most events of one answer.
-pub(super) const MAX_LIMIT_EVENTS: usize = 1_000;
-/// Bytes of events after which an answer ends and names the next page.
-pub(super) const PAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+const MEND: &str = "`from` is a revision, `limit` a number of events, `direction` is `forwards` or `backwards`, `wait` a number of seconds, `epoch` one that a link named";
 
 /// The query of a read.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Page {
+pub(crate) struct Asked {
     from: Option<u64>,
     limit: Option<usize>,
+    direction: Option<Direction>,
+    wait: Option<u64>,
+    epoch: Option<u64>,
 }
 
-/// Reads a page of one stream.
+/// Reads a page of one stream, or follows it.
 pub(crate) async fn stream(
     State(state): State<Arc<Private>>,
     caller: Caller,
+    method: Method,
+    headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
-    page: Result<Query<Page>, QueryRejection>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(page) = page.map_err(|rejection| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "malformed-query",
-            "the query is not understood",
-        )
-        .detail(rejection.body_text())
-        .mend("`from` is a revision, `limit` a number of events")
-    })?;
+    let asked = query(asked, MEND)?;
     let name = path(name)?;
-    let missing = || {
+    let stream = StreamName::new(&name).map_err(|_| missing(&name))?;
+    let (media_type, form) = negotiate(&headers, &form::PRIVATE)?;
+    let wait = page::wait(asked.wait)?;
+    let follows = form == Form::Follow || wait.is_some();
+    let verb = if follows { Verb::Follow } else { Verb::Read };
+    caller.may(verb, Scope::Category(stream.category()))?;
+    let head = state.store.head(&state.log).await.map_err(unavailable)?;
+    same_epoch(asked.epoch, head)?;
+    let direction = asked.direction.unwrap_or_default();
+    if form == Form::Follow {
+        refuse(
+            &[
+                ("limit", asked.limit.is_some()),
+                ("wait", asked.wait.is_some()),
+                ("direction", direction == Direction::Backwards),
+            ],
+            "means nothing where events are followed",
+            MEND,
+        )?;
+        let resumed = last_event_id(&headers)?.map(Position::new);
+        let source = StreamSource::begin(&state, stream, asked.from, resumed).await?;
+        let source = source.ok_or_else(|| missing(&name))?;
+        return follow::answer(source, &state.follows, &method);
+    }
+    if direction == Direction::Backwards && wait.is_some() {
+        return Err(malformed_query("nothing new comes backwards", MEND));
+    }
+    let request = Request {
+        from: asked.from.map(Revision::new),
+        limit: limit(asked.limit, DEFAULT_LIMIT_EVENTS),
+        direction,
+        wait: asked.wait,
+        epoch: asked.epoch,
+    };
+    let read = match wait.filter(|_| method != Method::HEAD) {
+        None => request.read(&state, &stream).await?,
+        Some(wait) => {
+            let heads = state.store.watch_log(&state.log).await;
+            let mut heads = heads.map_err(unavailable)?;
+            let patience = state.follows.patience(wait);
+            let mut patience = std::pin::pin!(patience);
+            loop {
+                heads.mark_unchanged();
+                let read = request.read(&state, &stream).await?;
+                if !read.events.is_empty() || read.revision == Revision::ZERO {
+                    break read;
+                }
+                tokio::select! {
+                    changed = heads.changed() => if changed.is_err() { break read },
+                    () = &mut patience => break read,
+                }
+            }
+        }
+    };
+    if read.revision == Revision::ZERO {
+        return Err(missing(&name));
+    }
+    let page = request.page((media_type, form), &stream, head, &read);
+    Ok(page.answer(&headers))
+}
+
+/// What is asked of a stream.
+struct Request {
+    from: Option<Revision>,
+    limit: usize,
+    direction: Direction,
+    wait: Option<u64>,
+    epoch: Option<u64>,
+}
+
+impl Request {
+    async fn read(&self, state: &Private, stream: &StreamName) -> Result<StreamPage, Problem> {
+        let limit = ReadLimit {
+            records: self.limit,
+            bytes: PAGE_LIMIT_BYTES,
+        };
+        let (store, log) = (&state.store, &state.log);
+        let read = match self.direction {
+            Direction::Forwards => {
+                let from = self.first();
+                store.read_stream(log, stream, from, limit).await
+            }
+            Direction::Backwards => {
+                let from = self.from.unwrap_or(Revision::END);
+                store.read_stream_back(log, stream, from, limit).await
+            }
+        };
+        read.map_err(unavailable)
+    }
+
+    /// Where a page that goes forwards begins.
+    fn first(&self) -> Revision {
+        self.from.unwrap_or_default().max(Revision::new(1))
+    }
+
+    fn page(
+        &self,
+        (media_type, form): form::Offer<Form>,
+        stream: &StreamName,
+        head: Position,
+        read: &StreamPage,
+    ) -> Page {
+        let links = self.links(stream, head, read);
+        let next = links.iter().find(|(relation, _)| *relation == "next");
+        let body = match form {
+            Form::Json => {
+                let name = Value::from(stream.as_str());
+                let head = format!("{{\"stream\":{name},\"revision\":{},", read.revision);
+                let events = read.events.iter().map(|event| plain(event, false));
+                page::document(head, events, next.map(|(_, next)| next))
+            }
+            _ => joined(form, read.events.iter().map(cloud_event)),
+        };
+        // The document tells the stream's revision, which moves on. Without it, a page that others come after is what it is for as
+        // long as the epoch lasts, which the address must name.
+        let is_settled = form != Form::Json
+            && next.is_some()
+            && self.wait.is_none()
+            && self.epoch.is_some()
+            && (self.direction == Direction::Forwards
+                || self.from.is_some_and(|from| from <= read.revision));
+        let tag = etag(head, read.revision);
+        Page {
+            etag: Some(format!("{}{}\"", tag.trim_end_matches('"'), form.mark())),
+            keep: Keep::immutable_if(is_settled),
+            through: read.events.last().map(|event| event.revision.get()),
+            head: Some(read.revision.get()),
+            links,
+            ..Page::new(media_type, body)
+        }
+    }
+
+    /// The neighbours of a page, as far as there are any.
+    fn links(
+        &self,
+        stream: &StreamName,
+        head: Position,
+        read: &StreamPage,
+    ) -> Vec<(&'static str, Address)> {
+        let base = Address::new(&format!("/streams/{}", path_segment(stream.as_str())));
+        let size = self.limit as u64;
+        let page = |from: u64, limit: u64| {
+            let address = base.with("from", from).with("limit", limit);
+            let address = match self.direction {
+                Direction::Forwards => address,
+                Direction::Backwards => address.with("direction", "backwards"),
+            };
+            address.with("epoch", head.epoch())
+        };
+        let last = read.events.last().map(|event| event.revision.get());
+        let revision = read.revision.get();
+        let mut links = Vec::new();
+        if self.direction == Direction::Backwards {
+            let newest = base
+                .with("limit", size)
+                .with("direction", "backwards")
+                .with("epoch", head.epoch());
+            links.push(("first", newest));
+            let from = self.from.map_or(revision, Revision::get).min(revision);
+            if from < revision {
+                let above = revision.min(from.saturating_add(size));
+                links.push(("prev", page(above, above - from)));
+            }
+            links.extend(
+                last.filter(|last| *last > 1)
+                    .map(|last| ("next", page(last - 1, size))),
+            );
+            return links;
+        }
+        let first = self.first().get();
+        links.push(("first", page(1, size)));
+        if first > 1 {
+            let below = first.saturating_sub(size).max(1);
+            links.push(("prev", page(below, first - below)));
+        }
+        let next = last.map_or(first, |last| last + 1);
+        if next <= revision {
+            links.push(("next", page(next, size)));
+        } else if let Some(wait) = self.wait {
+            links.push(("next", page(next, size).with("wait", wait)));
+        }
+        links
+    }
+}
+
+/// One event of a stream by its revision, or its `last`.
+pub(crate) async fn event(
+    State(state): State<Arc<Private>>,
+    caller: Caller,
+    headers: HeaderMap,
+    place: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Problem> {
+    let (media_type, is_plain) = negotiate(&headers, &[(JSON, true), (CLOUD_EVENT, false)])?;
+    let (name, place) = two(place)?;
+    let stream = StreamName::new(&name).map_err(|_| missing(&name))?;
+    caller.may(Verb::Read, Scope::Category(stream.category()))?;
+    let (store, log) = (&state.store, &state.log);
+    let head = store.head(log).await.map_err(unavailable)?;
+    let event = if place == "last" {
+        store.last_event(log, &stream).await.map_err(unavailable)?
+    } else {
+        let revision = place.parse().map(Revision::new).map_err(|_| {
+            malformed(format!("{place:?} is no revision")).mend("give a number, or `last`")
+        })?;
+        let one = ReadLimit {
+            records: 1,
+            bytes: PAGE_LIMIT_BYTES,
+        };
+        let read = store.read_stream(log, &stream, revision, one).await;
+        let mut events = read.map_err(unavailable)?.events.into_iter();
+        events.next().filter(|event| event.revision == revision)
+    };
+    let event = event.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
-            "no-such-stream",
-            "there is no such stream",
+            "no-such-event",
+            "there is no such event",
         )
-        .detail(format!("nothing was appended to {name:?} yet"))
-    };
-    let stream = StreamName::new(&name).map_err(|_| missing())?;
-    caller.may(Verb::Read, Scope::Category(stream.category()))?;
-    let from = Revision::new(page.from.unwrap_or(1).max(1));
-    let limit = ReadLimit {
-        records: page
-            .limit
-            .unwrap_or(DEFAULT_LIMIT_EVENTS)
-            .clamp(1, MAX_LIMIT_EVENTS),
-        bytes: PAGE_LIMIT_BYTES,
-    };
-    let head = state.store.head(&state.log).await.map_err(unavailable)?;
-    let read = state
-        .store
-        .read_stream(&state.log, &stream, from, limit)
-        .await
-        .map_err(unavailable)?;
-    if read.revision == Revision::ZERO {
-        return Err(missing());
-    }
-    let next = read
-        .events
-        .last()
-        .map(|event| event.revision.get() + 1)
-        .filter(|next| *next <= read.revision.get());
-    let mut body = String::with_capacity(read.events.len() * 512);
-    body.push_str(&format!(
-        "{{\"stream\":{},\"revision\":{},\"events\":[",
-        Value::from(stream.as_str()),
-        read.revision
-    ));
-    for (index, event) in read.events.iter().enumerate() {
-        if index > 0 {
-            body.push(',');
-        }
-        body.push('{');
-        event_members(&mut body, event);
-    }
-    body.push(']');
-    if let Some(next) = next {
-        let link = format!(
-            "/streams/{}?from={next}&limit={}",
-            path_segment(stream.as_str()),
-            limit.records
-        );
-        body.push_str(&format!(",\"next\":{}", Value::from(link)));
-    }
-    body.push('}');
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.extend(
-        HeaderValue::try_from(etag(head, read.revision)).map(|value| (header::ETAG, value)),
-    );
-    Ok((headers, body).into_response())
-}
-
-/// Writes the members of an event's object, and its end: the event with its attributes as they were sent and its payload byte for
-/// byte; what the store knows of it is beside it, where it cannot collide with an attribute.
-pub(super) fn event_members(body: &mut String, event: &Event) {
-    let mut members = Map::new();
-    members.insert("id".to_owned(), (&*event.id).into());
-    members.insert("source".to_owned(), (&*event.source).into());
-    members.insert("type".to_owned(), (&*event.event_type).into());
-    for (name, value) in &event.attributes {
-        members.insert(name.to_string(), attribute(value));
-    }
-    if let Some(media_type) = &event.media_type {
-        members.insert("datacontenttype".to_owned(), (&**media_type).into());
-    }
-    let mut text = Value::Object(members).to_string();
-    let data = event
-        .data
-        .as_ref()
-        .and_then(|data| std::str::from_utf8(data).ok());
-    if let Some(data) = data.filter(|data| serde_json::from_str::<&RawValue>(data).is_ok()) {
-        text.pop();
-        text.push_str(",\"data\":");
-        text.push_str(data);
-        text.push('}');
-    }
-    let flagged = if event.flagged {
-        "\"flagged\":true,"
+        .detail(format!("the stream {name:?} has no event at {place:?}"))
+        .mend("read the stream to see how far it is")
+    })?;
+    let body = if is_plain {
+        plain(&event, true)
     } else {
-        ""
+        cloud_event(&event)
     };
-    body.push_str(&format!(
-        "\"revision\":{},\"position\":{},\"recorded\":\"{}\",{flagged}\"event\":{text}}}",
-        event.revision,
-        event.position,
-        clock::rfc3339(event.recorded_ms)
-    ));
+    let tag = etag(head, event.revision);
+    let mark = if is_plain { "" } else { ".event" };
+    let page = Page {
+        etag: Some(format!("{}{mark}\"", tag.trim_end_matches('"'))),
+        ..Page::new(media_type, body)
+    };
+    Ok(page.answer(&headers))
 }
 
-fn attribute(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::Bool(value) => (*value).into(),
-        AttributeValue::Int(value) => (*value).into(),
-        AttributeValue::Text(value) => (&**value).into(),
+/// Two names of an address, percent-decoded.
+pub(super) fn two(
+    place: Result<Path<(String, String)>, PathRejection>,
+) -> Result<(String, String), Problem> {
+    place.map(|Path(names)| names).map_err(|rejection| {
+        malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
+    })
+}
+
+fn missing(name: &str) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no-such-stream",
+        "there is no such stream",
+    )
+    .detail(format!("nothing was appended to {name:?} yet"))
+}
+
+/// Refuses an address of another epoch: what it means may be something else now.
+pub(super) fn same_epoch(named: Option<u64>, head: Position) -> Result<(), Problem> {
+    match named {
+        Some(epoch) if epoch != head.epoch() => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "another-epoch",
+            "the store was restored since this address was given",
+        )
+        .detail(format!(
+            "the address names epoch {epoch}; this is epoch {}",
+            head.epoch()
+        ))
+        .mend("begin again without `epoch`, and compare with what you have")
+        .with("epoch", head.epoch())),
+        _ => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::contract::EntryOfFrom;
 use serde_json::{Value, json};
 
 /// What came of all cases.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TestReport {
     pub(super) cases: Vec<CaseReport>,
     pub(super) untouched: Vec<Untouched>,

@@ -4,7 +4,7 @@ use super::about::AboutType;
 use super::components::{Names, components, with_parts};
 use super::layout::{self, Layout};
 use super::outlets::{address, channel_ids, filter, permissions, template};
-use super::{Catalogue, Server, envelope, neutral, status, status_of};
+use super::{Catalogue, Server, envelope, neutral, status_of};
 use crate::catalog::Protocol;
 use crate::contract::Contract;
 use crate::outlet::{OutletKind, OutletSpec};
@@ -80,7 +80,7 @@ fn of_contract(contract: &Contract) -> Value {
     let mut told = Map::new();
     told.insert("contract".to_owned(), contract.name.clone().into());
     told.insert("version".to_owned(), contract.version_text.clone().into());
-    told.insert("status".to_owned(), status(contract.status).into());
+    told.insert("status".to_owned(), contract.status.name().into());
     told.insert("source".to_owned(), contract.source.clone().into());
     if let Some(description) = &about.description {
         told.insert("description".to_owned(), description.clone().into());
@@ -208,7 +208,7 @@ fn channel(catalogue: &Catalogue<'_>, contract: &Contract, outlet: &OutletSpec) 
     }
     made["tags"] = json!([{"name": contract.public_stream}]);
     made["x-contract"] = of_contract(contract);
-    made["x-status"] = status(contract.status).into();
+    made["x-status"] = contract.status.name().into();
     made["x-permissions"] = permissions(contract, outlet);
     let subscriptions: BTreeMap<&String, String> = contract
         .about
@@ -253,7 +253,7 @@ fn operation(contract: &Contract, outlet: &OutletSpec, channel: &str) -> Value {
         "summary": format!("{} publishes over {}.", contract.public_stream, protocol(outlet)),
         "bindings": bindings,
         "messages": messages,
-        "x-status": status(contract.status),
+        "x-status": contract.status.name(),
     })
 }
 

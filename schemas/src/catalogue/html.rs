@@ -3,7 +3,7 @@
 use super::about::AboutType;
 use super::fields::{Field, fields};
 use super::outlets::{QUEUE, address, filter, filters, permissions};
-use super::{Catalogue, status, status_of};
+use super::{Catalogue, status_of};
 use crate::contract::{Contract, Status};
 use crate::outlet::{ContentMode, OutletKind, OutletSpec};
 use serde_json::Value;
@@ -49,7 +49,7 @@ fn contents(catalogue: &Catalogue<'_>, page: &mut String) {
             if contract.status == Status::Active {
                 String::new()
             } else {
-                format!(" {}", badge(status(contract.status)))
+                format!(" {}", badge(contract.status.name()))
             }
         );
         for public in &contract.about.types {
@@ -71,7 +71,7 @@ fn of_contract(catalogue: &Catalogue<'_>, contract: &Contract, page: &mut String
     let _ = writeln!(
         page,
         "<section class=\"contract\" id=\"{stream}\" aria-labelledby=\"{stream}-title\">\n<div class=\"title\"><h2 id=\"{stream}-title\">{stream}</h2> {}</div>",
-        badge(status(contract.status))
+        badge(contract.status.name())
     );
     if let Some(description) = &about.description {
         let _ = writeln!(page, "<p>{}</p>", escaped(description));
@@ -198,7 +198,7 @@ fn of_type(catalogue: &Catalogue<'_>, contract: &Contract, public: &AboutType, p
         page,
         "<article class=\"type\" id=\"{anchor}\" aria-labelledby=\"{anchor}-title\">\n<div class=\"title\"><h4 id=\"{anchor}-title\">{}</h4>{}</div>",
         escaped(text("title").unwrap_or(&public.name)),
-        if own == status(contract.status) {
+        if own == contract.status.name() {
             String::new()
         } else {
             format!(" {}", badge(own))

@@ -4,6 +4,7 @@
 //! contracts give the same bytes.
 
 pub(crate) mod about;
+mod addresses;
 mod asyncapi;
 mod components;
 mod distinct;
@@ -18,12 +19,13 @@ mod yaml;
 
 use crate::cases::TestReport;
 use crate::catalog::{Catalog, Protocol};
-use crate::contract::{Contract, Status};
+use crate::contract::Contract;
 use crate::fingerprint::Fingerprint;
 use about::AboutType;
 use examples::Examples;
 use serde_json::Value;
 
+pub use addresses::SchemaOfContract;
 pub use yaml::to_yaml;
 
 /// A broker, as consumers reach it. It holds no credentials.
@@ -46,6 +48,8 @@ pub struct Catalogue<'c> {
     title: String,
     servers: Vec<Server>,
     examples: Examples,
+    /// The contracts that are told of.
+    shown: Vec<&'c Contract>,
 }
 
 impl<'c> Catalogue<'c> {
@@ -61,7 +65,15 @@ impl<'c> Catalogue<'c> {
             title: title.to_owned(),
             servers,
             examples: Examples::of(catalog, tests),
+            shown: catalog.contracts().iter().map(AsRef::as_ref).collect(),
         }
+    }
+
+    /// The same of some contracts only, by their public streams: of the others nothing is told.
+    #[must_use]
+    pub fn only(mut self, shown: &dyn Fn(&str) -> bool) -> Self {
+        self.shown.retain(|contract| shown(&contract.public_stream));
+        self
     }
 
     /// The AsyncAPI 3.0 document.
@@ -76,7 +88,7 @@ impl<'c> Catalogue<'c> {
 
     /// The contracts that consumers may know of.
     fn contracts(&self) -> impl Iterator<Item = &'c Contract> {
-        self.catalog.contracts().iter().map(AsRef::as_ref)
+        self.shown.iter().copied()
     }
 
     /// What tells one state of the catalogue from another: twelve hexadecimal digits.
@@ -92,20 +104,10 @@ impl<'c> Catalogue<'c> {
     }
 }
 
-/// A status as it is written in contracts.
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Draft => "draft",
-        Status::Active => "active",
-        Status::Deprecated => "deprecated",
-        Status::Retired => "retired",
-    }
-}
-
 /// A public type's status: its own; its contract's where it says none, or where nothing of the contract crosses.
 fn status_of<'a>(contract: &Contract, public: &'a AboutType) -> &'a str {
     match public.status.as_deref() {
         Some(own) if contract.status.crosses() => own,
-        _ => status(contract.status),
+        _ => contract.status.name(),
     }
 }

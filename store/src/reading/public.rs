@@ -53,3 +53,52 @@ pub(crate) fn public(
     }
     Ok(PublicPage { events, head })
 }
+
+pub(crate) fn public_back(
+    database: &Database,
+    log: LogId,
+    stream: &PublicStreamName,
+    before: Sequence,
+    head: Sequence,
+    limit: ReadLimit,
+) -> Result<PublicPage, StoreError> {
+    let mut room = Room::new(limit);
+    let mut events: Vec<PublicEvent> = Vec::new();
+    let last = Sequence::new(before.get().saturating_sub(1)).min(head);
+    if last > Sequence::ZERO {
+        let from = keys::public_record(log, stream, last).bytes;
+        let reach = reach(last.get(), head.get());
+        // Without one above it, it is the head.
+        let mut above = None;
+        if before <= head {
+            let start = keys::public_record(log, stream, before).bytes;
+            let prefix = keys::public_records(log, stream);
+            database.scan_in(reach, &prefix, &start, |key, _| {
+                above = keys::last_number(key).map(Position::new);
+                Ok(ControlFlow::Break(()))
+            })?;
+        }
+        database.scan_back_in(
+            reach,
+            &keys::public_records(log, stream),
+            &from,
+            |key, body| {
+                let sequence = Sequence::new(
+                    keys::last_number(key).ok_or(Flaw::Content("the key has no sequence"))?,
+                );
+                let position = Position::new(sequence.get());
+                if !above.map_or(sequence == head, |above| follows(position, above)) {
+                    return Err(Flaw::Content("a sequence after it is missing"));
+                }
+                events.push(record::decode_public(stream, sequence, body)?);
+                above = Some(position);
+                Ok(if room.take(key.len() + body.len()) {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                })
+            },
+        )?;
+    }
+    Ok(PublicPage { events, head })
+}

@@ -209,6 +209,32 @@ async fn crossings_and_relays_go_on_over_epochs() {
         .map(|event| event.sequence.get())
         .collect();
     assert_eq!(sequences, [2, 3, EPOCH + 1, EPOCH + 2]);
+    let all = [EPOCH + 2, EPOCH + 1, 3, 2, 1];
+    for before in [
+        0,
+        1,
+        2,
+        3,
+        4,
+        EPOCH,
+        EPOCH + 1,
+        EPOCH + 2,
+        EPOCH + 3,
+        Sequence::END.get(),
+    ] {
+        let below: Vec<u64> = all.into_iter().filter(|at| *at < before).collect();
+        for records in [1, 2, 9] {
+            let limit = ReadLimit {
+                records,
+                ..ReadLimit::default()
+            };
+            let page = store.read_public_back(&log, &p, Sequence::new(before), limit);
+            let read: Vec<_> = page.await.unwrap().events;
+            let read: Vec<u64> = read.iter().map(|event| event.sequence.get()).collect();
+            let due = &below[..records.min(below.len())];
+            assert_eq!(read, due, "before {before}, {records} at a time");
+        }
+    }
     let pair = vec![("k".to_owned(), "test.tested.v1".to_owned())];
     assert_eq!(
         store.last_of_keys(&log, &p, pair).await.unwrap(),

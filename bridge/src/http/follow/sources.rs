@@ -1,0 +1,238 @@
+//! What can be followed: a log, a stream, a public stream.
+
+use bytes::Bytes;
+use horizon_store::{
+    LogName, Position, PublicEvent, PublicStreamName, PublicSubscription, ReadLimit, Revision,
+    Sequence, Store, StoreError, StreamName, Subscription,
+};
+use tokio::sync::watch;
+
+use super::{READ_LIMIT, Source, Step, Told};
+use crate::http::Private;
+use crate::http::form::one_line;
+use crate::http::log::Selected;
+use crate::http::problem::Problem;
+use crate::http::public::{Public, Wanted};
+use crate::http::refusals::unavailable;
+use crate::http::written::cloud_event;
+
+/// The private event, as it is sent.
+fn told(event: &horizon_store::Event) -> Told {
+    let mut data = cloud_event(event);
+    one_line(&mut data);
+    Told {
+        place: event.position.get(),
+        data: data.into(),
+    }
+}
+
+/// The log, or what is selected of it.
+pub(in crate::http) struct LogSource {
+    subscription: Subscription,
+    selected: Selected,
+    after: Position,
+    head: Position,
+}
+
+impl LogSource {
+    pub(in crate::http) async fn begin(
+        state: &Private,
+        selected: Selected,
+        after: Position,
+    ) -> Result<LogSource, Problem> {
+        let (store, log) = (&state.store, &state.log);
+        let head = store.head(log).await.map_err(unavailable)?;
+        let subscription = store.subscribe(log, selected.selection(), after).await;
+        Ok(LogSource {
+            subscription: subscription.map_err(unavailable)?.with_limit(READ_LIMIT),
+            selected,
+            after,
+            head,
+        })
+    }
+}
+
+impl Source for LogSource {
+    fn begins(&self) -> (u64, u64) {
+        (self.after.get(), self.head.get())
+    }
+
+    async fn next(&mut self) -> Result<Step, StoreError> {
+        let page = self.subscription.next().await?;
+        let events = page.records.iter();
+        Ok(Step {
+            events: events
+                .filter_map(|record| self.selected.takes(record))
+                .map(told)
+                .collect(),
+            through: page.through.get(),
+            head: page.head.get(),
+        })
+    }
+}
+
+/// One stream. Its places are positions, as those of the log.
+pub(in crate::http) struct StreamSource {
+    store: Store,
+    log: LogName,
+    stream: StreamName,
+    /// The next revision.
+    next: Revision,
+    begins: (Position, Position),
+    /// Everything up to here was looked at.
+    through: Position,
+    heads: watch::Receiver<Position>,
+}
+
+impl StreamSource {
+    /// From a revision on, or after a position where a reader comes back; none if there is no such stream.
+    pub(in crate::http) async fn begin(
+        state: &Private,
+        stream: StreamName,
+        from: Option<u64>,
+        after: Option<Position>,
+    ) -> Result<Option<StreamSource>, Problem> {
+        let (store, log) = (&state.store, &state.log);
+        let head = store.head(log).await.map_err(unavailable)?;
+        let heads = store.watch_log(log).await.map_err(unavailable)?;
+        let Some(last) = store.last_event(log, &stream).await.map_err(unavailable)? else {
+            return Ok(None);
+        };
+        let next = match after {
+            None => from.unwrap_or(1).max(1),
+            Some(after) => {
+                crate::http::history::known_position(state, after).await?;
+                let (mut low, mut high) = (0, last.revision.get());
+                // Revision `low` is not behind the position, and those above `high` are.
+                while low < high {
+                    let middle = high - (high - low) / 2;
+                    let at = event(store, log, &stream, middle)
+                        .await
+                        .map_err(unavailable)?;
+                    if at.is_some_and(|position| position <= after) {
+                        low = middle;
+                    } else {
+                        high = middle - 1;
+                    }
+                }
+                low + 1
+            }
+        };
+        // Without a position to go on from, nothing was looked at as far as ids are concerned.
+        let after = after.unwrap_or_default();
+        let is_at_end = next > last.revision.get();
+        Ok(Some(StreamSource {
+            store: store.clone(),
+            log: log.clone(),
+            stream,
+            next: Revision::new(next),
+            begins: (if is_at_end { head.max(after) } else { after }, head),
+            through: after,
+            heads,
+        }))
+    }
+}
+
+/// The position of one event of a stream.
+async fn event(
+    store: &Store,
+    log: &LogName,
+    stream: &StreamName,
+    revision: u64,
+) -> Result<Option<Position>, StoreError> {
+    let one = ReadLimit {
+        records: 1,
+        bytes: 1,
+    };
+    let from = Revision::new(revision);
+    let read = store.read_stream(log, stream, from, one).await?;
+    Ok(read.events.first().map(|event| event.position))
+}
+
+impl Source for StreamSource {
+    fn begins(&self) -> (u64, u64) {
+        (self.begins.0.get(), self.begins.1.get())
+    }
+
+    async fn next(&mut self) -> Result<Step, StoreError> {
+        loop {
+            // The head first: all up to it is in what is read after.
+            let head = *self.heads.borrow_and_update();
+            let read = self
+                .store
+                .read_stream(&self.log, &self.stream, self.next, READ_LIMIT);
+            let read = read.await?;
+            let last = read
+                .events
+                .last()
+                .map(|event| (event.revision, event.position));
+            let is_all = last.is_none_or(|(revision, _)| revision == read.revision);
+            if let Some((revision, _)) = last {
+                self.next = Revision::new(revision.get() + 1);
+            }
+            let place = last.map_or(Position::ZERO, |(_, position)| position);
+            let through = if is_all { head.max(place) } else { place };
+            if last.is_some() || through > self.through {
+                self.through = through.max(self.through);
+                return Ok(Step {
+                    events: read.events.iter().map(told).collect(),
+                    through: self.through.get(),
+                    head: head.max(place).get(),
+                });
+            }
+            if self.heads.changed().await.is_err() {
+                return Err(StoreError::Closed);
+            }
+        }
+    }
+}
+
+/// A public stream, or what is wanted of it.
+pub(in crate::http) struct PublicSource {
+    subscription: PublicSubscription,
+    wanted: Wanted,
+    begins: (Sequence, Sequence),
+}
+
+impl PublicSource {
+    pub(in crate::http) async fn begin(
+        state: &Public,
+        stream: &PublicStreamName,
+        wanted: Wanted,
+        after: Sequence,
+        head: Sequence,
+    ) -> Result<PublicSource, Problem> {
+        let subscription = state
+            .store
+            .subscribe_public(&state.log, stream, after)
+            .await;
+        Ok(PublicSource {
+            subscription: subscription.map_err(unavailable)?.with_limit(READ_LIMIT),
+            wanted,
+            begins: (after, head),
+        })
+    }
+}
+
+impl Source for PublicSource {
+    fn begins(&self) -> (u64, u64) {
+        (self.begins.0.get(), self.begins.1.get())
+    }
+
+    async fn next(&mut self) -> Result<Step, StoreError> {
+        let page = self.subscription.next().await?;
+        let told = |event: &PublicEvent| Told {
+            place: event.sequence.get(),
+            data: Bytes::clone(&event.event),
+        };
+        let events = page.events.iter();
+        Ok(Step {
+            events: events
+                .filter(|event| self.wanted.takes(event))
+                .map(told)
+                .collect(),
+            through: self.subscription.after().get(),
+            head: page.head.get(),
+        })
+    }
+}

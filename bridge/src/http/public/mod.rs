@@ -1,0 +1,107 @@
+//! The public side: what other teams' services may read of the public log, over HTTP.
+//!
+//! - Nothing but public events, contracts that are no drafts, and public schemas is here: no position, no private name, no private id.
+//! - A contract that a caller may not see is answered as one that does not exist, whatever is asked of it.
+
+mod catalog;
+mod page;
+mod schemas;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use horizon_schemas::{Catalog, Contract, Folders, Server, Status};
+use horizon_store::{LogName, PublicEvent, PublicStreamName, Store};
+
+use super::follow::Follows;
+use super::problem::Problem;
+use crate::access::{Caller, Scope, Verb};
+use crate::loaded::SharedCatalog;
+
+/// What the public side's handlers work with.
+pub(crate) struct Public {
+    pub(crate) store: Store,
+    pub(crate) log: LogName,
+    pub(crate) catalog: SharedCatalog,
+    pub(crate) follows: Follows,
+    /// Where the contracts' tests are, which give the catalogue its examples.
+    pub(crate) folders: Folders,
+    /// The brokers as consumers reach them.
+    pub(crate) servers: Vec<Server>,
+    pub(crate) rehearsed: catalog::Rehearsed,
+}
+
+/// The public side: `GET /public`, `GET /public/{contract}`, `GET /public/{contract}/{sequence}`, `GET /catalog`, `GET /schemas`,
+/// `GET /schemas/{address}`. Without a fallback, so that it can be merged into another listener's routes.
+pub(crate) fn public_router(state: Public) -> Router {
+    Router::new()
+        .route("/public", get(page::contracts))
+        .route("/public/{contract}", get(page::events))
+        .route("/public/{contract}/{sequence}", get(page::event))
+        .route("/catalog", get(catalog::catalog))
+        .route("/schemas", get(schemas::schemas))
+        .route("/schemas/{*address}", get(schemas::schema))
+        .with_state(Arc::new(state))
+}
+
+/// What is wanted of a public stream.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) key: Option<String>,
+    pub(super) event_type: Option<String>,
+}
+
+impl Wanted {
+    pub(super) fn takes(&self, event: &PublicEvent) -> bool {
+        self.key.as_ref().is_none_or(|key| *key == event.key)
+            && self
+                .event_type
+                .as_ref()
+                .is_none_or(|wanted| *wanted == event.event_type)
+    }
+}
+
+/// The contracts that a caller may see, by public stream.
+fn visible<'c>(
+    catalog: &'c Catalog,
+    caller: &'c Caller,
+) -> impl Iterator<Item = &'c Arc<Contract>> {
+    catalog.contracts().iter().filter(|contract| {
+        let name = contract.public_stream();
+        contract.status() != Status::Draft
+            && caller.may(Verb::Public, Scope::Contract(&name)).is_ok()
+    })
+}
+
+/// The public stream of a contract that the caller may see.
+///
+/// # Errors
+/// 401 where nobody is known; in all other cases the same, whether the contract does not exist or is not granted.
+fn granted(state: &Public, caller: &Caller, name: &str) -> Result<PublicStreamName, Problem> {
+    if let Err(refusal) = caller.may(Verb::Public, Scope::Contract(name)) {
+        return Err(match refusal.status() {
+            StatusCode::UNAUTHORIZED => refusal,
+            _ => no_such_contract(name),
+        });
+    }
+    let catalog = state.catalog.current();
+    let contract = catalog
+        .contracts()
+        .iter()
+        .find(|contract| contract.public_stream() == name && contract.status() != Status::Draft);
+    contract
+        .and_then(|_| PublicStreamName::new(name).ok())
+        .ok_or_else(|| no_such_contract(name))
+}
+
+fn no_such_contract(name: &str) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no-such-contract",
+        "there is no such contract for you",
+    )
+    .detail(format!("{name:?} is not a contract that you may read"))
+    .mend("GET /public tells those that you may; ask the contract's team for more")
+}

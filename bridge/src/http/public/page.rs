@@ -1,0 +1,376 @@
+//! `GET /public`, `GET /public/{contract}` and `GET /public/{contract}/{sequence}`: public events, byte for byte as they are published.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use horizon_store::{PublicEvent, PublicStreamName, ReadLimit, Sequence};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Public, Wanted, granted, visible};
+use crate::access::Caller;
+use crate::clock;
+use crate::http::body::path;
+use crate::http::follow::{self, PublicSource, last_event_id};
+use crate::http::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
+use crate::http::history::known_sequence;
+use crate::http::page::{
+    self, Address, After, Direction, Keep, MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, Page, limit,
+    malformed_query, query, refuse,
+};
+use crate::http::problem::Problem;
+use crate::http::read::{path_segment, same_epoch, two};
+use crate::http::refusals::{malformed, unavailable};
+use crate::relay::beginning::last_of;
+use crate::stored::public_at;
+
+/// Events of one answer unless asked for otherwise.
+const DEFAULT_LIMIT_EVENTS: usize = 100;
+/// Most events that one request looks at for those of a key or a type.
+const SCAN_LIMIT_EVENTS: usize = 10_000;
+const MEND: &str = "`after` and `before` are sequences (`after` may be `head`), `since` is an RFC 3339 time, `key` an event's `partitionkey`, `type` its `type`, `limit` a number of events, `direction` is `forwards` or `backwards`, `wait` a number of seconds, `epoch` one that a link named";
+
+/// The contracts that the caller may see, with their heads.
+pub(in crate::http) async fn contracts(
+    State(state): State<Arc<Public>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (media_type, ()) = negotiate(&headers, &[(JSON, ())])?;
+    let catalog = state.catalog.current();
+    let mut told = Vec::new();
+    for contract in visible(&catalog, &caller) {
+        let name = contract.public_stream();
+        let Ok(stream) = PublicStreamName::new(&name) else {
+            continue;
+        };
+        let head = state.store.public_head(&state.log, &stream).await;
+        let head = head.map_err(unavailable)?.unwrap_or_default();
+        told.push(json!({
+            "contract": name,
+            "version": contract.version(),
+            "status": contract.status().name(),
+            "source": contract.source(),
+            "types": contract.public_types().collect::<Vec<_>>(),
+            "head": head.last.get(),
+            "events": head.crossed,
+            "address": format!("/public/{}", path_segment(&name)),
+        }));
+    }
+    let body = json!({ "contracts": told }).to_string().into_bytes();
+    Ok(Page::new(media_type, body).answer(&headers))
+}
+
+/// The query of a read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Asked {
+    after: Option<After>,
+    before: Option<u64>,
+    since: Option<String>,
+    key: Option<String>,
+    r#type: Option<String>,
+    limit: Option<usize>,
+    direction: Option<Direction>,
+    wait: Option<u64>,
+    epoch: Option<u64>,
+}
+
+/// Reads a page of a public stream, or follows it.
+pub(in crate::http) async fn events(
+    State(state): State<Arc<Public>>,
+    caller: Caller,
+    method: Method,
+    headers: HeaderMap,
+    name: Result<Path<String>, PathRejection>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let stream = granted(&state, &caller, &path(name)?)?;
+    let asked = query(asked, MEND)?;
+    let (media_type, form) = negotiate(&headers, &form::PUBLIC)?;
+    let wait = page::wait(asked.wait)?;
+    let epoch = state.store.head(&state.log).await.map_err(unavailable)?;
+    same_epoch(asked.epoch, epoch)?;
+    let is_back = asked.direction == Some(Direction::Backwards);
+    check(&asked, is_back, form)?;
+    let head = head(&state, &stream).await?;
+    let resumed = last_event_id(&headers)?.filter(|_| form == Form::Follow);
+    let after = match (resumed, asked.after, &asked.since) {
+        (Some(place), ..) => Sequence::new(place),
+        (None, Some(After::Head), _) => head,
+        (None, Some(After::Place(place)), _) => Sequence::new(place),
+        (None, None, Some(since)) => before_time(&state, &stream, since).await?,
+        (None, None, None) => Sequence::ZERO,
+    };
+    let wanted = Wanted {
+        key: asked.key,
+        event_type: asked.r#type,
+    };
+    if !is_back {
+        known_sequence(&state, &stream, after).await?;
+    }
+    if form == Form::Follow {
+        let source = PublicSource::begin(&state, &stream, wanted, after, head).await?;
+        return follow::answer(source, &state.follows, &method);
+    }
+    let request = Request {
+        wanted,
+        before: asked.before.map_or(Sequence::END, Sequence::new),
+        limit: limit(asked.limit, DEFAULT_LIMIT_EVENTS),
+        is_back,
+        wait: asked.wait,
+        epoch: asked.epoch,
+        present_epoch: epoch.epoch(),
+    };
+    let wait = wait.filter(|_| method != Method::HEAD).unwrap_or_default();
+    let found = request.poll(&state, &stream, after, wait).await?;
+    let page = request.page((media_type, form), &stream, &found);
+    Ok(page.answer(&headers))
+}
+
+/// Refuses what contradicts itself.
+fn check(asked: &Asked, is_back: bool, form: Form) -> Result<(), Problem> {
+    if is_back {
+        let said = [
+            ("after", asked.after.is_some()),
+            ("since", asked.since.is_some()),
+            ("wait", asked.wait.is_some()),
+        ];
+        refuse(&said, "means nothing backwards", MEND)?;
+    } else {
+        let said = [("before", asked.before.is_some())];
+        refuse(&said, "means something backwards only", MEND)?;
+    }
+    let both = asked.after.is_some() && asked.since.is_some();
+    refuse(&[("since", both)], "and `after` are two beginnings", MEND)?;
+    if form == Form::Follow {
+        let said = [
+            ("limit", asked.limit.is_some()),
+            ("wait", asked.wait.is_some()),
+            ("direction", is_back),
+        ];
+        refuse(&said, "means nothing where events are followed", MEND)?;
+    }
+    Ok(())
+}
+
+async fn head(state: &Public, stream: &PublicStreamName) -> Result<Sequence, Problem> {
+    let head = state.store.public_head(&state.log, stream).await;
+    Ok(head.map_err(unavailable)?.unwrap_or_default().last)
+}
+
+/// The last event that crossed before a time.
+async fn before_time(
+    state: &Public,
+    stream: &PublicStreamName,
+    since: &str,
+) -> Result<Sequence, Problem> {
+    let since_ms = clock::milliseconds(since).ok_or_else(|| {
+        malformed_query(
+            format!("{since:?} is no time"),
+            "give an RFC 3339 time such as 2026-01-31T12:00:00Z; a `+` in an address is written %2B",
+        )
+    })?;
+    let before = |event: &PublicEvent| event.crossed_ms < since_ms;
+    let found = last_of(&state.store, &state.log, stream, before).await;
+    found.map_err(unavailable)
+}
+
+/// What was found of a public stream.
+struct Found {
+    events: Vec<PublicEvent>,
+    /// Everything up to here was looked at; backwards, everything from here on.
+    through: Sequence,
+    head: Sequence,
+}
+
+/// What is asked of a public stream.
+struct Request {
+    wanted: Wanted,
+    before: Sequence,
+    limit: usize,
+    is_back: bool,
+    wait: Option<u64>,
+    epoch: Option<u64>,
+    present_epoch: u64,
+}
+
+impl Request {
+    /// Reads, and waits at the head until there is something.
+    async fn poll(
+        &self,
+        state: &Public,
+        stream: &PublicStreamName,
+        mut after: Sequence,
+        wait: Duration,
+    ) -> Result<Found, Problem> {
+        let heads = state.store.watch_public(&state.log, stream).await;
+        let mut heads = heads.map_err(unavailable)?;
+        let mut patience = std::pin::pin!(state.follows.patience(wait));
+        loop {
+            let found = self.scan(state, stream, after).await?;
+            let is_behind = found.through < found.head;
+            if !found.events.is_empty() || is_behind || self.is_back || wait.is_zero() {
+                return Ok(found);
+            }
+            after = found.through;
+            tokio::select! {
+                moved = heads.wait_for(|head| *head > found.head) => if moved.is_err() { return Ok(found) },
+                () = &mut patience => return Ok(found),
+            }
+        }
+    }
+
+    /// Looks for what is wanted, at so much and no more.
+    async fn scan(
+        &self,
+        state: &Public,
+        stream: &PublicStreamName,
+        after: Sequence,
+    ) -> Result<Found, Problem> {
+        let (mut events, mut bytes, mut looked) = (Vec::new(), 0, 0);
+        let mut through = if self.is_back { self.before } else { after };
+        loop {
+            let limit = ReadLimit {
+                records: MAX_LIMIT_EVENTS.min(SCAN_LIMIT_EVENTS - looked),
+                bytes: PAGE_LIMIT_BYTES,
+            };
+            let (store, log) = (&state.store, &state.log);
+            let read = if self.is_back {
+                store.read_public_back(log, stream, through, limit).await
+            } else {
+                store.read_public(log, stream, through, limit).await
+            };
+            let read = read.map_err(unavailable)?;
+            let is_end = read.events.is_empty();
+            looked += read.events.len();
+            for event in read.events {
+                through = event.sequence;
+                if self.wanted.takes(&event) {
+                    bytes += event.event.len();
+                    events.push(event);
+                }
+                if events.len() >= self.limit || bytes >= PAGE_LIMIT_BYTES {
+                    break;
+                }
+            }
+            let is_full = events.len() >= self.limit || bytes >= PAGE_LIMIT_BYTES;
+            let is_done = !self.is_back && through >= read.head;
+            if is_end || is_full || is_done || looked >= SCAN_LIMIT_EVENTS {
+                let through = if is_end && self.is_back {
+                    Sequence::ZERO
+                } else {
+                    through
+                };
+                return Ok(Found {
+                    events,
+                    through,
+                    head: read.head,
+                });
+            }
+        }
+    }
+
+    fn page(
+        &self,
+        (media_type, form): form::Offer<Form>,
+        stream: &PublicStreamName,
+        found: &Found,
+    ) -> Page {
+        let links = self.links(stream, found);
+        let next = links.iter().find(|(relation, _)| *relation == "next");
+        let events = found.events.iter().map(|event| event.event.to_vec());
+        let (head, through) = (found.head, found.through);
+        let body = match form {
+            Form::Json => {
+                let name = Value::from(stream.as_str());
+                let first = format!("{{\"contract\":{name},\"head\":{head},\"through\":{through},");
+                page::document(first, events, next.map(|(_, next)| next))
+            }
+            _ => joined(form, events),
+        };
+        let is_settled = form != Form::Json
+            && next.is_some()
+            && self.wait.is_none()
+            && self.epoch.is_some()
+            && (!self.is_back || self.before <= head);
+        let epoch = self.present_epoch;
+        Page {
+            etag: Some(format!("\"{epoch}-{head}-{through}{}\"", form.mark())),
+            keep: Keep::immutable_if(is_settled),
+            links,
+            through: Some(through.get()),
+            head: Some(head.get()),
+            ..Page::new(media_type, body)
+        }
+    }
+
+    fn links(&self, stream: &PublicStreamName, found: &Found) -> Vec<(&'static str, Address)> {
+        let base = Address::new(&format!("/public/{}", path_segment(stream.as_str())))
+            .with_some("key", self.wanted.key.as_ref())
+            .with_some("type", self.wanted.event_type.as_ref())
+            .with("limit", self.limit)
+            .with("epoch", self.present_epoch);
+        if self.is_back {
+            let base = base.with("direction", "backwards");
+            let more = found.through > Sequence::new(1);
+            let next = more.then(|| ("next", base.with("before", found.through)));
+            return [("first", base)].into_iter().chain(next).collect();
+        }
+        let next = base.with("after", found.through);
+        let next = match self.wait {
+            _ if found.through < found.head => Some(next.with_some("wait", self.wait)),
+            Some(wait) => Some(next.with("wait", wait)),
+            None => None,
+        };
+        let first = ("first", base.with("after", 0));
+        let next = next.map(|next| ("next", next));
+        [first].into_iter().chain(next).collect()
+    }
+}
+
+/// One public event by its sequence.
+pub(in crate::http) async fn event(
+    State(state): State<Arc<Public>>,
+    caller: Caller,
+    headers: HeaderMap,
+    place: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Problem> {
+    let (name, place) = two(place)?;
+    let stream = granted(&state, &caller, &name)?;
+    let (media_type, ()) = negotiate(&headers, &[(CLOUD_EVENT, ()), (JSON, ())])?;
+    let sequence = place.parse().map(Sequence::new).map_err(|_| {
+        malformed(format!("{place:?} is no sequence"))
+            .mend("give the attribute `sequence` of an event")
+    })?;
+    let head = head(&state, &stream).await?;
+    let found = if sequence > head || sequence == Sequence::ZERO {
+        None
+    } else {
+        let found = public_at(&state.store, &state.log, &stream, sequence).await;
+        found.map_err(unavailable)?
+    };
+    let event = found.ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "no-such-event",
+            "there is no such event",
+        )
+        .detail(format!(
+            "{name} has no event {sequence}; its last one is {head}"
+        ))
+        .mend("read the stream from the beginning, or the last one with `direction=backwards`")
+    })?;
+    let page = Page {
+        etag: Some(format!("\"{sequence}\"")),
+        // An event that has crossed never changes, and its sequence is never used again.
+        keep: Keep::Immutable,
+        head: Some(head.get()),
+        ..Page::new(media_type, event.event.to_vec())
+    };
+    Ok(page.answer(&headers))
+}

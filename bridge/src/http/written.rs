@@ -1,0 +1,204 @@
+//! Private events as they are written into answers: as CloudEvents, or as the interface's own JSON.
+//!
+//! Attributes are as they were sent, and so is data: JSON byte for byte, text as text, all else as base64. What the store knows of an
+//! event stands, in a CloudEvent, in extension attributes whose names begin with [`OWN_PREFIX`]; no sender may use such a name.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use horizon_store::{AttributeValue, Event};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::clock;
+
+/// What the names of the store's own attributes begin with.
+pub(crate) const OWN_PREFIX: &str = "horizon";
+
+/// Data as it stands in JSON (CloudEvents 1.0, JSON format, section 3.1).
+enum Shown<'a> {
+    Json(&'a str),
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+fn shown<'a>(media_type: Option<&str>, data: &'a [u8]) -> Shown<'a> {
+    let (essence, parameters) = media_type
+        .and_then(|text| text.split_once(';'))
+        .unwrap_or((media_type.unwrap_or("application/json"), ""));
+    let essence = essence.trim().to_ascii_lowercase();
+    let Ok(text) = std::str::from_utf8(data) else {
+        return Shown::Binary(data);
+    };
+    if essence.ends_with("/json") || essence.ends_with("+json") {
+        return match serde_json::from_str::<&RawValue>(text) {
+            Ok(_) => Shown::Json(text),
+            Err(_) => Shown::Binary(data),
+        };
+    }
+    let is_text = essence.starts_with("text/")
+        || essence.ends_with("+xml")
+        || essence.ends_with("+yaml")
+        || matches!(
+            essence.as_str(),
+            "application/xml" | "application/yaml" | "application/x-www-form-urlencoded"
+        );
+    let parameters = parameters.to_ascii_lowercase();
+    let charset = parameters
+        .split(';')
+        .find_map(|one| one.trim().strip_prefix("charset=").map(str::trim));
+    let is_utf8 = charset
+        .is_none_or(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"));
+    if is_text && is_utf8 {
+        Shown::Text(text)
+    } else {
+        Shown::Binary(data)
+    }
+}
+
+/// Writes one member, with a comma before it unless it is the first.
+fn member(out: &mut String, name: &str, value: &str) {
+    if !out.ends_with('{') {
+        out.push(',');
+    }
+    out.push_str(&Value::from(name).to_string());
+    out.push(':');
+    out.push_str(value);
+}
+
+fn text_member(out: &mut String, name: &str, text: &str) {
+    member(out, name, &Value::from(text).to_string());
+}
+
+fn attribute(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::Bool(value) => (*value).into(),
+        AttributeValue::Int(value) => (*value).into(),
+        AttributeValue::Text(value) => (&**value).into(),
+    }
+}
+
+/// Identity, type and all that was sent, but for the data.
+fn sent(out: &mut String, event: &Event, keep: impl Fn(&str) -> bool) {
+    text_member(out, "id", &event.id);
+    text_member(out, "source", &event.source);
+    text_member(out, "type", &event.event_type);
+    for (name, value) in &event.attributes {
+        if keep(name) {
+            member(out, name, &attribute(value).to_string());
+        }
+    }
+    if let Some(media_type) = &event.media_type {
+        text_member(out, "datacontenttype", media_type);
+    }
+}
+
+fn data(out: &mut String, event: &Event) {
+    let Some(data) = &event.data else {
+        return;
+    };
+    match shown(event.media_type.as_deref(), data) {
+        Shown::Json(json) => member(out, "data", json),
+        Shown::Text(text) => text_member(out, "data", text),
+        Shown::Binary(bytes) => text_member(out, "data_base64", &BASE64_STANDARD.encode(bytes)),
+    }
+}
+
+/// An event as a structured CloudEvent (CloudEvents 1.0, JSON format, section 3). Positions and revisions are text: they may go
+/// beyond a CloudEvents Integer.
+pub(super) fn cloud_event(event: &Event) -> Vec<u8> {
+    let mut out = String::with_capacity(320 + event.data.as_ref().map_or(0, bytes::Bytes::len));
+    out.push_str("{\"specversion\":\"1.0\"");
+    // One of such a name could only come from a store that was written before names were kept back.
+    sent(&mut out, event, |name| !name.starts_with(OWN_PREFIX));
+    text_member(&mut out, "horizonstream", event.stream.as_str());
+    text_member(&mut out, "horizonrevision", &event.revision.to_string());
+    text_member(&mut out, "horizonposition", &event.position.to_string());
+    let recorded = clock::rfc3339(event.recorded_ms);
+    text_member(&mut out, "horizonrecorded", &recorded);
+    if event.flagged {
+        member(&mut out, "horizonflagged", "true");
+    }
+    data(&mut out, event);
+    out.push('}');
+    out.into_bytes()
+}
+
+/// An event in the interface's own JSON, with what the store knows of it around it; `stream` where that does not go without saying.
+pub(super) fn plain(event: &Event, with_stream: bool) -> Vec<u8> {
+    let mut out = String::with_capacity(320 + event.data.as_ref().map_or(0, bytes::Bytes::len));
+    out.push('{');
+    if with_stream {
+        text_member(&mut out, "stream", event.stream.as_str());
+    }
+    member(&mut out, "revision", &event.revision.to_string());
+    member(&mut out, "position", &event.position.to_string());
+    text_member(&mut out, "recorded", &clock::rfc3339(event.recorded_ms));
+    if event.flagged {
+        member(&mut out, "flagged", "true");
+    }
+    out.push_str(",\"event\":{");
+    sent(&mut out, event, |_| true);
+    data(&mut out, event);
+    out.push_str("}}");
+    out.into_bytes()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn told(media_type: Option<&str>, data: &[u8]) -> String {
+        match shown(media_type, data) {
+            Shown::Json(json) => format!("json {json}"),
+            Shown::Text(text) => format!("text {text}"),
+            Shown::Binary(bytes) => format!("binary {}", BASE64_STANDARD.encode(bytes)),
+        }
+    }
+
+    #[test]
+    fn data_is_shown_as_its_media_type_says() {
+        for (media_type, data, due) in [
+            (None, &b"{\"a\":1e2}"[..], "json {\"a\":1e2}"),
+            (None, b"null", "json null"),
+            (None, b"\x00\xff", "binary AP8="),
+            (None, b"no json", "binary bm8ganNvbg=="),
+            (Some("application/json"), b"700.00", "json 700.00"),
+            (
+                Some("application/vnd.bank+json; charset=utf-8"),
+                b"[1]",
+                "json [1]",
+            ),
+            (Some("text/plain"), b"123", "text 123"),
+            (
+                Some("text/plain; charset=utf-8"),
+                "é\n".as_bytes(),
+                "text é\n",
+            ),
+            (Some("Text/XML;Charset=\"UTF-8\""), b"<a/>", "text <a/>"),
+            (
+                Some("text/plain; charset=iso-8859-1"),
+                b"abc",
+                "binary YWJj",
+            ),
+            (Some("text/plain"), b"\xe9", "binary 6Q=="),
+            (Some("application/octet-stream"), b"abc", "binary YWJj"),
+            (Some("image/svg+xml"), b"<svg/>", "text <svg/>"),
+            (Some("text/plain"), b"", "text "),
+            (Some("image/png"), b"", "binary "),
+        ] {
+            assert_eq!(told(media_type, data), due, "{media_type:?}");
+        }
+    }
+
+    #[test]
+    fn members_are_parted_by_commas_and_quoted() {
+        let mut out = "{".to_owned();
+        text_member(&mut out, "a", "1\"2\n");
+        member(&mut out, "b", "7.00");
+        out.push('}');
+        assert_eq!(out, "{\"a\":\"1\\\"2\\n\",\"b\":7.00}");
+        let read: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(read["a"], "1\"2\n");
+    }
+}
