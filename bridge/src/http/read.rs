@@ -165,13 +165,14 @@ impl Request {
             _ => joined(form, read.events.iter().map(cloud_event)),
         };
         // The document tells the stream's revision, which moves on. Without it, a page that others come after is what it is for as
-        // long as the epoch lasts, which the address must name.
+        // long as the epoch lasts, which the address must name; one backwards, when the page before it is whole too.
+        let size = self.limit as u64;
+        let is_whole = |from: Revision| from.get().saturating_add(size) <= read.revision.get();
         let is_settled = form != Form::Json
             && next.is_some()
             && self.wait.is_none()
             && self.epoch.is_some()
-            && (self.direction == Direction::Forwards
-                || self.from.is_some_and(|from| from <= read.revision));
+            && (self.direction == Direction::Forwards || self.from.is_some_and(is_whole));
         let tag = etag(head, read.revision);
         Page {
             etag: Some(format!("{}{}\"", tag.trim_end_matches('"'), form.mark())),
