@@ -212,37 +212,29 @@ def test_readers_that_stand_still_cost_little_and_harm_nobody(daemon: Daemon, tm
 
 def test_a_graceful_stop_ends_follows_and_long_polls(daemon: Daemon) -> None:
     append(daemon)
-    address = daemon.addresses()["http"]
-    ends: list[tuple[str, int, bytes]] = []
-
-    def read(path: str, accept: str) -> None:
-        connection = http.client.HTTPConnection(address, timeout=30)
-        connection.request("GET", path, headers={"accept": accept})
-        begun.release()
-        answer = connection.getresponse()
-        # A body that is cut off would raise.
-        ends.append((path, answer.status, answer.read()))
-
-    begun = threading.Semaphore(0)
-    asked = [("/log", EVENTS), ("/log?category=account", EVENTS), ("/streams/account-5", EVENTS), ("/public/bank.accounts.v1", EVENTS),
-             ("/log?after=head&wait=60", BATCH), ("/streams/account-5?from=2&wait=60", BATCH),
-             ("/public/bank.accounts.v1?after=head&wait=60", BATCH)]
-    readers = [threading.Thread(target=read, args=one) for one in asked]
-    for reader in readers:
-        reader.start()
-    for _ in readers:
-        begun.acquire()
-    # Requests are sent; each is under way when another that came later is answered.
-    get(daemon, "/log")
-    started = time.monotonic()
-    assert daemon.stop(25) == 0, daemon.process.tail()
-    seconds = time.monotonic() - started
-    for reader in readers:
-        reader.join(10)
-    assert sorted(path for path, _, _ in ends) == sorted(path for path, _ in asked) and {status for _, status, _ in ends} == {200}
-    assert {body for path, _, body in ends if "wait" in path} == {b"[]"}
-    assert all(b"caught-up" in body for path, _, body in ends if "wait" not in path)
-    assert "cut off" not in daemon.log.read_text(), f"after {seconds:.1f} s"
+    follows = ["/log", "/log?category=account", "/streams/account-5", "/public/bank.accounts.v1"]
+    polls = ["/log?after=head&wait=60", "/streams/account-5?from=2&wait=60", "/public/bank.accounts.v1?after=head&wait=60"]
+    asked = [(path, EVENTS) for path in follows] + [(path, BATCH) for path in polls]
+    host, port = daemon.addresses()["http"].split(":")
+    with ExitStack() as at_end:
+        open_now = []
+        for path, accept in asked:
+            connection = at_end.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            # Both requests come in one piece: when the first is answered, the second is there.
+            first = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
+            connection.sendall(f"{first}GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\n\r\n".encode())
+            received = b""
+            while b"ok\n" not in received or (accept == EVENTS and b"caught-up" not in received):
+                received += connection.recv(65536)
+            open_now.append((path, connection, received.split(b"ok\n", 1)[1]))
+        assert daemon.stop(25) == 0, daemon.process.tail()
+        for path, connection, received in open_now:
+            while piece := connection.recv(65536):
+                received += piece
+            assert received.startswith(b"HTTP/1.1 200 OK"), (path, received)
+            end = b"\r\n\r\n[]" if "wait" in path else b"\r\n0\r\n\r\n"
+            assert received.endswith(end), f"{path} is cut off: {received[-80:]!r}"
+    assert "cut off" not in daemon.log.read_text()
 
 
 def test_a_long_poll_answers_at_once_or_waits(daemon: Daemon) -> None:

@@ -146,7 +146,62 @@ pub(super) fn plain(event: &Event, with_stream: bool) -> Vec<u8> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use horizon_store::{Position, Revision, StreamName};
+
     use super::*;
+
+    fn event(
+        attributes: Vec<(&str, AttributeValue)>,
+        media_type: &str,
+        data: &'static [u8],
+    ) -> Event {
+        Event {
+            position: Position::new(9_007_199_254_740_991),
+            stream: StreamName::new("account-1").unwrap(),
+            revision: Revision::new(7),
+            source: "account-1".into(),
+            id: "a".into(),
+            event_type: "Noted".into(),
+            attributes: attributes
+                .into_iter()
+                .map(|(name, value)| (name.into(), value))
+                .collect(),
+            media_type: Some(media_type.into()),
+            data: Some(bytes::Bytes::from_static(data)),
+            recorded_ms: 1,
+            commit_index: 0,
+            commit_len: 1,
+            flagged: true,
+        }
+    }
+
+    #[test]
+    fn a_cloud_event_has_what_was_sent_and_what_the_store_knows() {
+        let attributes = vec![
+            ("count", AttributeValue::Int(-7)),
+            ("horizonposition", AttributeValue::Text("3".into())),
+        ];
+        let event = event(attributes, "image/png", b"\x00\xff");
+        assert_eq!(
+            String::from_utf8(cloud_event(&event)).unwrap(),
+            r#"{"specversion":"1.0","id":"a","source":"account-1","type":"Noted","count":-7,"datacontenttype":"image/png","#.to_owned()
+                + r#""horizonstream":"account-1","horizonrevision":"7","horizonposition":"9007199254740991","#
+                + r#""horizonrecorded":"1970-01-01T00:00:00.001Z","horizonflagged":true,"data_base64":"AP8="}"#
+        );
+    }
+
+    #[test]
+    fn plain_json_has_what_was_sent_as_it_was_sent() {
+        let attributes = vec![("horizonposition", AttributeValue::Text("3".into()))];
+        let mut event = event(attributes, "text/plain", b"1\n");
+        assert_eq!(
+            String::from_utf8(plain(&event, false)).unwrap(),
+            r#"{"revision":7,"position":9007199254740991,"recorded":"1970-01-01T00:00:00.001Z","flagged":true,"#.to_owned()
+                + r#""event":{"id":"a","source":"account-1","type":"Noted","horizonposition":"3","datacontenttype":"text/plain","data":"1\n"}}"#
+        );
+        event.data = None;
+        assert!(plain(&event, true).ends_with(br#""datacontenttype":"text/plain"}}"#));
+    }
 
     fn told(media_type: Option<&str>, data: &[u8]) -> String {
         match shown(media_type, data) {
