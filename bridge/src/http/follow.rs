@@ -8,24 +8,21 @@ mod sources;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use horizon_store::{Position, ReadLimit, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::problem::Problem;
 use super::refusals::malformed;
 pub(super) use sources::{LogSource, PublicSource, StreamSource};
 
-/// Most follows at a time.
-const OPEN_LIMIT: usize = 10_000;
 /// After so long without anything to send, something is sent all the same.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A follow that passes so many places without an event of its own tells where it is.
@@ -40,20 +37,16 @@ const READ_LIMIT: ReadLimit = ReadLimit {
     bytes: 256 * 1024,
 };
 
-/// All follows of the daemon: how many there may be, and when they end.
+/// When all follows of the daemon end.
 #[derive(Clone)]
 pub(crate) struct Follows {
     stop: watch::Receiver<bool>,
-    open: Arc<Semaphore>,
 }
 
 impl Follows {
     /// Follows that end when `stop` says so.
     pub(crate) fn new(stop: watch::Receiver<bool>) -> Follows {
-        Follows {
-            stop,
-            open: Arc::new(Semaphore::new(OPEN_LIMIT)),
-        }
+        Follows { stop }
     }
 
     /// Ends after a time, or when the daemon stops.
@@ -61,19 +54,6 @@ impl Follows {
         let mut stop = self.stop.clone();
         let stopped = stop.wait_for(|stop| *stop);
         let _ = tokio::time::timeout(wait, stopped).await;
-    }
-
-    fn begin(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.open).try_acquire_owned().map_err(|_| {
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too-many-follows",
-                "as many follow as may at a time",
-            )
-            .detail(format!("{OPEN_LIMIT} follows are open"))
-            .mend("come back later, or read pages")
-            .retry_after(10)
-        })
     }
 }
 
@@ -120,11 +100,7 @@ pub(super) trait Source: Send + 'static {
 }
 
 /// The answer that never ends by itself.
-pub(super) fn answer<S: Source>(
-    source: S,
-    follows: &Follows,
-    method: &Method,
-) -> Result<Response, Problem> {
+pub(super) fn answer<S: Source>(source: S, follows: &Follows, method: &Method) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -135,13 +111,12 @@ pub(super) fn answer<S: Source>(
     .map(|(name, value)| (name, HeaderValue::from_static(value)));
     let headers = HeaderMap::from_iter(headers);
     if *method == Method::HEAD {
-        return Ok(headers.into_response());
+        return headers.into_response();
     }
     let (after, _) = source.begins();
     let following = Following {
         source,
         stop: follows.stop.clone(),
-        _permit: follows.begin()?,
         teller: Teller::new(after),
         ends: Instant::now() + LONGEST,
         sent: Instant::now(),
@@ -151,13 +126,12 @@ pub(super) fn answer<S: Source>(
         let (chunk, following) = following.chunk().await?;
         Some((Ok::<_, Infallible>(chunk), following))
     });
-    Ok((headers, Body::from_stream(chunks)).into_response())
+    (headers, Body::from_stream(chunks)).into_response()
 }
 
 struct Following<S> {
     source: S,
     stop: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
     teller: Teller,
     ends: Instant,
     /// When something was sent last.

@@ -85,7 +85,7 @@ pub(crate) async fn log(
         let after = last_event_id(&headers)?.map_or(after, Position::new);
         known_position(&state, after).await?;
         let source = LogSource::begin(&state, selected, after).await?;
-        return follow::answer(source, &state.follows, &method);
+        return Ok(follow::answer(source, &state.follows, &method));
     }
     let request = Request {
         selected,

@@ -33,11 +33,6 @@ impl Problem {
         }
     }
 
-    /// Its status.
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     /// What exactly is wrong with this request.
     pub(crate) fn detail(self, text: impl Into<String>) -> Problem {
         self.with("detail", text.into())

@@ -73,7 +73,7 @@ pub(crate) async fn stream(
         let resumed = last_event_id(&headers)?.map(Position::new);
         let source = StreamSource::begin(&state, stream, asked.from, resumed).await?;
         let source = source.ok_or_else(|| missing(&name))?;
-        return follow::answer(source, &state.follows, &method);
+        return Ok(follow::answer(source, &state.follows, &method));
     }
     if direction == Direction::Backwards && wait.is_some() {
         return Err(malformed_query("nothing new comes backwards", MEND));

@@ -71,21 +71,17 @@ fn visible<'c>(
     catalog.contracts().iter().filter(|contract| {
         let name = contract.public_stream();
         contract.status() != Status::Draft
-            && caller.may(Verb::Public, Scope::Contract(&name)).is_ok()
+            && caller.is_granted(Verb::Public, Scope::Contract(&name))
     })
 }
 
 /// The public stream of a contract that the caller may see.
 ///
 /// # Errors
-/// 401 where nobody is known; in all other cases the same, whether the contract does not exist or is not granted.
+/// The same, whether the contract does not exist or is not granted.
 fn granted(state: &Public, caller: &Caller, name: &str) -> Result<PublicStreamName, Problem> {
-    if let Err(refusal) = caller.may(Verb::Public, Scope::Contract(name)) {
-        return Err(match refusal.status() {
-            StatusCode::UNAUTHORIZED => refusal,
-            _ => no_such_contract(name),
-        });
-    }
+    let granted = caller.may(Verb::Public, Scope::Contract(name));
+    granted.map_err(|_| no_such_contract(name))?;
     let catalog = state.catalog.current();
     let contract = catalog
         .contracts()

@@ -115,7 +115,7 @@ pub(in crate::http) async fn events(
     }
     if form == Form::Follow {
         let source = PublicSource::begin(&state, &stream, wanted, after, head).await?;
-        return follow::answer(source, &state.follows, &method);
+        return Ok(follow::answer(source, &state.follows, &method));
     }
     let request = Request {
         wanted,
