@@ -87,7 +87,7 @@ def test_a_stream_is_followed_and_tells_of_nothing_else(daemon: Daemon) -> None:
     with Follower(daemon, "/streams/account-5") as follower:
         follower.wait_caught_up()
         passed = append(daemon, "6", 1_000)
-        follower.wait_for(lambda told: told[-1].event == "position", "how far it is")
+        follower.wait_for(lambda told: told[-1].event == "position", "how far it is, before silence is broken", 10)
         assert int(follower.told[-1].id or 0) >= passed
         last = append(daemon, "5")
         follower.wait_for(lambda told: told[-1].id == str(last), "its own")
@@ -100,7 +100,7 @@ def test_a_filtered_follow_tells_now_and_then_how_far_it_is(daemon: Daemon, quer
     with Follower(daemon, f"/log?{query}") as follower:
         follower.wait_caught_up()
         passed = append(daemon, count=1_000)
-        follower.wait_for(lambda told: told[-1].event == "position", "how far it is")
+        follower.wait_for(lambda told: told[-1].event == "position", "how far it is, before silence is broken", 10)
         place = follower.told[-1]
         assert place.json() == {"through": passed} and place.id == str(passed)
     with Follower(daemon, f"/log?{query}", place.id) as again:

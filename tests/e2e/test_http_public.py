@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -13,13 +14,17 @@ from facts import deposit, loan_payment
 from following import BATCH, EVENTS, JSON, LINES, Follower, get, lines, links, pages
 from jsonschema import Draft202012Validator
 from oracle import ACCOUNTS, LENDING, RULES, SOURCES, forecast, read_events
+from places import REPOSITORY
 from rack import Brokers, Rack, rack_on
 from rig.daemon import Answer, Daemon
+from rig.ports import free_ports
+from rig.processes import Process
 from rig.waiting import wait_until
 
 SOME = "example.bank.account.credited.v1"
 PRIVATE_TYPES = [*RULES, "ClientRegistered", "AccountHolderAdded", "CardIssued"]
 CLOUD_EVENT = "application/cloudevents+json"
+CLIENT = REPOSITORY / "deploy" / "clients" / "python" / "follow.py"
 
 
 @pytest.fixture
@@ -223,6 +228,40 @@ def test_each_events_schema_is_at_the_address_that_it_names(lone_daemon: Daemon)
     for nothing in ("/schemas/nothing", "/schemas/private/account/CashDeposited.json", "/schemas/account/CashDeposited.json",
                     "/schemas/..%2Fprivate%2Faccount%2FCashDeposited.json"):
         assert get(lone_daemon, nothing).json()["type"].endswith("no-such-schema"), nothing
+
+
+def test_the_client_without_a_broker_processes_each_event_once(lone_daemon: Daemon, some_events: Path, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    lone_daemon.env["HORIZON_HTTP__LISTEN"] = f"127.0.0.1:{port}"
+    lone_daemon.start()
+    due = forecast(read_events(some_events)).public[ACCOUNTS]
+    inbox, output = tmp_path / "inbox.jsonl", tmp_path / "follow.log"
+    command = [sys.executable, CLIENT, f"http://127.0.0.1:{port}", ACCOUNTS, inbox]
+
+    def processed() -> int:
+        return inbox.read_bytes().count(b"\n") if inbox.exists() else 0
+
+    clients = [Process(command, output)]
+    try:
+        wait_until(lambda: b"connected" in output.read_bytes(), "it is connected", 20, state=clients[-1].tail)
+        importing = Process(lone_daemon.command("import", some_events), tmp_path / "import.log", env=lone_daemon.environment())
+        clients.append(importing)
+        for part in (1, 2):
+            wait_until(lambda part=part: processed() > part * len(due) // 5, "some are processed", 60, 0.005)
+            clients[0].kill()
+            clients[0] = Process(command, output)
+        assert importing.wait(60) == 0
+        wait_until(lambda: processed() > len(due) // 2, "half are processed", 60, 0.005, state=clients[0].tail)
+        lone_daemon.kill()
+        lone_daemon.start()
+        wait_until(lambda: processed() >= len(due), "all are processed", 60, state=clients[0].tail)
+        assert clients[0].stop() == 0 and clients[0].tail(1) == "stopped"
+    finally:
+        for client in clients:
+            client.kill()
+    events = [json.loads(line) for line in inbox.read_bytes().splitlines()]
+    assert [int(event["sequence"]) for event in events] == list(range(1, len(due) + 1))
+    assert b"gap" not in output.read_bytes() and output.read_bytes().count(b"connected") >= 4
 
 
 @pytest.mark.timeout(300)

@@ -59,6 +59,10 @@ class Inbox:
         self._remember(source, event_id, sequence)
         say(f"processed {event_id}")
 
+    def last_sequence(self) -> str:
+        """The greatest sequence that was processed. A mark to go on behind where events come in their order: over HTTP."""
+        return max((sequence for _, sequence in self._sequences), default=NONE_BEFORE)
+
     def _remember(self, source: str, event_id: str, sequence: str) -> None:
         self._ids.add((source, event_id))
         self._sequences.add((source, sequence))
