@@ -16,8 +16,9 @@ use crate::relay::{Place, Purpose, Relay, Replay, ReplayProgress, beginning, rel
 use crate::replays::{Stretch, Work};
 
 /// What is to be sent again, and where to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = ReplayOrder)]
 pub(crate) struct Wanted {
     /// The public stream, such as `bank.accounts.v1`.
     contract: String,
@@ -25,9 +26,11 @@ pub(crate) struct Wanted {
     outlet: String,
     /// Where it begins; with the first event unless given.
     #[serde(default)]
+    #[schema(value_type = Option<ReplayBound>)]
     from: Option<Value>,
     /// Where it ends; with the last event that there is now unless given.
     #[serde(default)]
+    #[schema(value_type = Option<ReplayBound>)]
     to: Option<Value>,
     /// Only events of this key.
     #[serde(default)]
@@ -43,10 +46,21 @@ pub(crate) struct Wanted {
     queue: Option<String>,
     /// Most events a second; as fast as they are answered for unless given.
     #[serde(default)]
+    #[schema(minimum = 1)]
     events_per_second: Option<u32>,
     /// Only tell what would be sent.
     #[serde(default)]
     dry_run: bool,
+}
+
+/// A place in a public stream, as it is given: a sequence, or a time in RFC 3339.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only described")]
+enum ReplayBound {
+    Sequence(u64),
+    #[schema(format = DateTime)]
+    Time(String),
 }
 
 /// A place in a public stream.

@@ -1,0 +1,30 @@
+//! What an operator orders, as JSON.
+
+use axum::extract::Request;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use super::body::body;
+use super::problem::Problem;
+use super::refusals::malformed;
+
+/// Largest order, in bytes.
+const BODY_LIMIT_BYTES: usize = 64 * 1024;
+
+/// An order that says nothing: JSON is asked for so that no web page can give it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// An order as JSON; `mend` tells what it takes.
+pub(super) async fn order<T: DeserializeOwned>(request: Request, mend: &str) -> Result<T, Problem> {
+    let body = body(request, BODY_LIMIT_BYTES).await?;
+    serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))
+}
+
+/// Takes an order that says nothing.
+pub(super) async fn nothing(request: Request) -> Result<(), Problem> {
+    let Nothing {} = order(request, "send {}").await?;
+    Ok(())
+}
