@@ -12,6 +12,7 @@ use super::outlets::OutletPart;
 use super::reload::Reloader;
 use crate::clock;
 use crate::crossing::parked::ParkedKeys;
+use crate::http::number::{optional, whole};
 use crate::relay::{Place, Purpose, Relay, Replay, ReplayProgress, beginning, relay_name};
 use crate::replays::{Stretch, Work};
 
@@ -45,8 +46,8 @@ pub(crate) struct Wanted {
     #[serde(default)]
     queue: Option<String>,
     /// Most events a second; as fast as they are answered for unless given.
-    #[serde(default)]
-    #[schema(minimum = 1)]
+    #[serde(default, deserialize_with = "optional")]
+    #[schema(minimum = 1, maximum = 4294967295u32)]
     events_per_second: Option<u32>,
     /// Only tell what would be sent.
     #[serde(default)]
@@ -72,7 +73,7 @@ enum Bound {
 
 impl Bound {
     fn read(value: &Value) -> Result<Bound, ReplayError> {
-        let sequence = value.as_u64().map(Bound::Sequence);
+        let sequence = value.as_number().and_then(whole).map(Bound::Sequence);
         let time = || value.as_str().and_then(clock::milliseconds);
         let bound = sequence.or_else(|| time().map(Bound::Time));
         bound.ok_or_else(|| {

@@ -16,16 +16,14 @@ use horizon_store::{Commit, Expected, NewEvent, StreamName, StreamWrite};
 use super::Private;
 use super::appended::{self, CommitAppended, StreamAppended};
 use super::body::{
-    CommitBody, any_body, body, cloudevents, path, split_stream, stream_body, stream_name,
+    any_body, body, cloudevents, commit_body, path, split_stream, stream_body, stream_name,
 };
 use super::content::{Mode, mode};
 use super::door::{Flagged, Through, door};
 use super::etag::{NEVER, expectation};
 use super::openapi::{events, problems};
 use super::problem::Problem;
-use super::refusals::{
-    ExpectationFrom, append_problem, id_twice, malformed, not_json, refusal, unavailable,
-};
+use super::refusals::{ExpectationFrom, append_problem, id_twice, malformed, refusal, unavailable};
 use crate::access::{Caller, Scope, Verb};
 use crate::intake::{self, BinaryEvent, Form, Sent, Taken};
 
@@ -208,7 +206,7 @@ pub(crate) async fn commit(
 ) -> Result<Response, Problem> {
     let door = door(query)?;
     let body = body(request, state.body_limit_bytes).await?;
-    let parsed: CommitBody<'_> = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
+    let parsed = commit_body(&body)?;
     if parsed.events.0.is_empty() {
         return Err(malformed("there are no events").mend("send at least one event"));
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::content::must_be_json;
+use super::number::whole;
 use super::problem::Problem;
 use super::refusals::{malformed, not_json};
 use crate::intake::{RawEvents, RawObject};
@@ -46,9 +47,9 @@ impl<'de> Deserialize<'de> for ExpectedRevision {
             Value::String(word) if word == "none" => Some(Expected::None),
             Value::String(word) if word == "exists" => Some(Expected::Exists),
             Value::String(word) if word == "any" => Some(Expected::Any),
-            Value::Number(number) => number
-                .as_u64()
-                .map(|number| Expected::Exact(Revision::new(number))),
+            Value::Number(number) => {
+                whole(&number).map(|number| Expected::Exact(Revision::new(number)))
+            }
             _ => None,
         };
         expected.map(ExpectedRevision).ok_or_else(|| {
@@ -134,6 +135,20 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
             malformed("the body could not be read to its end")
         }
     })
+}
+
+/// What `POST /commits` takes.
+pub(super) fn commit_body(body: &[u8]) -> Result<CommitBody<'_>, Problem> {
+    must_be_object(body)?;
+    serde_json::from_slice(body).map_err(|error| not_json(&error))
+}
+
+/// Refuses an array where an object is due: it would be read as the object's members in order.
+pub(super) fn must_be_object(body: &[u8]) -> Result<(), Problem> {
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(malformed("it is an array").mend("send a JSON object")),
+        _ => Ok(()),
+    }
 }
 
 /// One event, an array of them, or the wrapped form: told apart by the text, not by trial.

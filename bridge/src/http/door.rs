@@ -24,7 +24,7 @@ pub(super) struct Through {
     door: Option<String>,
 }
 
-/// How [`Through`] is described.
+/// A door that events come in by.
 #[derive(utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only described")]

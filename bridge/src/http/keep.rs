@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::Operator;
 use super::answer::json_answer;
+use super::number::optional;
 use super::openapi::problems;
 use super::order::{Nothing, nothing, order};
 use super::problem::Problem;
@@ -27,8 +28,9 @@ pub(super) struct BackupOrder {
     #[schema(value_type = String, pattern = "^/", min_length = 1)]
     folder: PathBuf,
     /// How many backups to keep; all, if absent.
-    #[schema(value_type = Option<u64>, minimum = 1)]
-    keep: Option<NonZeroUsize>,
+    #[serde(default, deserialize_with = "optional")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4294967295u32)]
+    keep: Option<u32>,
 }
 
 /// Makes a backup
@@ -48,9 +50,13 @@ pub(crate) async fn backup(
         return Err(malformed("the folder is not absolute")
             .mend("give the folder's whole path on the daemon's machine"));
     }
+    let keep = match order.keep.map(|keep| NonZeroUsize::try_from(keep as usize)) {
+        Some(Err(_)) => return Err(malformed("to keep no backup is none").mend(mend)),
+        keep => keep.and_then(Result::ok),
+    };
     let made = state
         .store
-        .backup(&order.folder, order.keep)
+        .backup(&order.folder, keep)
         .await
         .map_err(keep_problem)?;
     tracing::info!(

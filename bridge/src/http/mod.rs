@@ -14,6 +14,7 @@ mod etag;
 mod export;
 pub(crate) mod keep;
 mod log;
+pub(crate) mod number;
 pub(crate) mod openapi;
 mod operator;
 mod order;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-use super::body::body;
+use super::body::{body, must_be_object};
 use super::problem::Problem;
 use super::refusals::malformed;
 
@@ -20,6 +20,7 @@ pub(super) struct Nothing {}
 /// An order as JSON; `mend` tells what it takes.
 pub(super) async fn order<T: DeserializeOwned>(request: Request, mend: &str) -> Result<T, Problem> {
     let body = body(request, BODY_LIMIT_BYTES).await?;
+    must_be_object(&body).map_err(|problem| problem.mend(mend))?;
     serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))
 }
 

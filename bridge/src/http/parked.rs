@@ -72,6 +72,7 @@ pub(crate) struct EventsQuery {
     /// The outlet where the key is parked, such as `mqtt:main`; at the contract unless given.
     outlet: Option<String>,
     /// Only events after this place.
+    #[param(maximum = 18446744073709551615u64)]
     after: Option<u64>,
     /// Most events of the answer; 100 unless given.
     #[param(minimum = 1, maximum = 1000)]

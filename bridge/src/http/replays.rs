@@ -60,7 +60,7 @@ pub(crate) async fn all(State(state): State<Arc<Operator>>) -> impl IntoResponse
 /// One replay
 #[utoipa::path(
     get, path = "/replays/{id}", operation_id = "replayById", tag = "relays",
-    params(("id" = u64, Path, description = "Its number")),
+    params(("id" = u64, Path, description = "Its number", maximum = 18446744073709551615u64)),
     responses((status = OK, description = "It", body = ReplayView), problems::OneReplay),
 )]
 pub(crate) async fn one(
@@ -75,7 +75,7 @@ pub(crate) async fn one(
 /// What is in flight is answered for, and nothing more is sent.
 #[utoipa::path(
     post, path = "/replays/{id}/stop", operation_id = "stopReplay", tag = "relays",
-    params(("id" = u64, Path, description = "Its number")), request_body = Nothing,
+    params(("id" = u64, Path, description = "Its number", maximum = 18446744073709551615u64)), request_body = Nothing,
     responses((status = OK, description = "It was told", body = ReplayView), problems::StopReplay),
 )]
 pub(crate) async fn stop(

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::Operator;
 use super::answer::json_answer;
+use super::number::optional;
 use super::openapi::problems;
 use super::order::order;
 use super::parked::{not_parked, one_scope};
@@ -48,6 +49,7 @@ pub(super) struct SkipOrder {
     #[schema(min_length = 1, pattern = "\\S")]
     reason: String,
     /// Only if the event at this place is the first that waits; of one key.
+    #[serde(default, deserialize_with = "optional")]
     at: Option<u64>,
     #[serde(default)]
     all_events: bool,

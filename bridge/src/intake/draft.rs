@@ -84,9 +84,9 @@ impl<'a> Draft<'a> {
             Ok(Value::String(text)) => return Some(AttributeValue::Text(text.into())),
             _ if is_text(name) => self.mistake(name, "must be a string"),
             Ok(Value::Bool(value)) => return Some(AttributeValue::Bool(value)),
-            Ok(Value::Number(number)) => match number.as_str().parse::<i32>() {
-                Ok(number) => return Some(AttributeValue::Int(number)),
-                Err(_) => self.mistake(
+            Ok(Value::Number(number)) => match integer(number.as_str()) {
+                Some(number) => return Some(AttributeValue::Int(number)),
+                None => self.mistake(
                     name,
                     "is a number that is no 32-bit integer; send it as a string or inside `data`",
                 ),
@@ -235,6 +235,15 @@ impl<'a> Draft<'a> {
             _ => Err(refused(self.mistakes, form)),
         }
     }
+}
+
+/// A CloudEvents Integer. `5.0` is one as well: some clients write whole numbers so.
+fn integer(text: &str) -> Option<i32> {
+    let text = match text.split_once('.') {
+        Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => whole,
+        _ => text,
+    };
+    text.parse().ok()
 }
 
 /// Attributes whose value is text always.

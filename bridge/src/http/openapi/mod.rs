@@ -78,8 +78,16 @@ fn finished(api: &OpenApi, about: &str) -> Value {
         }
     }
     schemas.values_mut().for_each(close);
+    for order in ["RetryOrder", "SkipOrder"] {
+        if let Some(Value::Object(order)) = schemas.get_mut(order) {
+            let choice = json!([{"$ref": "#/components/schemas/OneOrAll"}]);
+            order.insert("allOf".to_owned(), choice);
+        }
+    }
     document["components"]["schemas"] = Value::Object(schemas);
+    bound(&mut document);
     keep_used(&mut document);
+    parameters(&mut document["paths"]);
     document
 }
 
@@ -90,6 +98,38 @@ fn close(schema: &mut Value) {
         && schema.get("additionalProperties").is_none()
     {
         schema["additionalProperties"] = false.into();
+    }
+}
+
+/// Whole numbers are at most what every JSON reader holds.
+fn bound(part: &mut Value) {
+    match part {
+        Value::Object(members) => {
+            let is_large = members
+                .get("format")
+                .is_some_and(|format| format == "int64");
+            if is_large && !members.contains_key("maximum") {
+                members.insert("maximum".to_owned(), super::number::MAX.into());
+            }
+            members.values_mut().for_each(bound);
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound),
+        _ => {}
+    }
+}
+
+/// A parameter that may be absent is never null.
+fn parameters(paths: &mut Value) {
+    let operations = paths.as_object_mut().into_iter().flat_map(Map::values_mut);
+    let operations = operations.filter_map(Value::as_object_mut);
+    for operation in operations.flat_map(Map::values_mut) {
+        let parameters = operation["parameters"].as_array_mut();
+        for parameter in parameters.into_iter().flatten() {
+            if let Some(types) = parameter["schema"]["type"].as_array() {
+                let kept = types.iter().find(|one| *one != "null").cloned();
+                parameter["schema"]["type"] = kept.unwrap_or_default();
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use utoipa::IntoResponses;
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, SchemaType};
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
 };
@@ -213,7 +213,12 @@ fn response(status: u16, kinds: &[&Kind]) -> Response {
     let urns = kinds.iter().map(|kind| format!("{TYPE_PREFIX}{}", kind.0));
     let types = ObjectBuilder::new()
         .schema_type(SchemaType::AnyValue)
-        .property("type", ObjectBuilder::new().enum_values(Some(urns)));
+        .property(
+            "type",
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some(urns)),
+        );
     let schema = AllOfBuilder::new()
         .item(Ref::from_schema_name("Problem"))
         .item(types);
