@@ -56,6 +56,14 @@ pub(in crate::http) struct Preconditions {
     #[param(rename = "if-match", pattern = r#"^(\*|"[0-9]{1,19}-[0-9]{1,19}")$"#)]
     if_match: Option<String>,
     /// `*`: it must not exist.
-    #[param(rename = "if-none-match", pattern = r"^\*$")]
-    if_none_match: Option<String>,
+    #[param(rename = "if-none-match", inline)]
+    if_none_match: Option<Anything>,
+}
+
+/// Any stream that there is.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only described")]
+enum Anything {
+    #[schema(rename = "*")]
+    Anything,
 }

@@ -123,11 +123,18 @@ fn parameters(paths: &mut Value) {
     let operations = paths.as_object_mut().into_iter().flat_map(Map::values_mut);
     let operations = operations.filter_map(Value::as_object_mut);
     for operation in operations.flat_map(Map::values_mut) {
-        let parameters = operation["parameters"].as_array_mut();
+        let parameters = operation
+            .get_mut("parameters")
+            .and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
-            if let Some(types) = parameter["schema"]["type"].as_array() {
-                let kept = types.iter().find(|one| *one != "null").cloned();
-                parameter["schema"]["type"] = kept.unwrap_or_default();
+            let types = parameter.pointer_mut("/schema/type");
+            let kept = |one: &&Value| one.as_str() != Some("null");
+            if let Some(types) = types
+                && let Some(kept) = types
+                    .as_array()
+                    .and_then(|types| types.iter().find(kept).cloned())
+            {
+                *types = kept;
             }
         }
     }
