@@ -17,7 +17,7 @@ def schemathesis(address: str, folder: Path, seed: int, examples: int) -> None:
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"),
         "run", f"http://{address}/openapi.json", "--checks", "all", "--seed", str(seed), "--max-examples", str(examples),
-        "--generation-database", "none", "--no-color", "--workers", "2", "--request-timeout", "30",
+        "--generation-database", "none", "--no-color", "--workers", "1", "--request-timeout", "30",
         "--continue-on-failure", "--warnings", "off",
     ]
     done = subprocess.run(

@@ -73,7 +73,9 @@ enum Bound {
 
 impl Bound {
     fn read(value: &Value) -> Result<Bound, ReplayError> {
-        let sequence = value.as_number().and_then(whole).map(Bound::Sequence);
+        let number = value.as_u64();
+        let number = number.or_else(|| value.as_number().and_then(whole));
+        let sequence = number.map(Bound::Sequence);
         let time = || value.as_str().and_then(clock::milliseconds);
         let bound = sequence.or_else(|| time().map(Bound::Time));
         bound.ok_or_else(|| {

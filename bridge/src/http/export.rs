@@ -13,16 +13,16 @@ use utoipa::ToSchema;
 use super::Operator;
 use super::answer::json_answer;
 use super::openapi::problems;
-use super::order::order;
+use super::order::{order, whole_path};
 use super::problem::Problem;
-use super::refusals::{malformed, unavailable};
+use super::refusals::unavailable;
 
 /// What `POST /exports` takes.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExportOrder {
     /// The file's whole path on the daemon's machine; nothing is there yet.
-    #[schema(value_type = String, pattern = "^/", min_length = 1)]
+    #[schema(value_type = String, pattern = r"^/[^\u0000]*$")]
     file: PathBuf,
 }
 
@@ -38,10 +38,7 @@ pub(crate) async fn export(
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let order: ExportOrder = order(request, "send {\"file\": the file's whole path}").await?;
-    if !order.file.is_absolute() {
-        return Err(malformed("the file's name is not absolute")
-            .mend("give the file's whole path on the daemon's machine"));
-    }
+    whole_path(&order.file)?;
     let exported = state.store.export_file(&order.file, |_| ()).await;
     let exported = exported.map_err(problem)?;
     tracing::info!(

@@ -15,7 +15,7 @@ use super::Operator;
 use super::answer::json_answer;
 use super::number::optional;
 use super::openapi::problems;
-use super::order::{Nothing, nothing, order};
+use super::order::{Nothing, nothing, order, whole_path};
 use super::problem::Problem;
 use super::refusals::{malformed, unavailable};
 use crate::clock;
@@ -25,7 +25,7 @@ use crate::clock;
 #[serde(deny_unknown_fields)]
 pub(super) struct BackupOrder {
     /// The folder's whole path on the daemon's machine.
-    #[schema(value_type = String, pattern = "^/", min_length = 1)]
+    #[schema(value_type = String, pattern = r"^/[^\u0000]*$")]
     folder: PathBuf,
     /// How many backups to keep; all, if absent.
     #[serde(default, deserialize_with = "optional")]
@@ -46,9 +46,9 @@ pub(crate) async fn backup(
 ) -> Result<impl IntoResponse, Problem> {
     let mend = "send {\"folder\": the folder's whole path, \"keep\": how many backups to keep, if not all}";
     let order: BackupOrder = order(request, mend).await?;
-    if !order.folder.is_absolute() {
-        return Err(malformed("the folder is not absolute")
-            .mend("give the folder's whole path on the daemon's machine"));
+    whole_path(&order.folder)?;
+    if order.folder.exists() && !order.folder.is_dir() {
+        return Err(backup_refused("what is there is no folder"));
     }
     let keep = match order.keep.map(|keep| NonZeroUsize::try_from(keep as usize)) {
         Some(Err(_)) => return Err(malformed("to keep no backup is none").mend(mend)),
@@ -92,15 +92,20 @@ pub(crate) async fn verification(
     Ok(json_answer(&verification_of(&verified)))
 }
 
+fn backup_refused(detail: impl Into<String>) -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "backup-refused",
+        "the backup cannot be made there",
+    )
+    .detail(detail)
+    .mend("give another folder")
+}
+
 fn keep_problem(error: KeepError) -> Problem {
     match error {
         KeepError::Store(error) => unavailable(error),
-        KeepError::Refused { .. } => Problem::new(
-            StatusCode::CONFLICT,
-            "backup-refused",
-            "the backup cannot be made there",
-        )
-        .detail(error.to_string()),
+        KeepError::Refused { .. } => backup_refused(error.to_string()),
         error => {
             tracing::error!(%error, "a backup could not be made");
             Problem::new(

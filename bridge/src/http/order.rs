@@ -1,5 +1,7 @@
 //! What an operator orders, as JSON.
 
+use std::path::Path;
+
 use axum::extract::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -28,4 +30,14 @@ pub(super) async fn order<T: DeserializeOwned>(request: Request, mend: &str) -> 
 pub(super) async fn nothing(request: Request) -> Result<(), Problem> {
     let Nothing {} = order(request, "send {}").await?;
     Ok(())
+}
+
+/// Refuses what names no place on the daemon's machine.
+pub(super) fn whole_path(path: &Path) -> Result<(), Problem> {
+    let has_nul = path.as_os_str().as_encoded_bytes().contains(&0);
+    if path.is_absolute() && !has_nul {
+        return Ok(());
+    }
+    Err(malformed("the path is not absolute, or no path")
+        .mend("give the whole path on the daemon's machine"))
 }

@@ -127,16 +127,21 @@ fn parameters(paths: &mut Value) {
             .get_mut("parameters")
             .and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
-            let types = parameter.pointer_mut("/schema/type");
-            let kept = |one: &&Value| one.as_str() != Some("null");
-            if let Some(types) = types
-                && let Some(kept) = types
-                    .as_array()
-                    .and_then(|types| types.iter().find(kept).cloned())
-            {
-                *types = kept;
+            if let Some(schema) = parameter.get_mut("schema") {
+                not_null(schema);
             }
         }
+    }
+}
+
+fn not_null(schema: &mut Value) {
+    let one_of = schema.get("oneOf").and_then(Value::as_array);
+    if let Some(kept) = one_of.and_then(|all| all.iter().find(|one| one["type"] != "null")) {
+        *schema = kept.clone();
+    }
+    let types = schema.get("type").and_then(Value::as_array);
+    if let Some(kept) = types.and_then(|all| all.iter().find(|one| *one != "null")) {
+        schema["type"] = kept.clone();
     }
 }
 
