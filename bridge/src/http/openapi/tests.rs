@@ -43,7 +43,13 @@ fn literals(text: &str, call: &str) -> BTreeSet<String> {
 fn every_problem_is_described() {
     let known: BTreeSet<&str> = KINDS.iter().map(|kind| kind.0).collect();
     let text = sources();
-    for name in literals(&text, concat!("Problem::", "new(")) {
+    // Where the name is no literal, the first one is the title.
+    let is_name = |text: &String| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    let made = literals(&text, concat!("Problem::", "new("));
+    for name in made.into_iter().filter(is_name) {
         assert!(known.contains(name.as_str()), "{name} is not in KINDS");
     }
     for name in &known {

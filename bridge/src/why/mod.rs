@@ -3,13 +3,16 @@
 //! The crossing is pure, so filtered and unmatched need no record: the contract is asked again. What crossed, what is parked and
 //! what was settled is read from the store.
 
+mod about;
+
 use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Status, Violation};
 use horizon_store::{
     Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, RelayName, Resolution,
     Sequence, StoreError,
 };
-use serde::Serialize;
-use utoipa::ToSchema;
+
+pub(crate) use about::About;
+use about::{AtContract, AtOutlet, Crossed};
 
 use crate::clock;
 use crate::crossing::{cursor_name, pass};
@@ -17,108 +20,6 @@ use crate::http::Operator;
 use crate::relay::{beginning, relay_name};
 use crate::stored::public_at;
 use crate::told::{Unfit, Violated};
-
-/// A private event, and what became of it.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct About {
-    id: String,
-    source: String,
-    #[serde(rename = "type")]
-    event_type: String,
-    stream: String,
-    revision: u64,
-    position: u64,
-    #[schema(format = DateTime)]
-    recorded: String,
-    contracts: Vec<AtContract>,
-    /// It was recorded although it did not fit its private schema; absent of others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flagged: Option<bool>,
-    /// What the newest private schema has against it now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unfit: Option<Vec<Unfit>>,
-}
-
-/// What a contract made of an event. What does not apply is absent.
-#[derive(Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AtContract {
-    contract: String,
-    version: String,
-    /// `crossed`, `filtered`, `unmatched`, `violated`, `parked`, `waiting`, `inactive`, `passed`, or how it has left a parked key.
-    #[schema(value_type = String)]
-    outcome: &'static str,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// The key under which it is parked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    /// When it has left a parked key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    unparked: Option<String>,
-    /// The public type whose schema it violates.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    public_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    violations: Option<Vec<Unfit>>,
-    /// How many violations are not told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    untold: Option<u64>,
-    /// The contract's version that parked it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    contract_version: Option<String>,
-    /// Since when it is parked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    since: Option<String>,
-    /// The public event that it became.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public: Option<Crossed>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outlets: Option<Vec<AtOutlet>>,
-}
-
-/// The public event that a private one became.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Crossed {
-    id: String,
-    #[serde(rename = "type")]
-    event_type: String,
-    key: String,
-    sequence: u64,
-    contract_version: String,
-}
-
-/// How a public event stands at an outlet. What does not apply is absent.
-#[derive(Default, Serialize, ToSchema)]
-struct AtOutlet {
-    outlet: String,
-    /// `confirmed`, `unheard`, `parked`, `paused`, `retrying`, `waiting`, `not sent`, or how it has left a parked key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    state: Option<&'static str>,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// When it was settled, at the latest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    at: Option<String>,
-    /// Since when it is so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    since: Option<String>,
-    /// The key under which it is parked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    /// When it has left a parked key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    unparked: Option<String>,
-}
 
 /// Tells of every event with this id; ids are unique within a source only, so there may be several.
 pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<About>, StoreError> {
