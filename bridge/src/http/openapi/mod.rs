@@ -111,6 +111,13 @@ fn bound(part: &mut Value) {
             if is_large && !members.contains_key("maximum") {
                 members.insert("maximum".to_owned(), super::number::MAX.into());
             }
+            // Of 32 bits, but without a sign.
+            if members
+                .get("maximum")
+                .is_some_and(|maximum| *maximum == u32::MAX)
+            {
+                members.remove("format");
+            }
             members.values_mut().for_each(bound);
         }
         Value::Array(items) => items.iter_mut().for_each(bound),
