@@ -21,7 +21,7 @@ struct Loaded {
 }
 
 /// How loading went, as it is told.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoadView {
     /// When the contracts and schemas that are in use were loaded, RFC 3339.
@@ -33,7 +33,7 @@ pub(crate) struct LoadView {
 }
 
 /// Why a reload was refused.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 struct LoadError {
     /// When, RFC 3339.
     at: String,

@@ -25,6 +25,7 @@ mod replays;
 mod status;
 mod stored;
 mod telemetry;
+mod told;
 mod unparking;
 mod why;
 

@@ -10,13 +10,15 @@ use horizon_store::{
     Event, ParkScope, ParkedEntry, ParkedKey, Position, PublicEvent, PublicStreamName, ReadLimit,
     RelayName, Sequence, StoreError,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock;
 use crate::crossing::pass;
 use crate::http::Operator;
 use crate::relay::relay_name;
 use crate::stored::{event_at, public_at};
+use crate::told::{Unfit, Violated};
 
 /// What is told of an entry that has never been tried itself.
 const WAITS_BEHIND: &str = "it waits behind an earlier event of its key";
@@ -77,26 +79,107 @@ impl Scope {
     }
 }
 
+/// A key that cannot go on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeyTold {
+    contract: String,
+    /// Where it is parked; none: at the contract.
+    outlet: Option<String>,
+    key: String,
+    /// How many events wait.
+    waiting: u64,
+    /// The place of the first: a position at a contract, a sequence at an outlet.
+    at: Option<u64>,
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// Why the first cannot go on.
+    reason: Option<String>,
+}
+
+/// An event that waits. What is not known, or does not apply, is absent.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventTold {
+    /// Its place: a position at a contract, a sequence at an outlet.
+    pub(crate) at: u64,
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<WaitingEvent>,
+    /// The contract's version that parked it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked_by: Option<String>,
+    /// The contract's version now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract_version: Option<String>,
+    /// The id of the public event that it would become.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_id: Option<String>,
+    /// The public type whose schema it violates.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    public_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations: Option<Vec<Unfit>>,
+    /// How many violations are not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untold: Option<u64>,
+}
+
+/// A private event at a contract, a public one at an outlet.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum WaitingEvent {
+    Private(WaitingPrivate),
+    Public(WaitingPublic),
+}
+
+/// A private event that waits to cross.
+#[derive(Serialize, ToSchema)]
+struct WaitingPrivate {
+    id: String,
+    source: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    stream: String,
+    revision: u64,
+    #[schema(format = DateTime)]
+    recorded: String,
+}
+
+/// A public event that waits to be sent.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct WaitingPublic {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    sequence: u64,
+    contract_version: String,
+    #[schema(format = DateTime)]
+    crossed: String,
+}
+
 /// A parked key in one line.
 pub(crate) async fn key(
     state: &Operator,
     scope: &Scope,
     key: &ParkedKey,
-) -> Result<Value, StoreError> {
-    let mut told = json!({
-        "contract": scope.contract(),
-        "outlet": scope.outlet(),
-        "key": key.key,
-        "waiting": key.entries,
-    });
+) -> Result<KeyTold, StoreError> {
     let entries = read(state, scope, &key.key, key.first_at.saturating_sub(1), 1).await?;
-    if let Some(entry) = entries.0.into_iter().next() {
-        let event = event(state, scope, entry).await?;
-        for name in ["at", "since", "reason"] {
-            told[name] = event[name].clone();
-        }
-    }
-    Ok(told)
+    let first = match entries.0.into_iter().next() {
+        Some(entry) => Some(event(state, scope, entry).await?),
+        None => None,
+    };
+    Ok(KeyTold {
+        contract: scope.contract().to_owned(),
+        outlet: scope.outlet().map(str::to_owned),
+        key: key.key.to_string(),
+        waiting: key.entries,
+        at: first.as_ref().map(|first| first.at),
+        since: first.as_ref().and_then(|first| first.since.clone()),
+        reason: first.map(|first| first.reason),
+    })
 }
 
 /// The events that wait under a key after a place: how many there are in all, some of them, and whether there are more.
@@ -106,7 +189,7 @@ pub(crate) async fn events(
     key: &str,
     after: u64,
     limit: usize,
-) -> Result<(u64, Vec<Value>, bool), StoreError> {
+) -> Result<(u64, Vec<EventTold>, bool), StoreError> {
     let (entries, more) = read(state, scope, key, after, limit).await?;
     let mut told = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -147,7 +230,11 @@ async fn read(
     Ok((page.entries, page.more))
 }
 
-async fn event(state: &Operator, scope: &Scope, entry: ParkedEntry) -> Result<Value, StoreError> {
+async fn event(
+    state: &Operator,
+    scope: &Scope,
+    entry: ParkedEntry,
+) -> Result<EventTold, StoreError> {
     match scope.relay() {
         None => at_crossing(state, scope, entry).await,
         Some(relay) => at_outlet(state, scope, relay, entry).await,
@@ -159,64 +246,61 @@ async fn at_crossing(
     state: &Operator,
     scope: &Scope,
     entry: ParkedEntry,
-) -> Result<Value, StoreError> {
-    let mut told = json!({"at": entry.at});
-    let stored = entry
-        .reason
-        .as_deref()
-        .and_then(|reason| serde_json::from_str::<Value>(reason).ok());
-    if let Some(stored) = &stored {
-        told["since"] = stored["since"].clone();
-        told["parkedBy"] = stored["contractVersion"].clone();
-    }
+) -> Result<EventTold, StoreError> {
+    let stored = entry.reason.as_deref().map(serde_json::from_str);
+    let stored: Violated = stored.and_then(Result::ok).unwrap_or_default();
+    let mut told = EventTold {
+        at: entry.at,
+        since: stored.since,
+        parked_by: stored.contract_version,
+        ..EventTold::default()
+    };
     let read = event_at(&state.store, &state.log, Position::new(entry.at));
     let Some(event) = read.await? else {
-        told["reason"] = "the event is not there any more".into();
+        told.reason = "the event is not there any more".to_owned();
         return Ok(told);
     };
-    if told["since"].is_null() {
-        told["since"] = clock::rfc3339(event.recorded_ms).into();
-    }
-    told["event"] = private(&event);
-    told["contractVersion"] = scope.contract.version().into();
+    told.since
+        .get_or_insert_with(|| clock::rfc3339(event.recorded_ms));
+    told.event = Some(private(&event));
+    told.contract_version = Some(scope.contract.version().to_owned());
     let asked =
         tokio::task::block_in_place(|| pass::ask(&scope.contract, &event, &state.id_secret));
     match asked {
         Outcome::Crossed(crossed) => {
-            told["publicId"] = crossed.id().into();
-            told["reason"] = match entry.reason {
+            told.public_id = Some(crossed.id().to_string());
+            told.reason = match entry.reason {
                 Some(_) => "it would cross now: retry its key",
                 None => WAITS_BEHIND,
             }
-            .into();
+            .to_owned();
         }
         Outcome::Filtered | Outcome::Unmatched => {
-            told["reason"] = "it would be filtered now: retry its key".into();
+            told.reason = "it would be filtered now: retry its key".to_owned();
         }
         Outcome::Violation {
             public_type,
             violations,
             ..
         } => {
-            told["reason"] = pass::in_words(&public_type, &violations).into();
-            if let Value::Object(members) = pass::violated(&public_type, &violations)
-                && let Value::Object(told) = &mut told
-            {
-                told.extend(members);
-            }
+            told.reason = pass::in_words(&public_type, &violations);
+            let violated = pass::violated(&public_type, &violations);
+            told.public_type = violated.public_type;
+            told.violations = violated.violations;
+            told.untold = violated.untold;
         }
     }
     Ok(told)
 }
 
-fn private(event: &Event) -> Value {
-    json!({
-        "id": &*event.id,
-        "source": &*event.source,
-        "type": &*event.event_type,
-        "stream": event.stream.as_str(),
-        "revision": event.revision.get(),
-        "recorded": clock::rfc3339(event.recorded_ms),
+fn private(event: &Event) -> WaitingEvent {
+    WaitingEvent::Private(WaitingPrivate {
+        id: event.id.to_string(),
+        source: event.source.to_string(),
+        event_type: event.event_type.to_string(),
+        stream: event.stream.as_str().to_owned(),
+        revision: event.revision.get(),
+        recorded: clock::rfc3339(event.recorded_ms),
     })
 }
 
@@ -226,7 +310,7 @@ async fn at_outlet(
     scope: &Scope,
     relay: &RelayName,
     entry: ParkedEntry,
-) -> Result<Value, StoreError> {
+) -> Result<EventTold, StoreError> {
     let sequence = Sequence::new(entry.at);
     let settled = state.store.settled(&state.log, relay, sequence).await?;
     let status = state.status.relay(relay.as_str());
@@ -234,24 +318,22 @@ async fn at_outlet(
     let reason = again
         .or(entry.reason)
         .unwrap_or_else(|| WAITS_BEHIND.to_owned());
-    let mut told = json!({
-        "at": entry.at,
-        "since": settled.map(|settled| clock::rfc3339(settled.at_ms)),
-        "reason": reason,
-    });
     let read = public_at(&state.store, &state.log, &scope.stream, sequence);
-    if let Some(event) = read.await? {
-        told["event"] = public(&event);
-    }
-    Ok(told)
+    Ok(EventTold {
+        at: entry.at,
+        since: settled.map(|settled| clock::rfc3339(settled.at_ms)),
+        reason,
+        event: read.await?.map(|event| public(&event)),
+        ..EventTold::default()
+    })
 }
 
-fn public(event: &PublicEvent) -> Value {
-    json!({
-        "id": event.id,
-        "type": event.event_type,
-        "sequence": event.sequence.get(),
-        "contractVersion": event.contract_version,
-        "crossed": clock::rfc3339(event.crossed_ms),
+fn public(event: &PublicEvent) -> WaitingEvent {
+    WaitingEvent::Public(WaitingPublic {
+        id: event.id.to_string(),
+        event_type: event.event_type.to_string(),
+        sequence: event.sequence.get(),
+        contract_version: event.contract_version.to_string(),
+        crossed: clock::rfc3339(event.crossed_ms),
     })
 }

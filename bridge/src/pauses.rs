@@ -11,7 +11,7 @@ use crate::clock;
 const KIND: &str = "relay-pause";
 
 /// Why and since when a relay is paused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Pause {
     /// In the words of who paused it.
     pub(crate) reason: String,

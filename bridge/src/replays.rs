@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt as _;
 use horizon_store::{LogName, PublicStreamName, ReadLimit, Sequence, Store, StoreError};
 use serde::Serialize;
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use utoipa::ToSchema;
 
 use crate::clock;
 use crate::patience::patiently;
-use crate::relay::{Place, Relay, ReplayProgress};
-use crate::status::RelayStatus;
+use crate::relay::{Place, Relay, ReplayProgress, Replayed};
+use crate::status::{RelayState, RelayStatus};
 
 /// Most replays that run at a time.
 const RUNNING_LIMIT: usize = 8;
@@ -26,7 +26,7 @@ const ENDED_LIMIT: usize = 100;
 const READ_LIMIT_EVENTS: usize = 2_000;
 
 /// What is sent again, for who asks.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stretch {
     pub(crate) contract: String,
@@ -60,13 +60,52 @@ pub(crate) enum Work {
 }
 
 /// How a replay stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase", tag = "state", content = "reason")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Running,
     Done,
     Stopped,
     Failed(String),
+}
+
+/// [`State`], as it is told.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum StateName {
+    Running,
+    Done,
+    Stopped,
+    Failed,
+}
+
+/// A replay, as it is told.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReplayView {
+    id: u64,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    begun: String,
+    stretch: Stretch,
+    progress: Replayed,
+    state: StateName,
+    /// Why it failed; only of one that did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Only of one that runs and sends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<ReplayConnection>,
+}
+
+/// The connection of a replay that runs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ReplayConnection {
+    state: RelayState,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    retrying_since: Option<String>,
+    last_error: Option<String>,
 }
 
 /// One replay.
@@ -131,13 +170,13 @@ impl Replays {
     }
 
     /// One replay, for who asks.
-    pub(crate) fn view(&self, number: u64) -> Option<Value> {
+    pub(crate) fn view(&self, number: u64) -> Option<ReplayView> {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guard.1.get(&number).map(|replay| replay.view(number))
     }
 
     /// All that are remembered, the last first.
-    pub(crate) fn views(&self) -> Vec<Value> {
+    pub(crate) fn views(&self) -> Vec<ReplayView> {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = guard.1.iter().rev();
         all.map(|(number, replay)| replay.view(*number)).collect()
@@ -172,27 +211,31 @@ impl Replay {
         self.state() == State::Running
     }
 
-    fn view(&self, number: u64) -> Value {
-        let mut view = json!({
-            "id": number,
-            "begun": clock::rfc3339(self.begun_ms),
-            "stretch": self.stretch,
-            "progress": self.progress.now(),
-        });
-        if let (Value::Object(members), Ok(Value::Object(state))) =
-            (&mut view, serde_json::to_value(self.state()))
-        {
-            members.extend(state);
-        }
-        if self.is_running() && !self.stretch.dry_run {
+    fn view(&self, number: u64) -> ReplayView {
+        let (state, reason) = match self.state() {
+            State::Running => (StateName::Running, None),
+            State::Done => (StateName::Done, None),
+            State::Stopped => (StateName::Stopped, None),
+            State::Failed(reason) => (StateName::Failed, Some(reason)),
+        };
+        let connection = || {
             let connection = self.status.view();
-            view["connection"] = json!({
-                "state": connection.state,
-                "retryingSince": connection.retrying_since,
-                "lastError": connection.last_error,
-            });
+            ReplayConnection {
+                state: connection.state,
+                retrying_since: connection.retrying_since,
+                last_error: connection.last_error,
+            }
+        };
+        let sends = matches!(state, StateName::Running) && !self.stretch.dry_run;
+        ReplayView {
+            id: number,
+            begun: clock::rfc3339(self.begun_ms),
+            stretch: self.stretch.clone(),
+            progress: self.progress.now(),
+            state,
+            reason,
+            connection: sends.then(connection),
         }
-        view
     }
 }
 

@@ -99,7 +99,7 @@ impl Status {
 }
 
 /// Where a relay is with its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RelayState {
     /// Opening a connection.
@@ -117,8 +117,7 @@ pub(crate) enum RelayState {
 }
 
 /// How one relay fares.
-#[derive(Debug, Clone, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub(crate) struct RelayView {
     /// The connection.
     pub(crate) state: RelayState,

@@ -45,7 +45,7 @@ pub(crate) struct Order {
 }
 
 /// How far an order is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Progress {
     /// Whether everything that could be done is done.
@@ -63,7 +63,7 @@ pub(crate) struct Progress {
 }
 
 /// Events that waited and have left, by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Left {
     pub(crate) crossed: u64,
     pub(crate) filtered: u64,
@@ -73,7 +73,7 @@ pub(crate) struct Left {
 }
 
 /// A key that cannot go on yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Stuck {
     pub(crate) key: String,
     /// The place of the first event that waits: a position at a contract, a sequence at an outlet.

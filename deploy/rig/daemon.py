@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,24 @@ class Daemon:
              headers: Mapping[str, str] | None = None) -> Answer:
         """A request to the private listener."""
         return request(self.addresses()["http"], method, path, body, headers)
+
+    def exact_http(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | Sequence[tuple[str, str]]) -> Answer:
+        """A request to the private listener with these headers and no others, but for those of HTTP itself."""
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        connection = http.client.HTTPConnection(self.addresses()["http"], timeout=30)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in pairs:
+                connection.putheader(name, value)
+            connection.putheader("content-length", str(len(body)))
+            try:
+                connection.endheaders(body)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # it may refuse before it has read everything; the answer tells
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
 
     def operator(self, method: str, path: str, body: object | bytes | None = None) -> Answer:
         """A request to the operator's listener."""

@@ -69,7 +69,7 @@ def test_an_event_that_lacks_a_part_is_refused_with_the_parts_name(daemon: Daemo
 
 @pytest.mark.parametrize(("member", "value"), [
     ("id", ""), ("id", 7), ("id", "a\u0000b"), ("type", None), ("time", "yesterday"), ("Upper", "x"), ("extra", 1.5),
-    ("extra", {"a": 1}), ("datacontenttype", "text/plain"), ("specversion", "0.3"),
+    ("extra", {"a": 1}), ("datacontenttype", "text"), ("specversion", "0.3"),
 ])
 def test_an_attribute_that_cloudevents_does_not_allow_is_refused(daemon: Daemon, member: str, value: object) -> None:
     refused(daemon.http("POST", "/streams/account-1", deposit("1") | {member: value}), 400, f"/{member}")

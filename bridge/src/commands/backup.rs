@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Daemon, Failure, Format, print, run_to_end};
 use crate::clock;
-use crate::http::keep::backup_body;
+use crate::http::keep::backup_made;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Backup {
@@ -60,7 +60,7 @@ impl Backups {
         let found = run_to_end(list_backups(&self.folder))?
             .map_err(|error| Failure::Failed(error.to_string()))?;
         let body = |FoundBackup { id, backup }: &FoundBackup| match backup {
-            Ok(made) => backup_body(made),
+            Ok(made) => serde_json::to_value(backup_made(made)).unwrap_or_default(),
             Err(damage) => json!({"backup": id, "damage": damage}),
         };
         let bodies: Vec<Value> = found.iter().map(body).collect();

@@ -9,6 +9,7 @@ mod folder;
 mod import;
 mod init;
 mod junit;
+mod openapi;
 mod parked;
 mod pause;
 mod preview;
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Preview(preview::Preview),
     /// Print the JSON Schema of the contract language, for editors
     Schema(schema::Schema),
+    /// Print the description of the HTTP interface (OpenAPI 3.1), without a daemon
+    Openapi(openapi::Openapi),
     /// Tell what a change of contracts breaks for their consumers
     Breaking(breaking::Breaking),
     /// Append the events of a file of JSON lines (.gz too) through the running daemon
@@ -93,6 +96,7 @@ impl Command {
             Command::Catalog(command) => command.run(),
             Command::Preview(command) => command.run(),
             Command::Schema(command) => command.run(),
+            Command::Openapi(command) => command.run(),
             Command::Breaking(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Why(command) => command.run(),

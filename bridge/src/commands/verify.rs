@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::restore::failure;
 use super::{Daemon, Failure, Format, print, run_to_end};
-use crate::http::keep::verified_body;
+use crate::http::keep::verification_of;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
@@ -46,7 +46,8 @@ impl Verify {
             (None, None) => return self.through_the_daemon(),
         };
         bar.finish_and_clear();
-        self.tell(&verified_body(&verified?.map_err(failure)?))
+        let verification = verification_of(&verified?.map_err(failure)?);
+        self.tell(&serde_json::to_value(verification).unwrap_or_default())
     }
 
     fn through_the_daemon(&self) -> Result<(), Failure> {

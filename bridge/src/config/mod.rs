@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) events_without_schema: EventsWithoutSchema,
     /// What the doors do with events that do not fit their private schema.
     pub(crate) doors: Doors,
+    /// The categories whose streams are not appended to without an expected revision.
+    pub(crate) expecting: BTreeSet<String>,
     /// Address of the private listener: append and read.
     pub(crate) listen: SocketAddr,
     /// Largest request body, in bytes.

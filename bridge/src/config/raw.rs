@@ -1,6 +1,6 @@
 //! The configuration as people write it, every key optional, and what each key may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,7 @@ pub(crate) struct RawConfig {
     schemas: Option<PathBuf>,
     events_without_schema: Option<EventsWithoutSchema>,
     private_schemas: RawDoors,
+    categories: BTreeMap<String, RawCategory>,
     http: RawListener,
     operator: RawOperator,
     disk: RawDisk,
@@ -86,6 +87,21 @@ impl<'de> Deserialize<'de> for RawUnfit {
         }
         deserializer.deserialize_any(Word)
     }
+}
+
+/// What holds for the streams of a category.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCategory {
+    expected_revision: ExpectedRevision,
+}
+
+/// Whether who appends must say what is expected of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ExpectedRevision {
+    Required,
+    Optional,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,6 +150,7 @@ impl RawConfig {
                 .events_without_schema
                 .unwrap_or(EventsWithoutSchema::Refuse),
             doors: self.private_schemas.resolve(),
+            expecting: expecting(self.categories)?,
             listen: self
                 .http
                 .listen
@@ -190,6 +207,26 @@ fn known_version(version: Option<u32>) -> Result<(), ConfigError> {
         });
     }
     Ok(())
+}
+
+/// The categories whose streams are not appended to without an expected revision.
+fn expecting(categories: BTreeMap<String, RawCategory>) -> Result<BTreeSet<String>, ConfigError> {
+    if let Some(name) = categories.keys().find(|name| name.contains('-')) {
+        return Err(ConfigError::Value {
+            key: "categories",
+            reason: format!(
+                "{name:?} is no category: a category ends at the first `-` of a stream's name"
+            ),
+            mend: "name the category, such as `account` for account-576".to_owned(),
+        });
+    }
+    let required =
+        |category: &RawCategory| category.expected_revision == ExpectedRevision::Required;
+    let all = categories.into_iter();
+    Ok(all
+        .filter(|(_, category)| required(category))
+        .map(|(name, _)| name)
+        .collect())
 }
 
 /// Appends are refused at a mark no lower than that of the crossing.

@@ -147,3 +147,18 @@ fn numbers_out_of_bounds_are_refused() {
         "{text}"
     );
 }
+
+#[test]
+fn a_category_may_demand_an_expected_revision() {
+    let (_folder, path) = file(
+        "horizon: 1\ncategories:\n  account: { expected_revision: required }\n  card: { expected_revision: optional }\n",
+    );
+    let config = Config::load(&path, &Flags::default()).unwrap();
+    assert_eq!(config.expecting, BTreeSet::from(["account".to_owned()]));
+    let (_folder, path) =
+        file("horizon: 1\ncategories: { account-1: { expected_revision: required } }\n");
+    let refused = Config::load(&path, &Flags::default())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("account-1"), "{refused}");
+}

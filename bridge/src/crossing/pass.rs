@@ -12,11 +12,13 @@ use horizon_schemas::{Contract, Crossed, IdSecret, Outcome, PrivateEvent, Violat
 use horizon_store::{
     AttributeValue, Counts, Event, NewParked, ParkScope, Position, PublicStreamName, Record,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::CROSSING_LIMIT_BYTES;
 use super::parked::ParkedKeys;
+
 use crate::clock;
+use crate::told::{Unfit, Violated};
 
 /// Bytes of violations that are kept with a parked entry.
 const REASON_LIMIT_BYTES: usize = 3_000;
@@ -254,29 +256,32 @@ pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEve
 
 /// The reason of a violation as it is kept with the parked entry: a JSON document of a bounded size.
 fn reason(contract: &Contract, public_type: &str, violations: &[Violation], now_ms: u64) -> String {
-    let mut told = violated(public_type, violations);
-    told["contractVersion"] = contract.version().into();
-    told["since"] = clock::rfc3339(now_ms).into();
-    told.to_string()
+    let told = Violated {
+        contract_version: Some(contract.version().to_owned()),
+        since: Some(clock::rfc3339(now_ms)),
+        ..violated(public_type, violations)
+    };
+    serde_json::to_string(&told).unwrap_or_default()
 }
 
 /// A violation as it is told: the public type and each pointer with its reason. What does not fit is counted.
-pub(crate) fn violated(public_type: &str, violations: &[Violation]) -> Value {
+pub(crate) fn violated(public_type: &str, violations: &[Violation]) -> Violated {
     let mut told = Vec::new();
     let mut bytes = 0;
     for violation in violations {
-        let entry = json!({"pointer": violation.pointer, "reason": violation.reason});
-        bytes += entry.to_string().len() + 1;
+        let entry = Unfit::from(violation);
+        bytes += serde_json::to_string(&entry).map_or(0, |entry| entry.len() + 1);
         if bytes > REASON_LIMIT_BYTES {
             break;
         }
         told.push(entry);
     }
-    json!({
-        "type": public_type,
-        "untold": violations.len() - told.len(),
-        "violations": told,
-    })
+    Violated {
+        public_type: Some(public_type.to_owned()),
+        untold: Some((violations.len() - told.len()) as u64),
+        violations: Some(told),
+        ..Violated::default()
+    }
 }
 
 /// The same in one line, of the first few.

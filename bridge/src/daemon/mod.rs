@@ -37,7 +37,7 @@ use crate::unparking::{Desk, ORDERS_WAITING};
 use outlets::Outlets;
 pub(crate) use relays::Paused;
 use relays::{Ground, Relays};
-pub(crate) use reload::{Given, Reloader};
+pub(crate) use reload::{Given, Reloaded, Reloader};
 pub(crate) use replay::{ReplayError, Wanted};
 
 /// What the secret behind public ids is derived for; part of the ids, so it never changes.
@@ -242,6 +242,7 @@ impl Daemon {
             body_limit_bytes: config.body_limit_bytes,
             status: Arc::clone(&self.status),
             follows,
+            expecting: config.expecting.clone(),
         };
         let private = http::private_router(private, public);
         let operator = http::operator_router(Operator {

@@ -47,8 +47,9 @@ pub(super) struct Relays {
 }
 
 /// What a change of the outlets did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, utoipa::ToSchema)]
 pub(crate) struct Changed {
+    /// Names of relays.
     pub(crate) started: Vec<String>,
     pub(crate) stopped: Vec<String>,
 }

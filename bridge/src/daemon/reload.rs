@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use horizon_schemas::Status::{Active, Deprecated, Retired};
 use horizon_store::StoreError;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::sync::{Mutex, oneshot};
+use utoipa::ToSchema;
 
 use super::outlets::Outlets;
 use super::relays::{Changed, Ground, Paused, Relays};
@@ -42,21 +43,22 @@ pub(crate) struct Given {
 }
 
 /// What a reload did.
-#[derive(Debug)]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Reloaded {
-    contracts: Vec<Value>,
+    contracts: Vec<ReloadedContract>,
     relays: Changed,
+    /// Keys of the configuration that have changed and wait for a restart.
     restart_needed: Vec<String>,
 }
 
-impl Reloaded {
-    pub(crate) fn body(&self) -> Value {
-        json!({
-            "contracts": self.contracts,
-            "relays": {"started": self.relays.started, "stopped": self.relays.stopped},
-            "restartNeeded": self.restart_needed,
-        })
-    }
+/// A contract after a reload.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReloadedContract {
+    contract: String,
+    version: String,
+    /// Whether it is another than before.
+    changed: bool,
 }
 
 impl Reloader {
@@ -159,12 +161,10 @@ impl Reloader {
                     && old.fingerprint() == contract.fingerprint()
             })
         };
-        let contracts = catalog.contracts().iter().map(|contract| {
-            json!({
-                "contract": contract.public_stream(),
-                "version": contract.version(),
-                "changed": changed(contract),
-            })
+        let contracts = catalog.contracts().iter().map(|contract| ReloadedContract {
+            contract: contract.public_stream(),
+            version: contract.version().to_owned(),
+            changed: changed(contract),
         });
         Ok(Reloaded {
             contracts: contracts.collect(),

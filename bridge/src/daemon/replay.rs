@@ -12,12 +12,14 @@ use super::outlets::OutletPart;
 use super::reload::Reloader;
 use crate::clock;
 use crate::crossing::parked::ParkedKeys;
+use crate::http::number::{optional, whole};
 use crate::relay::{Place, Purpose, Relay, Replay, ReplayProgress, beginning, relay_name};
 use crate::replays::{Stretch, Work};
 
 /// What is to be sent again, and where to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = ReplayOrder)]
 pub(crate) struct Wanted {
     /// The public stream, such as `bank.accounts.v1`.
     contract: String,
@@ -25,9 +27,11 @@ pub(crate) struct Wanted {
     outlet: String,
     /// Where it begins; with the first event unless given.
     #[serde(default)]
+    #[schema(value_type = Option<ReplayBound>)]
     from: Option<Value>,
     /// Where it ends; with the last event that there is now unless given.
     #[serde(default)]
+    #[schema(value_type = Option<ReplayBound>)]
     to: Option<Value>,
     /// Only events of this key.
     #[serde(default)]
@@ -42,11 +46,22 @@ pub(crate) struct Wanted {
     #[serde(default)]
     queue: Option<String>,
     /// Most events a second; as fast as they are answered for unless given.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional")]
+    #[schema(minimum = 1, maximum = 4294967295u32)]
     events_per_second: Option<u32>,
     /// Only tell what would be sent.
     #[serde(default)]
     dry_run: bool,
+}
+
+/// A place in a public stream, as it is given: a sequence, or a time in RFC 3339.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only described")]
+enum ReplayBound {
+    Sequence(u64),
+    #[schema(format = DateTime)]
+    Time(String),
 }
 
 /// A place in a public stream.
@@ -58,7 +73,9 @@ enum Bound {
 
 impl Bound {
     fn read(value: &Value) -> Result<Bound, ReplayError> {
-        let sequence = value.as_u64().map(Bound::Sequence);
+        let number = value.as_u64();
+        let number = number.or_else(|| value.as_number().and_then(whole));
+        let sequence = number.map(Bound::Sequence);
         let time = || value.as_str().and_then(clock::milliseconds);
         let bound = sequence.or_else(|| time().map(Bound::Time));
         bound.ok_or_else(|| {

@@ -2,26 +2,58 @@
 //!
 //! A repeat is recognised by the store before any expectation is looked at, and answered as the first time with status 200.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use bytes::Bytes;
 use horizon_schemas::{Door, PrivateSchemas};
-use horizon_store::{Commit, Committed, Expected, Position, Revision, StreamName, StreamWrite};
-use serde_json::{Value, json};
+use horizon_store::{Commit, Expected, NewEvent, StreamName, StreamWrite};
 
 use super::Private;
-use super::body::{CommitBody, body, path, split_stream, stream_body, stream_name};
+use super::appended::{self, CommitAppended, StreamAppended};
+use super::body::{
+    any_body, body, cloudevents, commit_body, path, split_stream, stream_body, stream_name,
+};
+use super::content::{Mode, mode};
 use super::door::{Flagged, Through, door};
-use super::etag::{etag, expectation};
+use super::etag::{NEVER, expectation};
+use super::openapi::{events, problems};
 use super::problem::Problem;
-use super::refusals::{ExpectationFrom, append_problem, malformed, not_json, refusal, unavailable};
+use super::refusals::{ExpectationFrom, append_problem, id_twice, malformed, refusal, unavailable};
 use crate::access::{Caller, Scope, Verb};
-use crate::intake::{self, RawObject, Taken};
+use crate::intake::{self, BinaryEvent, Form, Sent, Taken};
 
-/// Appends one event, an array of events, or `{"expectedRevision", "events"}` to one stream.
+/// Appends events to a stream
+///
+/// All of them or none; synced before the answer. What was appended before, by `source` and `id`, is a repeat: it is answered as
+/// the first time, with status 200, whatever is expected now.
+#[utoipa::path(
+    post, path = "/streams/{stream}", operation_id = "append", tag = "append",
+    params(events::StreamPath, Through, events::Preconditions),
+    request_body(
+        content(
+            (events::PlainEvents = "application/json"),
+            (events::CloudEvent = "application/cloudevents+json"),
+            (events::CloudEventBatch = "application/cloudevents-batch+json"),
+        ),
+        description = "Events in a form of CloudEvents or in plain JSON. A CloudEvent in binary mode has its attributes in `ce-` headers, and any content type: that of its data."
+    ),
+    responses(
+        (status = CREATED, description = "They are stored", body = StreamAppended, headers(
+            ("etag" = String, description = "The stream at its new revision, for `If-Match`"),
+            ("location" = String, description = "Where they are read"),
+        )),
+        (status = OK, description = "They were stored before", body = StreamAppended, headers(
+            ("etag" = String, description = "The stream at their last revision"),
+            ("location" = String, description = "Where they are read"),
+        )),
+        problems::Append,
+    ),
+)]
 pub(crate) async fn to_stream(
     State(state): State<Arc<Private>>,
     caller: Caller,
@@ -35,8 +67,9 @@ pub(crate) async fn to_stream(
     caller.may(Verb::Append, Scope::Category(stream.category()))?;
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
     let by_header = expectation(&headers, head)?;
-    let body = body(request, state.body_limit_bytes).await?;
-    let (by_body, events) = stream_body(&body)?;
+    let mode = mode(&headers)?;
+    let body = any_body(request, state.body_limit_bytes).await?;
+    let (by_body, events) = sent_events(mode, headers, &body)?;
     let (expected, from) = match (by_header, by_body) {
         (Some(_), Some(_)) => {
             return Err(
@@ -45,33 +78,65 @@ pub(crate) async fn to_stream(
             );
         }
         (Some(expected), None) => (expected, ExpectationFrom::Header),
-        (None, by_body) => (by_body.unwrap_or(Expected::Any), ExpectationFrom::Body),
+        (None, Some(expected)) => (expected, ExpectationFrom::Body),
+        (None, None) if state.must_expect(&stream, door) => (NEVER, ExpectationFrom::Nowhere),
+        (None, None) => (Expected::Any, ExpectationFrom::Body),
     };
     if events.is_empty() {
         return Err(malformed("there are no events").mend("send at least one event"));
     }
     let catalog = state.catalog.current();
     let mut taken = Vec::with_capacity(events.len());
+    let mut identities = Identities::default();
     let mut flagged = Flagged::default();
-    for (index, object) in events.into_iter().enumerate() {
-        let mut one = take(&state, catalog.private(), door, &stream, index, object).await?;
+    for (index, sent) in events.into_iter().enumerate() {
+        let mut one = take(&state, catalog.private(), door, &stream, index, sent).await?;
         flagged.look(index, stream.as_str(), &mut one);
+        identities.add(index, &stream, &one.event)?;
         taken.push(one.event);
     }
     let commit = Commit {
-        writes: vec![StreamWrite {
-            stream: stream.clone(),
-            expected,
-            events: taken,
-        }],
+        writes: vec![write(&stream, expected, taken)],
     };
     let committed = state
         .store
         .append(&state.log, commit)
         .await
-        .map_err(|error| append_problem(error, from))?;
-    let told = flagged_part(&state, &committed, &flagged, door);
-    Ok(answer(&committed, head, Some(&stream), told))
+        .map_err(|error| append_problem(error, |_| from))?;
+    let told = flagged.tell(&state.status, &committed, door);
+    Ok(appended::of_stream(&stream, &committed, head, told))
+}
+
+/// The events of a body, and what it expects of the stream.
+fn sent_events(
+    mode: Mode,
+    headers: HeaderMap,
+    body: &Bytes,
+) -> Result<(Option<Expected>, Vec<Sent<'_>>), Problem> {
+    let (expected, objects, form) = match mode {
+        Mode::Binary => {
+            let body = body.clone();
+            return Ok((None, vec![Sent::Binary(BinaryEvent { headers, body })]));
+        }
+        Mode::Plain => {
+            let (expected, objects) = stream_body(body)?;
+            (expected, objects, Form::Plain)
+        }
+        Mode::Structured | Mode::Batched => {
+            let objects = cloudevents(body, mode == Mode::Batched)?;
+            (None, objects, Form::CloudEvents)
+        }
+    };
+    let sent = objects.into_iter().map(|object| Sent::Json(form, object));
+    Ok((expected, sent.collect()))
+}
+
+fn write(stream: &StreamName, expected: Expected, events: Vec<NewEvent>) -> StreamWrite {
+    StreamWrite {
+        stream: stream.clone(),
+        expected,
+        events,
+    }
 }
 
 /// Takes an event in. One that only its private schema is against goes on to the store if the store has one of its id and source:
@@ -82,9 +147,9 @@ async fn take(
     door: Door,
     stream: &StreamName,
     index: usize,
-    object: RawObject<'_>,
+    sent: Sent<'_>,
 ) -> Result<Taken, Problem> {
-    let mut refused = match intake::take(stream, object, schemas, door) {
+    let mut refused = match intake::take(stream, sent, schemas, door) {
         Ok(taken) => return Ok(taken),
         Err(refused) => refused,
     };
@@ -105,7 +170,34 @@ async fn take(
     Err(refusal(refused, index))
 }
 
-/// Appends events of several streams in one commit, all or nothing.
+/// The identities of a request's events: an event is not there twice.
+#[derive(Default)]
+struct Identities(HashSet<(String, String)>);
+
+impl Identities {
+    fn add(&mut self, index: usize, stream: &StreamName, event: &NewEvent) -> Result<(), Problem> {
+        let source = event.source.as_deref().unwrap_or(stream.as_str());
+        match self.0.insert((source.to_owned(), event.id.clone())) {
+            true => Ok(()),
+            false => Err(id_twice(index, &event.id)),
+        }
+    }
+}
+
+/// Appends events to several streams in one commit
+///
+/// All of them or none, in the order of the request; synced before the answer. A stream that is expected and gets no event is only
+/// checked.
+#[utoipa::path(
+    post, path = "/commits", operation_id = "commit", tag = "append",
+    params(Through),
+    request_body(content = events::CommitOfEvents, content_type = "application/json"),
+    responses(
+        (status = CREATED, description = "They are stored", body = CommitAppended),
+        (status = OK, description = "They were stored before", body = CommitAppended),
+        problems::Commit,
+    ),
+)]
 pub(crate) async fn commit(
     State(state): State<Arc<Private>>,
     caller: Caller,
@@ -114,105 +206,50 @@ pub(crate) async fn commit(
 ) -> Result<Response, Problem> {
     let door = door(query)?;
     let body = body(request, state.body_limit_bytes).await?;
-    let parsed: CommitBody<'_> = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
+    let parsed = commit_body(&body)?;
     if parsed.events.0.is_empty() {
         return Err(malformed("there are no events").mend("send at least one event"));
     }
     let mut writes = Vec::new();
+    let mut expected_of = BTreeSet::new();
     for (stream, expected) in parsed.expected_revisions {
         let stream = stream_name(&stream)?;
         // That it is as expected tells of it.
         caller.may(Verb::Append, Scope::Category(stream.category()))?;
-        writes.push(StreamWrite {
-            stream,
-            expected: expected.0,
-            events: Vec::new(),
-        });
+        writes.push(write(&stream, expected.0, Vec::new()));
+        expected_of.insert(stream);
     }
     let catalog = state.catalog.current();
+    let mut unexpected = BTreeSet::new();
+    let mut identities = Identities::default();
     let mut flagged = Flagged::default();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;
         caller.may(Verb::Append, Scope::Category(stream.category()))?;
-        let mut taken = take(&state, catalog.private(), door, &stream, index, object).await?;
+        let sent = Sent::Json(Form::Plain, object);
+        let mut taken = take(&state, catalog.private(), door, &stream, index, sent).await?;
         flagged.look(index, stream.as_str(), &mut taken);
-        let event = taken.event;
+        identities.add(index, &stream, &taken.event)?;
+        if state.must_expect(&stream, door)
+            && !expected_of.contains(&stream)
+            && unexpected.insert(stream.clone())
+        {
+            writes.push(write(&stream, NEVER, Vec::new()));
+        }
         match writes.last_mut() {
-            Some(last) if last.stream == stream => last.events.push(event),
-            _ => writes.push(StreamWrite {
-                stream,
-                expected: Expected::Any,
-                events: vec![event],
-            }),
+            Some(last) if last.stream == stream => last.events.push(taken.event),
+            _ => writes.push(write(&stream, Expected::Any, vec![taken.event])),
         }
     }
+    let from = |stream: &StreamName| match unexpected.contains(stream) {
+        true => ExpectationFrom::Nowhere,
+        false => ExpectationFrom::Body,
+    };
     let committed = state
         .store
         .append(&state.log, Commit { writes })
         .await
-        .map_err(|error| append_problem(error, ExpectationFrom::Body))?;
-    let told = flagged_part(&state, &committed, &flagged, door);
-    Ok(answer(&committed, committed.last_position, None, told))
-}
-
-/// What is told of flagged events; nothing of a repeat, whose events keep the marks of the first time.
-fn flagged_part(state: &Private, committed: &Committed, flagged: &Flagged, door: Door) -> Value {
-    let mut told = json!({});
-    if !committed.repeat {
-        state.status.flagged(flagged.count());
-        flagged.tell(door, &mut told);
-    }
-    told
-}
-
-/// 201 for a new commit, 200 for a repeat; the same body either way. `epoch_of` is a position of the log's present epoch: a
-/// repeat may be of an earlier one. `body` holds what is told besides.
-fn answer(
-    committed: &Committed,
-    epoch_of: Position,
-    stream: Option<&StreamName>,
-    mut body: Value,
-) -> Response {
-    let status = if committed.repeat {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
-    let streams: Vec<Value> = committed
-        .streams
-        .iter()
-        .filter(|write| write.last_revision > Revision::ZERO)
-        .map(|write| {
-            json!({
-                "stream": write.stream.as_str(),
-                "firstRevision": write.first_revision.get(),
-                "revision": write.last_revision.get(),
-            })
-        })
-        .collect();
-    body["firstPosition"] = committed.first_position.get().into();
-    body["position"] = committed.last_position.get().into();
-    body["repeat"] = committed.repeat.into();
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    match (stream, committed.streams.last()) {
-        (Some(stream), Some(write)) => {
-            body["stream"] = stream.as_str().into();
-            body["firstRevision"] = write.first_revision.get().into();
-            body["revision"] = write.last_revision.get().into();
-            let tag = etag(epoch_of, write.last_revision);
-            headers.extend(HeaderValue::try_from(tag).map(|value| (header::ETAG, value)));
-            let location = format!(
-                "/streams/{}?from={}",
-                super::read::path_segment(stream.as_str()),
-                write.first_revision
-            );
-            headers.extend(HeaderValue::try_from(location).map(|value| (header::LOCATION, value)));
-        }
-        _ => body["streams"] = streams.into(),
-    }
-    (status, headers, body.to_string()).into_response()
+        .map_err(|error| append_problem(error, from))?;
+    let told = flagged.tell(&state.status, &committed, door);
+    Ok(appended::of_commit(&committed, told))
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest as _, Path, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use bytes::Bytes;
 use horizon_store::{Expected, Revision, StreamName};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::content::must_be_json;
+use super::number::whole;
 use super::problem::Problem;
 use super::refusals::{malformed, not_json};
 use crate::intake::{RawEvents, RawObject};
@@ -45,9 +47,9 @@ impl<'de> Deserialize<'de> for ExpectedRevision {
             Value::String(word) if word == "none" => Some(Expected::None),
             Value::String(word) if word == "exists" => Some(Expected::Exists),
             Value::String(word) if word == "any" => Some(Expected::Any),
-            Value::Number(number) => number
-                .as_u64()
-                .map(|number| Expected::Exact(Revision::new(number))),
+            Value::Number(number) => {
+                whole(&number).map(|number| Expected::Exact(Revision::new(number)))
+            }
             _ => None,
         };
         expected.map(ExpectedRevision).ok_or_else(|| {
@@ -100,7 +102,12 @@ const BODY_TIMEOUT_SECONDS: u64 = 30;
 
 /// Reads a JSON body within its limits of bytes and time.
 pub(super) async fn body(request: Request, limit_bytes: usize) -> Result<Bytes, Problem> {
-    json_content_type(request.headers())?;
+    must_be_json(request.headers())?;
+    any_body(request, limit_bytes).await
+}
+
+/// Reads a body within its limits of bytes and time.
+pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Bytes, Problem> {
     let read = Bytes::from_request(request, &());
     let Ok(read) = tokio::time::timeout(Duration::from_secs(BODY_TIMEOUT_SECONDS), read).await
     else {
@@ -130,29 +137,18 @@ pub(super) async fn body(request: Request, limit_bytes: usize) -> Result<Bytes, 
     })
 }
 
-/// Refuses what does not call itself JSON: a web page can send anything else to a loopback port without asking (Fetch standard,
-/// CORS-safelisted content types).
-fn json_content_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = value
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    if essence.ends_with("/json") || essence.ends_with("+json") {
-        return Ok(());
+/// What `POST /commits` takes.
+pub(super) fn commit_body(body: &[u8]) -> Result<CommitBody<'_>, Problem> {
+    must_be_object(body)?;
+    serde_json::from_slice(body).map_err(|error| not_json(&error))
+}
+
+/// Refuses an array where an object is due: it would be read as the object's members in order.
+pub(super) fn must_be_object(body: &[u8]) -> Result<(), Problem> {
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(malformed("it is an array").mend("send a JSON object")),
+        _ => Ok(()),
     }
-    Err(Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "not-json",
-        "the body is not declared as JSON",
-    )
-    .detail(format!("the content type is {essence:?}"))
-    .mend("send `content-type: application/json`"))
 }
 
 /// One event, an array of them, or the wrapped form: told apart by the text, not by trial.
@@ -163,10 +159,10 @@ pub(super) fn stream_body(body: &[u8]) -> Result<(Option<Expected>, Vec<RawObjec
         return Ok((None, events.0));
     }
     let object: RawObject<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
-    let wrapped = object
-        .0
-        .iter()
-        .any(|(name, _)| name == "events" || name == "expectedRevision");
+    // No attribute is an array, or has a name with capitals: an extension may be called `events`.
+    let wrapped = object.0.iter().any(|(name, value)| {
+        name == "expectedRevision" || name == "events" && value.get().starts_with('[')
+    });
     if !wrapped {
         return Ok((None, vec![object]));
     }
@@ -175,4 +171,15 @@ pub(super) fn stream_body(body: &[u8]) -> Result<(Option<Expected>, Vec<RawObjec
         parsed.expected_revision.map(|expected| expected.0),
         parsed.events.0,
     ))
+}
+
+/// One CloudEvent, or a batch of them.
+pub(super) fn cloudevents(body: &[u8], batch: bool) -> Result<Vec<RawObject<'_>>, Problem> {
+    let read = match batch {
+        true => serde_json::from_slice::<RawEvents<'_>>(body).map(|events| events.0),
+        false => serde_json::from_slice(body).map(|object| vec![object]),
+    };
+    read.map_err(|error| {
+        malformed(error.to_string()).mend("send one event as a JSON object (application/cloudevents+json), or an array of them (application/cloudevents-batch+json)")
+    })
 }

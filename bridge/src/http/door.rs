@@ -4,17 +4,40 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use horizon_schemas::Door;
+use horizon_store::Committed;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::IntoParams;
 
+use super::appended::FirstFlagged;
 use super::problem::Problem;
 use crate::intake::{Mistake, Taken};
+use crate::status::Status;
 
 /// The query of an append.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Through {
+    /// The door that the events come in by: what it does with one that does not fit its private schema is configured. `http`
+    /// unless given.
+    #[param(inline, value_type = Option<DoorName>)]
     door: Option<String>,
+}
+
+/// A door that events come in by.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only described")]
+enum DoorName {
+    Http,
+    Import,
+}
+
+/// What is told of flagged events in an answer.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) count: Option<u64>,
+    pub(super) first: Option<FirstFlagged>,
 }
 
 /// The door that a query names; HTTP's own if it names none.
@@ -62,16 +85,16 @@ impl Flagged {
         }
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Tells of them in the log and in the answer, once they are stored.
-    pub(super) fn tell(&self, door: Door, body: &mut Value) {
-        let Some((index, [stream, event_type, id], mistakes)) = &self.first else {
-            return;
+    /// Counts them, and tells of them in the log and in the answer, once they are stored; nothing of a repeat, whose events keep
+    /// the marks of the first time.
+    pub(super) fn tell(self, status: &Status, committed: &Committed, door: Door) -> Told {
+        let Some((index, [stream, event_type, id], mistakes)) = self.first else {
+            return Told::default();
         };
+        if committed.repeat {
+            return Told::default();
+        }
+        status.flagged(self.count);
         // Reasons name properties, which in a map may be personal: they are for who sent the event, and for `why`.
         tracing::warn!(
             door = door.name(),
@@ -81,11 +104,12 @@ impl Flagged {
             %id,
             "events that do not fit their private schema were recorded and flagged; `horizon why` tells the reasons of the first, which is named"
         );
-        let errors: Vec<Value> = mistakes
-            .iter()
-            .map(|mistake| json!({"pointer": mistake.pointer, "reason": mistake.reason}))
-            .collect();
-        body["flagged"] = self.count.into();
-        body["firstFlagged"] = json!({"event": index, "errors": errors});
+        Told {
+            count: Some(self.count),
+            first: Some(FirstFlagged {
+                event: index,
+                errors: mistakes.into_iter().map(Into::into).collect(),
+            }),
+        }
     }
 }

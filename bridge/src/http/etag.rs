@@ -13,6 +13,9 @@ use axum::http::StatusCode;
 /// What is expected of a stream by a tag of another epoch: no stream is ever at this revision.
 pub(super) const ANOTHER_EPOCH: Expected = Expected::Exact(Revision::new(u64::MAX));
 
+/// What is expected of a stream where something must be expected and nothing was: as it never holds, only a repeat is answered.
+pub(super) const NEVER: Expected = ANOTHER_EPOCH;
+
 /// The entity tag of a stream whose last event is at `revision`, in the epoch of `position`.
 pub(crate) fn etag(position: Position, revision: Revision) -> String {
     format!("\"{}-{}\"", position.epoch(), revision.get())

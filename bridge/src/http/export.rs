@@ -6,39 +6,39 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use horizon_store::{ExportError, Exported};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use horizon_store::{ExportCounts, ExportError};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Operator;
-use super::body::body;
-use super::operator::json_answer;
+use super::answer::json_answer;
+use super::openapi::problems;
+use super::order::{order, whole_path};
 use super::problem::Problem;
-use super::refusals::{malformed, unavailable};
-
-/// Largest request body, in bytes.
-const BODY_LIMIT_BYTES: usize = 64 * 1024;
+use super::refusals::unavailable;
 
 /// What `POST /exports` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Order {
+pub(super) struct ExportOrder {
+    /// The file's whole path on the daemon's machine; nothing is there yet.
+    #[schema(value_type = String, pattern = r"^/[^\u0000]*$")]
     file: PathBuf,
 }
 
-/// Exports, and answers when the file is there. It ends, and no file is left, when nobody waits for the answer any more.
+/// Exports everything as JSON lines
+///
+/// The file is there when this answers. It ends, and no file is left, when nobody waits for the answer any more.
+#[utoipa::path(
+    post, path = "/exports", operation_id = "export", tag = "keeping", request_body = ExportOrder,
+    responses((status = CREATED, description = "It is written", body = ExportMade), problems::Export),
+)]
 pub(crate) async fn export(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
-    let body = body(request, BODY_LIMIT_BYTES).await?;
-    let order: Order = serde_json::from_slice(&body).map_err(|error| {
-        malformed(error.to_string()).mend("send {\"file\": the file's whole path}")
-    })?;
-    if !order.file.is_absolute() {
-        return Err(malformed("the file's name is not absolute")
-            .mend("give the file's whole path on the daemon's machine"));
-    }
+    let order: ExportOrder = order(request, "send {\"file\": the file's whole path}").await?;
+    whole_path(&order.file)?;
     let exported = state.store.export_file(&order.file, |_| ()).await;
     let exported = exported.map_err(problem)?;
     tracing::info!(
@@ -47,7 +47,13 @@ pub(crate) async fn export(
         file = %order.file.display(),
         "the store is exported"
     );
-    Ok((StatusCode::CREATED, json_answer(&told(&order, &exported))))
+    let made = ExportMade {
+        file: order.file,
+        bytes: exported.bytes,
+        blake3: exported.blake3,
+        counts: exported.counts,
+    };
+    Ok((StatusCode::CREATED, json_answer(&made)))
 }
 
 fn problem(error: ExportError) -> Problem {
@@ -76,11 +82,14 @@ fn problem(error: ExportError) -> Problem {
 }
 
 /// An export as it is told.
-fn told(order: &Order, exported: &Exported) -> Value {
-    json!({
-        "file": order.file,
-        "bytes": exported.bytes,
-        "blake3": exported.blake3,
-        "counts": exported.counts,
-    })
+#[derive(Serialize, ToSchema)]
+pub(super) struct ExportMade {
+    #[schema(value_type = String)]
+    file: PathBuf,
+    bytes: u64,
+    /// Of all lines but the last, in hexadecimal digits.
+    blake3: String,
+    /// How many lines there are, by kind.
+    #[schema(value_type = std::collections::BTreeMap<String, u64>)]
+    counts: ExportCounts,
 }

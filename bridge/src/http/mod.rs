@@ -3,8 +3,11 @@
 //!
 //! Handlers translate; what is done is done by the store, the schemas and [`crate::intake`].
 
+mod answer;
 mod append;
+mod appended;
 mod body;
+mod content;
 mod contracts;
 mod door;
 mod etag;
@@ -14,7 +17,10 @@ mod form;
 mod history;
 pub(crate) mod keep;
 mod log;
+pub(crate) mod number;
+pub(crate) mod openapi;
 mod operator;
+mod order;
 mod page;
 mod parked;
 mod problem;
@@ -28,13 +34,18 @@ mod streams;
 mod unparking;
 mod written;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use horizon_store::{LogName, Store};
+use axum::routing::get;
+use horizon_schemas::Door;
+use horizon_store::{LogName, Store, StreamName};
+use openapi::problems;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::daemon::Reloader;
 use crate::loaded::SharedCatalog;
@@ -53,6 +64,15 @@ pub(crate) struct Private {
     pub(crate) body_limit_bytes: usize,
     pub(crate) status: Arc<Status>,
     pub(crate) follows: Follows,
+    /// The categories whose streams are not appended to without an expected revision.
+    pub(crate) expecting: BTreeSet<String>,
+}
+
+impl Private {
+    /// Whether an append to a stream must say what it expects. An import carries what has happened already: it decides nothing.
+    fn must_expect(&self, stream: &StreamName, door: Door) -> bool {
+        door == Door::Http && self.expecting.contains(stream.category())
+    }
 }
 
 /// What the operator's handlers work with.
@@ -66,20 +86,11 @@ pub(crate) struct Operator {
     pub(crate) reloader: Arc<Reloader>,
 }
 
-/// The private listener: `GET /streams`, `POST` and `GET /streams/{stream}`, `GET /streams/{stream}/{revision}`, `POST /commits`,
-/// `GET /log`, `GET /health`, and the public side's addresses.
+/// The private listener, with the public side.
 pub(crate) fn private_router(state: Private, public: Public) -> Router {
     let body_limit = DefaultBodyLimit::max(state.body_limit_bytes);
-    Router::new()
-        .route("/streams", get(streams::streams))
-        .route(
-            "/streams/{stream}",
-            post(append::to_stream).get(read::stream),
-        )
-        .route("/streams/{stream}/{revision}", get(read::event))
-        .route("/commits", post(append::commit))
-        .route("/log", get(log::log))
-        .route("/health", get(private_health))
+    let (routes, _) = private_routes().split_for_parts();
+    routes
         .with_state(Arc::new(state))
         .merge(public_router(public))
         .fallback(no_such_place)
@@ -87,32 +98,49 @@ pub(crate) fn private_router(state: Private, public: Public) -> Router {
         .layer(body_limit)
 }
 
-/// The operator's listener: `GET /status`, `GET /why/{id}`, `GET /contracts`, `GET /parked`, `GET /parked/{contract}/{key}`,
-/// `POST /parked/retry`, `POST /parked/skip`, `POST /relays/pause`, `POST /relays/resume`, `POST /replays`, `GET /replays`,
-/// `GET /replays/{id}`, `POST /replays/{id}/stop`, `POST /reload`, `POST /backups`, `POST /verifications`, `POST /exports`,
-/// `GET /health`.
+/// The private listener's routes, each with its description.
+fn private_routes() -> OpenApiRouter<Arc<Private>> {
+    OpenApiRouter::new()
+        .routes(routes!(append::to_stream))
+        .routes(routes!(append::commit))
+        .route("/streams", get(streams::streams))
+        .route("/streams/{stream}", get(read::stream))
+        .route("/streams/{stream}/{revision}", get(read::event))
+        .route("/log", get(log::log))
+        .routes(routes!(private_health))
+        .routes(routes!(openapi::private))
+}
+
+/// The operator's listener.
 pub(crate) fn operator_router(state: Operator) -> Router {
-    Router::new()
-        .route("/status", get(operator::status))
-        .route("/why/{id}", get(operator::why))
-        .route("/contracts", get(contracts::contracts))
-        .route("/parked", get(parked::keys))
-        .route("/parked/{contract}/{key}", get(parked::events))
-        .route("/parked/retry", post(unparking::retry))
-        .route("/parked/skip", post(unparking::skip))
-        .route("/reload", post(reload::reload))
-        .route("/relays/pause", post(relays::pause))
-        .route("/relays/resume", post(relays::resume))
-        .route("/replays", post(replays::begin).get(replays::all))
-        .route("/replays/{id}", get(replays::one))
-        .route("/replays/{id}/stop", post(replays::stop))
-        .route("/backups", post(keep::backup))
-        .route("/verifications", post(keep::verification))
-        .route("/exports", post(export::export))
-        .route("/health", get(operator_health))
+    let (routes, _) = operator_routes().split_for_parts();
+    routes
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::new(state))
+}
+
+/// The operator's listener's routes, each with its description.
+fn operator_routes() -> OpenApiRouter<Arc<Operator>> {
+    OpenApiRouter::new()
+        .routes(routes!(operator::status))
+        .routes(routes!(operator::why))
+        .routes(routes!(contracts::contracts))
+        .routes(routes!(parked::keys))
+        .routes(routes!(parked::events))
+        .routes(routes!(unparking::retry))
+        .routes(routes!(unparking::skip))
+        .routes(routes!(reload::reload))
+        .routes(routes!(relays::pause))
+        .routes(routes!(relays::resume))
+        .routes(routes!(replays::begin, replays::all))
+        .routes(routes!(replays::one))
+        .routes(routes!(replays::stop))
+        .routes(routes!(keep::backup))
+        .routes(routes!(keep::verification))
+        .routes(routes!(export::export))
+        .routes(routes!(operator_health))
+        .routes(routes!(openapi::operator))
 }
 
 /// What does not work before a restart; nothing, while the daemon is well.
@@ -147,10 +175,24 @@ fn health(status: &Status, store: &Store) -> Result<&'static str, Problem> {
     .mend("see the daemon's log, and restart it"))
 }
 
+/// Whether all of the daemon works
+///
+/// A second line tells of a low disk, which is no failure: a restart would not help.
+#[utoipa::path(
+    get, path = "/health", operation_id = "health", tag = "status",
+    responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
+)]
 async fn private_health(State(state): State<Arc<Private>>) -> Result<&'static str, Problem> {
     health(&state.status, &state.store)
 }
 
+/// Whether all of the daemon works
+///
+/// A second line tells of a low disk, which is no failure: a restart would not help.
+#[utoipa::path(
+    get, path = "/health", operation_id = "health", tag = "status",
+    responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
+)]
 async fn operator_health(State(state): State<Arc<Operator>>) -> Result<&'static str, Problem> {
     health(&state.status, &state.store)
 }
@@ -162,7 +204,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams, /commits, /log, /public, /catalog and /schemas, the operator's has /status, /why, /contracts, /parked, /relays, /replays, /reload, /backups, /verifications and /exports",
+        "the private listener has /streams, /commits, /log, /public, /catalog and /schemas, the operator's has /status, /why, /contracts, /parked, /relays, /replays, /reload, /backups, /verifications and /exports; each tells at /openapi.json what it has",
     )
 }
 

@@ -8,15 +8,17 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use horizon_schemas::Catalog;
 use horizon_store::{ReadLimit, StoreError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Operator;
-use super::operator::json_answer;
+use super::answer::json_answer;
+use super::openapi::problems;
 use super::problem::Problem;
 use super::read::path_segment;
 use super::refusals::{malformed, unavailable};
-use crate::parked::Scope;
+use crate::parked::{EventTold, KeyTold, Scope};
 
 /// Keys or events of one answer unless asked for otherwise.
 const DEFAULT_LIMIT: usize = 100;
@@ -24,32 +26,72 @@ const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
 
 /// The query of `GET /parked`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct KeysQuery {
+    /// Only of this contract, such as `bank.accounts.v1`.
     contract: Option<String>,
+    /// Only of this outlet of the contract, such as `mqtt:main`.
     outlet: Option<String>,
-    /// The last key of the page before: contract, outlet or null, key, as JSON.
+    /// The last key of the page before: contract, outlet or null, key, as JSON. Take it from `next`.
     after: Option<String>,
+    /// Most keys of the answer; 100 unless given.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+}
+
+/// A page of parked keys.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeyPage {
+    keys: Vec<KeyTold>,
+    /// The address of the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// A page of the events that wait under a key.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EventPage {
+    contract: String,
+    outlet: Option<String>,
+    key: String,
+    /// How many there are in all.
+    waiting: u64,
+    events: Vec<EventTold>,
+    /// The address of the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// The query of `GET /parked/{contract}/{key}`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
+    /// The outlet where the key is parked, such as `mqtt:main`; at the contract unless given.
     outlet: Option<String>,
+    /// Only events after this place.
+    #[param(maximum = 18446744073709551615u64)]
     after: Option<u64>,
+    /// Most events of the answer; 100 unless given.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
-/// Lists parked keys, of all contracts and outlets or of some.
+/// Lists parked keys
+///
+/// Of all contracts and outlets, or of some.
+#[utoipa::path(
+    get, path = "/parked", operation_id = "parked", tag = "parked", params(KeysQuery),
+    responses((status = OK, description = "A page of them", body = KeyPage), problems::Parked),
+)]
 pub(crate) async fn keys(
     State(state): State<Arc<Operator>>,
     query: Result<Query<KeysQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let Query(query) = query.map_err(malformed_query)?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let limit = limit_of(query.limit)?;
     let catalog = state.catalog.current();
     let scopes = scopes(&catalog, query.contract.as_deref(), query.outlet.as_deref())?;
     let after = query.after.as_deref();
@@ -57,8 +99,7 @@ pub(crate) async fn keys(
     let (rows, last) = page(&state, scopes, after, limit)
         .await
         .map_err(unavailable)?;
-    let mut answer = json!({"keys": rows});
-    if let Some(last) = last {
+    let next = last.map(|last| {
         let mut next = format!(
             "/parked?after={}&limit={limit}",
             path_segment(&last.to_string())
@@ -68,12 +109,21 @@ pub(crate) async fn keys(
                 next.push_str(&format!("&{name}={}", path_segment(value)));
             }
         }
-        answer["next"] = next.into();
-    }
-    Ok(json_answer(&answer))
+        next
+    });
+    Ok(json_answer(&KeyPage { keys: rows, next }))
 }
 
-/// The events that wait under one key.
+/// The events that wait under a key
+#[utoipa::path(
+    get, path = "/parked/{contract}/{key}", operation_id = "parkedEvents", tag = "parked",
+    params(
+        ("contract" = String, Path, description = "Such as `bank.accounts.v1`", min_length = 1),
+        ("key" = String, Path, description = "The key", min_length = 1),
+        EventsQuery,
+    ),
+    responses((status = OK, description = "A page of them", body = EventPage), problems::Parked),
+)]
 pub(crate) async fn events(
     State(state): State<Arc<Operator>>,
     place: Result<Path<(String, String)>, PathRejection>,
@@ -83,7 +133,7 @@ pub(crate) async fn events(
         malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
     })?;
     let Query(query) = query.map_err(malformed_query)?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let limit = limit_of(query.limit)?;
     let scope = one_scope(&state.catalog.current(), &contract, query.outlet.as_deref())?;
     let after = query.after.unwrap_or_default();
     let (waiting, events, more) = crate::parked::events(&state, &scope, &key, after, limit)
@@ -92,25 +142,25 @@ pub(crate) async fn events(
     if waiting == 0 {
         return Err(not_parked(&key));
     }
-    let mut answer = json!({
-        "contract": contract,
-        "outlet": query.outlet,
-        "key": key,
-        "waiting": waiting,
-        "events": events,
-    });
-    if let (true, Some(last)) = (more, events.last()) {
+    let last = events.last().filter(|_| more);
+    let next = last.map(|last| {
         let outlet = query.outlet.as_deref().map(path_segment);
         let outlet = outlet.map_or_else(String::new, |outlet| format!("&outlet={outlet}"));
-        answer["next"] = format!(
+        format!(
             "/parked/{}/{}?after={}&limit={limit}{outlet}",
             path_segment(&contract),
             path_segment(&key),
-            last["at"]
+            last.at
         )
-        .into();
-    }
-    Ok(json_answer(&answer))
+    });
+    Ok(json_answer(&EventPage {
+        contract,
+        outlet: query.outlet,
+        key,
+        waiting,
+        events,
+        next,
+    }))
 }
 
 /// Rows from several scopes, and where the next page begins if there is more.
@@ -119,8 +169,8 @@ async fn page(
     scopes: Vec<Scope>,
     after: Option<(String, Option<String>, String)>,
     limit: usize,
-) -> Result<(Vec<Value>, Option<Value>), StoreError> {
-    let mut rows: Vec<Value> = Vec::new();
+) -> Result<(Vec<KeyTold>, Option<Value>), StoreError> {
+    let mut rows = Vec::new();
     let mut skipping = after.is_some();
     for scope in scopes {
         let mut from = None;
@@ -233,6 +283,24 @@ pub(super) fn not_parked(key: &str) -> Problem {
     no_such("not-parked", "the key is not parked there")
         .detail(format!("nothing waits under the key {key:?}"))
         .mend("`horizon parked` lists what is parked, and where")
+}
+
+/// How many keys or events an answer may have.
+fn limit_of(asked: Option<usize>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(malformed_limit())
+}
+
+fn malformed_limit() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed-query",
+        "the query is not understood",
+    )
+    .detail(format!("`limit` is a number from 1 to {MAX_LIMIT}"))
 }
 
 fn malformed_query(rejection: QueryRejection) -> Problem {

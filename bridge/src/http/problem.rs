@@ -1,17 +1,17 @@
 //! Errors as `application/problem+json` (RFC 9457): a stable `type`, the pointer at fault, and what would mend it.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::{Map, Value};
 
 /// The start of every problem's `type`.
-const TYPE_PREFIX: &str = "urn:horizon:problem:";
+pub(super) const TYPE_PREFIX: &str = "urn:horizon:problem:";
 
 /// One problem, ready to be answered.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
-    retry_after_seconds: Option<u32>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     members: Map<String, Value>,
 }
 
@@ -28,7 +28,7 @@ impl Problem {
         ]);
         Problem {
             status,
-            retry_after_seconds: None,
+            headers: Vec::new(),
             members,
         }
     }
@@ -44,8 +44,13 @@ impl Problem {
     }
 
     /// The same request may succeed after so many seconds.
-    pub(crate) fn retry_after(mut self, seconds: u32) -> Problem {
-        self.retry_after_seconds = Some(seconds);
+    pub(crate) fn retry_after(self, seconds: u32) -> Problem {
+        self.header(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// A header of the answer.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
+        self.headers.push((name, value));
         self
     }
 
@@ -60,13 +65,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Value::Object(self.members).to_string();
         let content_type = HeaderValue::from_static("application/problem+json");
-        let mut response =
-            (self.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
-        if let Some(seconds) = self.retry_after_seconds {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
+        let content_type = [(header::CONTENT_TYPE, content_type)];
+        (self.status, content_type, AppendHeaders(self.headers), body).into_response()
     }
 }

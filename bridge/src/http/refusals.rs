@@ -15,6 +15,8 @@ use crate::intake::{Refused, RefusedKind};
 pub(super) enum ExpectationFrom {
     Header,
     Body,
+    /// It was not given, and had to be.
+    Nowhere,
 }
 
 pub(super) fn malformed(detail: impl Into<String>) -> Problem {
@@ -96,35 +98,17 @@ pub(super) fn unavailable(error: StoreError) -> Problem {
     .mend("see the daemon's log; nothing of this request was answered as stored")
 }
 
-pub(super) fn append_problem(error: AppendError, from: ExpectationFrom) -> Problem {
+/// `from` tells where the expectation of a stream stood.
+pub(super) fn append_problem(
+    error: AppendError,
+    from: impl Fn(&StreamName) -> ExpectationFrom,
+) -> Problem {
     match error {
-        AppendError::WrongRevision { expected, .. }
-            if expected == ANOTHER_EPOCH && matches!(from, ExpectationFrom::Header) =>
-        {
-            wrong_epoch()
-        }
         AppendError::WrongRevision {
             stream,
             expected,
             actual,
-        } => {
-            let status = match from {
-                ExpectationFrom::Header => StatusCode::PRECONDITION_FAILED,
-                ExpectationFrom::Body => StatusCode::CONFLICT,
-            };
-            Problem::new(
-                status,
-                "wrong-expected-revision",
-                "the stream is not at the expected revision",
-            )
-            .detail(format!(
-                "{stream} is at revision {actual}; expected was {}",
-                expected_words(expected)
-            ))
-            .mend("read the stream again, decide anew, and append with its present revision")
-            .with("stream", stream.as_str())
-            .with("actual", actual.get())
-        }
+        } => wrong_revision(from(&stream), &stream, expected, actual),
         AppendError::IdConflict { events } => {
             let states: Vec<Value> = events.iter().map(event_state).collect();
             Problem::new(StatusCode::CONFLICT, "id-conflict", "an id was used before")
@@ -144,6 +128,58 @@ pub(super) fn append_problem(error: AppendError, from: ExpectationFrom) -> Probl
         .mend("send smaller events, or fewer at a time"),
         AppendError::Unavailable(error) => unavailable(error),
     }
+}
+
+fn wrong_revision(
+    from: ExpectationFrom,
+    stream: &StreamName,
+    expected: Expected,
+    actual: Revision,
+) -> Problem {
+    let status = match from {
+        ExpectationFrom::Nowhere => return nothing_expected(stream),
+        ExpectationFrom::Header if expected == ANOTHER_EPOCH => return wrong_epoch(),
+        ExpectationFrom::Header => StatusCode::PRECONDITION_FAILED,
+        ExpectationFrom::Body => StatusCode::CONFLICT,
+    };
+    Problem::new(
+        status,
+        "wrong-expected-revision",
+        "the stream is not at the expected revision",
+    )
+    .detail(format!(
+        "{stream} is at revision {actual}; expected was {}",
+        expected_words(expected)
+    ))
+    .mend("read the stream again, decide anew, and append with its present revision")
+    .with("stream", stream.as_str())
+    .with("actual", actual.get())
+}
+
+/// 428: RFC 6585, section 3.
+fn nothing_expected(stream: &StreamName) -> Problem {
+    Problem::new(
+        StatusCode::PRECONDITION_REQUIRED,
+        "expectation-required",
+        "it must be said what is expected of the stream",
+    )
+    .detail(format!(
+        "appends to the category `{}` must say what they expect of the stream (categories.{}.expected_revision)",
+        stream.category(),
+        stream.category()
+    ))
+    .mend("read the stream, decide, and append with its ETag in `If-Match`, or with `If-None-Match: *` if there is none; or say in the body what is expected, if need be \"any\"")
+    .with("stream", stream.as_str())
+}
+
+/// Two events of a request are one.
+pub(super) fn id_twice(index: usize, id: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "id-conflict", "an id was used before")
+        .detail(format!(
+            "the source and id of event {id:?} are in the request twice"
+        ))
+        .mend("send each event once; give new events new ids")
+        .with("event", index)
 }
 
 pub(super) fn expected_words(expected: Expected) -> String {

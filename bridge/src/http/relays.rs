@@ -5,45 +5,69 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Operator;
-use super::body::body;
-use super::operator::json_answer;
+use super::answer::json_answer;
+use super::openapi::problems;
+use super::order::order;
 use super::problem::Problem;
 use super::refusals::{malformed, unavailable};
 use crate::daemon::Paused;
+use crate::pauses::Pause;
 
-/// Largest request body, in bytes.
-const BODY_LIMIT_BYTES: usize = 64 * 1024;
 /// Longest reason, in bytes.
 const REASON_LIMIT_BYTES: usize = 1_000;
 
+/// What an order must be.
+const MEND: &str = "send {\"contract\", \"outlet\"}, and to pause a \"reason\"";
+
 /// What `POST /relays/pause` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct PauseOrder {
+pub(super) struct PauseOrder {
+    /// Such as `bank.accounts.v1`.
     contract: String,
+    /// Such as `mqtt:main`.
     outlet: String,
+    /// For those who find it paused; not blank.
+    #[schema(min_length = 1, max_length = 1000, pattern = "\\S")]
     reason: String,
 }
 
 /// What `POST /relays/resume` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ResumeOrder {
+pub(super) struct ResumeOrder {
+    /// Such as `bank.accounts.v1`.
     contract: String,
+    /// Such as `mqtt:main`.
     outlet: String,
 }
 
-/// Pauses a relay, also over restarts, and answers when nothing of it is in flight any more.
+/// A relay after an order.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RelayPaused {
+    relay: String,
+    /// None: it runs.
+    paused: Option<Pause>,
+    /// It was so before it was asked for.
+    already: bool,
+}
+
+/// Pauses a relay
+///
+/// Also over restarts. Nothing of it is in flight any more when this answers.
+#[utoipa::path(
+    post, path = "/relays/pause", operation_id = "pause", tag = "relays", request_body = PauseOrder,
+    responses((status = OK, description = "It is paused", body = RelayPaused), problems::Relay),
+)]
 pub(crate) async fn pause(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
-    let order: PauseOrder = order(request).await?;
+    let order: PauseOrder = order(request, MEND).await?;
     let reason = order.reason.trim();
     if reason.is_empty() || reason.len() > REASON_LIMIT_BYTES {
         return Err(malformed("a relay is paused for a reason")
@@ -61,19 +85,25 @@ pub(crate) async fn pause(
     });
     let (relay, pause) = pausing.await.map_err(|error| failed(&error))?;
     match pause.map_err(unavailable)? {
-        Some(Paused { pause, already }) => Ok(json_answer(
-            &json!({"relay": relay, "paused": pause, "already": already}),
-        )),
+        Some(Paused { pause, already }) => Ok(json_answer(&RelayPaused {
+            relay,
+            paused: Some(pause),
+            already,
+        })),
         None => Err(no_such_relay(&relay)),
     }
 }
 
-/// Lets a relay go on where it stood.
+/// Lets a paused relay go on where it stood
+#[utoipa::path(
+    post, path = "/relays/resume", operation_id = "resume", tag = "relays", request_body = ResumeOrder,
+    responses((status = OK, description = "It runs", body = RelayPaused), problems::Relay),
+)]
 pub(crate) async fn resume(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
-    let order: ResumeOrder = order(request).await?;
+    let order: ResumeOrder = order(request, MEND).await?;
     let relay = format!("{}/{}", order.contract, order.outlet);
     let reloader = Arc::clone(&state.reloader);
     let resuming = tokio::spawn(async move {
@@ -82,21 +112,13 @@ pub(crate) async fn resume(
     });
     let (relay, resumed) = resuming.await.map_err(|error| failed(&error))?;
     match resumed.map_err(unavailable)? {
-        Some(was_paused) => Ok(json_answer(
-            &json!({"relay": relay, "paused": null, "already": !was_paused}),
-        )),
+        Some(was_paused) => Ok(json_answer(&RelayPaused {
+            relay,
+            paused: None,
+            already: !was_paused,
+        })),
         None => Err(no_such_relay(&relay)),
     }
-}
-
-/// An order as JSON.
-pub(super) async fn order<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
-    let body = body(request, BODY_LIMIT_BYTES).await?;
-    serde_json::from_slice(&body).map_err(|error| {
-        malformed("the order cannot be read")
-            .detail(error.to_string())
-            .mend("see bridge/docs/operating.md for what it takes")
-    })
 }
 
 fn no_such_relay(relay: &str) -> Problem {

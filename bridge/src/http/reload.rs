@@ -9,27 +9,32 @@ use horizon_schemas::Diagnostic;
 use serde_json::{Value, json};
 
 use super::Operator;
-use super::body::body;
-use super::operator::json_answer;
+use super::answer::json_answer;
+use super::openapi::problems;
+use super::order::{Nothing, nothing};
 use super::problem::Problem;
 use crate::commands::Failure;
+use crate::daemon::Reloaded;
 
-/// Largest request body, in bytes.
-const BODY_LIMIT_BYTES: usize = 1024;
 /// Most mistakes that are told one by one.
 const TOLD_LIMIT_MISTAKES: usize = 100;
 
-/// Loads contracts and schemas again, and answers when that has taken effect. It goes on when nobody waits any more.
+/// Loads contracts and schemas again
+///
+/// All or nothing; it has taken effect when this answers. It goes on when nobody waits any more.
+#[utoipa::path(
+    post, path = "/reload", operation_id = "reload", tag = "contracts", request_body = Nothing,
+    responses((status = OK, description = "They are loaded", body = Reloaded), problems::Reload),
+)]
 pub(crate) async fn reload(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
-    // JSON is asked for so that no web page can ask for it.
-    body(request, BODY_LIMIT_BYTES).await?;
+    nothing(request).await?;
     let reloader = Arc::clone(&state.reloader);
     let reloading = tokio::spawn(async move { reloader.reload().await });
     match reloading.await {
-        Ok(Ok(reloaded)) => Ok(json_answer(&reloaded.body())),
+        Ok(Ok(reloaded)) => Ok(json_answer(&reloaded)),
         Ok(Err(failure)) => Err(refused(&failure)),
         Err(error) => Err(refused(&Failure::Failed(error.to_string()))),
     }

@@ -6,34 +6,63 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Operator;
-use super::body::body;
-use super::operator::json_answer;
+use super::answer::json_answer;
+use super::openapi::problems;
+use super::order::{Nothing, nothing, order};
 use super::problem::Problem;
 use super::refusals::{malformed, unavailable};
-use super::relays::{failed, order};
+use super::relays::failed;
 use crate::daemon::{ReplayError, Wanted};
+use crate::replays::ReplayView;
 
-/// Begins a replay, and answers with it. It goes on by itself.
+/// What an order must be.
+const MEND: &str = "send {\"contract\", \"outlet\"}, and if need be \"from\", \"to\" (sequences or times), \"key\", \"topic\" or \"routingKey\" or \"queue\", \"eventsPerSecond\", \"dryRun\"";
+
+/// The replays that are remembered.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReplayList {
+    replays: Vec<ReplayView>,
+}
+
+/// Begins a replay
+///
+/// It goes on by itself.
+#[utoipa::path(
+    post, path = "/replays", operation_id = "replay", tag = "relays", request_body = Wanted,
+    responses((status = CREATED, description = "It has begun", body = ReplayView), problems::Replay),
+)]
 pub(crate) async fn begin(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
-    let wanted: Wanted = order(request).await?;
+    let wanted: Wanted = order(request, MEND).await?;
     let reloader = Arc::clone(&state.reloader);
     let begun = tokio::spawn(async move { reloader.replay(wanted).await }).await;
     let id = begun.map_err(|error| failed(&error))?.map_err(refused)?;
     Ok((StatusCode::CREATED, json_answer(&view(&state, id)?)))
 }
 
-/// All replays that are remembered, the last first.
+/// All replays that are remembered
+#[utoipa::path(
+    get, path = "/replays", operation_id = "replays", tag = "relays",
+    responses((status = OK, description = "The last first", body = ReplayList)),
+)]
 pub(crate) async fn all(State(state): State<Arc<Operator>>) -> impl IntoResponse {
-    json_answer(&json!({"replays": state.reloader.replays().views()}))
+    json_answer(&ReplayList {
+        replays: state.reloader.replays().views(),
+    })
 }
 
-/// One replay.
+/// One replay
+#[utoipa::path(
+    get, path = "/replays/{id}", operation_id = "replayById", tag = "relays",
+    params(("id" = u64, Path, description = "Its number", maximum = 18446744073709551615u64)),
+    responses((status = OK, description = "It", body = ReplayView), problems::OneReplay),
+)]
 pub(crate) async fn one(
     State(state): State<Arc<Operator>>,
     id: Result<Path<u64>, PathRejection>,
@@ -41,15 +70,21 @@ pub(crate) async fn one(
     Ok(json_answer(&view(&state, number(id)?)?))
 }
 
-/// Tells a replay to stop: what is in flight is answered for, and nothing more is sent.
+/// Tells a replay to stop
+///
+/// What is in flight is answered for, and nothing more is sent.
+#[utoipa::path(
+    post, path = "/replays/{id}/stop", operation_id = "stopReplay", tag = "relays",
+    params(("id" = u64, Path, description = "Its number", maximum = 18446744073709551615u64)), request_body = Nothing,
+    responses((status = OK, description = "It was told", body = ReplayView), problems::StopReplay),
+)]
 pub(crate) async fn stop(
     State(state): State<Arc<Operator>>,
     id: Result<Path<u64>, PathRejection>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let id = number(id)?;
-    // JSON is asked for so that no web page can ask for it.
-    body(request, 1024).await?;
+    nothing(request).await?;
     state.reloader.replays().stop(id);
     Ok(json_answer(&view(&state, id)?))
 }
@@ -59,7 +94,7 @@ fn number(id: Result<Path<u64>, PathRejection>) -> Result<u64, Problem> {
         .map_err(|rejection| malformed("a replay has a number").detail(rejection.body_text()))
 }
 
-fn view(state: &Operator, id: u64) -> Result<Value, Problem> {
+fn view(state: &Operator, id: u64) -> Result<ReplayView, Problem> {
     state.reloader.replays().view(id).ok_or_else(|| {
         let title = "no replay has this number";
         Problem::new(StatusCode::NOT_FOUND, "no-such-replay", title)

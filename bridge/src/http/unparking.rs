@@ -8,10 +8,13 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use super::Operator;
-use super::body::body;
-use super::operator::json_answer;
+use super::answer::json_answer;
+use super::number::optional;
+use super::openapi::problems;
+use super::order::order;
 use super::parked::{not_parked, one_scope};
 use super::problem::Problem;
 use super::refusals::malformed;
@@ -19,15 +22,13 @@ use crate::crossing::CrossingOrder;
 use crate::parked::Scope;
 use crate::unparking::{Keys, Order, Progress, Skip, Stuck, Ticket};
 
-/// Largest request body, in bytes.
-const BODY_LIMIT_BYTES: usize = 64 * 1024;
 /// How long an answer waits for an order to be done, in seconds. The order goes on after it.
 const PATIENCE_SECONDS: u64 = 30;
 
-/// What `POST /parked/retry` takes.
-#[derive(Deserialize)]
+/// What `POST /parked/retry` takes: one `key`, or `all`.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RetryOrder {
+pub(super) struct RetryOrder {
     contract: String,
     outlet: Option<String>,
     key: Option<String>,
@@ -35,31 +36,43 @@ struct RetryOrder {
     all: bool,
 }
 
-/// What `POST /parked/skip` takes.
-#[derive(Deserialize)]
+/// What `POST /parked/skip` takes: one `key`, or `all`.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct SkipOrder {
+pub(super) struct SkipOrder {
     contract: String,
     outlet: Option<String>,
     key: Option<String>,
     #[serde(default)]
     all: bool,
+    /// Why it is given up; not blank.
+    #[schema(min_length = 1, pattern = "\\S")]
     reason: String,
+    /// Only if the event at this place is the first that waits; of one key.
+    #[serde(default, deserialize_with = "optional")]
     at: Option<u64>,
     #[serde(default)]
     all_events: bool,
 }
 
-/// Lets keys go on: what waits is tried again, in order.
+/// Lets parked keys go on
+///
+/// What waits is tried again, in order.
+#[utoipa::path(
+    post, path = "/parked/retry", operation_id = "retry", tag = "parked", request_body = RetryOrder,
+    responses(
+        (status = OK, description = "It is done", body = Progress),
+        (status = ACCEPTED, description = "It takes longer, and goes on", body = Progress),
+        problems::Unpark,
+    ),
+)]
 pub(crate) async fn retry(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
-    let body = body(request, BODY_LIMIT_BYTES).await?;
     let mend =
         "send {\"contract\", \"key\" or \"all\": true, and \"outlet\" if it is parked there}";
-    let order: RetryOrder =
-        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
+    let order: RetryOrder = order(request, mend).await?;
     let keys = one_or_all(order.key, order.all, mend)?;
     let scope = one_scope(
         &state.catalog.current(),
@@ -77,15 +90,23 @@ fn one_or_all(key: Option<String>, all: bool, mend: &str) -> Result<Keys, Proble
     }
 }
 
-/// Gives up what waits of a key, or of all, and lets the rest go on.
+/// Gives up what waits of a parked key, or of all
+///
+/// The rest goes on.
+#[utoipa::path(
+    post, path = "/parked/skip", operation_id = "skip", tag = "parked", request_body = SkipOrder,
+    responses(
+        (status = OK, description = "It is done", body = Progress),
+        (status = ACCEPTED, description = "It takes longer, and goes on", body = Progress),
+        problems::Unpark,
+    ),
+)]
 pub(crate) async fn skip(
     State(state): State<Arc<Operator>>,
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
-    let body = body(request, BODY_LIMIT_BYTES).await?;
     let mend = "send {\"contract\", \"key\" or \"all\": true, \"reason\"}, and if need be \"outlet\", \"at\" (of one key) and \"allEvents\": true";
-    let order: SkipOrder =
-        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))?;
+    let order: SkipOrder = order(request, mend).await?;
     if order.reason.trim().is_empty() {
         return Err(malformed("the reason is empty")
             .mend("say why the event is given up; `horizon why` tells it"));
@@ -150,8 +171,7 @@ async fn carry_out(
     } else {
         StatusCode::ACCEPTED
     };
-    let body = serde_json::to_value(&told).unwrap_or_default();
-    Ok((status, json_answer(&body)))
+    Ok((status, json_answer(&told)))
 }
 
 /// Waits for the end of an order; none if nobody carries it out any more.

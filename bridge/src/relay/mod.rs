@@ -30,7 +30,7 @@ use crate::outlets::{Identity, Outlet};
 use crate::status::RelayStatus;
 use crate::unparking::Order;
 pub(crate) use place::Place;
-pub(crate) use purpose::{Purpose, Replay, ReplayProgress};
+pub(crate) use purpose::{Purpose, Replay, ReplayProgress, Replayed};
 use session::{Ended, Run};
 use window::{Window, WindowLimits};
 

@@ -41,7 +41,7 @@ pub(crate) struct Replay {
 pub(crate) struct ReplayProgress(Mutex<Replayed>);
 
 /// How far a replay has come.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Replayed {
     /// Everything up to here has been answered for, or read in a dry run.
@@ -63,7 +63,7 @@ pub(crate) struct Replayed {
 }
 
 /// An event that a broker would not take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct RefusedEvent {
     pub(crate) sequence: u64,
     pub(crate) reason: String,

@@ -3,21 +3,26 @@
 //! The crossing is pure, so filtered and unmatched need no record: the contract is asked again. What crossed, what is parked and
 //! what was settled is read from the store.
 
+mod about;
+
 use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Status, Violation};
 use horizon_store::{
     Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, RelayName, Resolution,
     Sequence, StoreError,
 };
-use serde_json::{Value, json};
+
+pub(crate) use about::About;
+use about::{AtContract, AtOutlet, Crossed};
 
 use crate::clock;
 use crate::crossing::{cursor_name, pass};
 use crate::http::Operator;
 use crate::relay::{beginning, relay_name};
 use crate::stored::public_at;
+use crate::told::{Unfit, Violated};
 
 /// Tells of every event with this id; ids are unique within a source only, so there may be several.
-pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, StoreError> {
+pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<About>, StoreError> {
     let mut told = Vec::new();
     let catalog = state.catalog.current();
     for event in state.store.find_events(&state.log, id, None).await? {
@@ -27,39 +32,36 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<Value>, Store
                 contracts.push(at_contract(state, contract, &stream, &event).await?);
             }
         }
-        let mut about = json!({
-            "id": &*event.id,
-            "source": &*event.source,
-            "type": &*event.event_type,
-            "stream": event.stream.as_str(),
-            "revision": event.revision.get(),
-            "position": event.position.get(),
-            "recorded": clock::rfc3339(event.recorded_ms),
-            "contracts": contracts,
+        let unfit = event.flagged.then(|| unfit(state, &event));
+        told.push(About {
+            id: event.id.to_string(),
+            source: event.source.to_string(),
+            event_type: event.event_type.to_string(),
+            stream: event.stream.as_str().to_owned(),
+            revision: event.revision.get(),
+            position: event.position.get(),
+            recorded: clock::rfc3339(event.recorded_ms),
+            contracts,
+            flagged: event.flagged.then_some(true),
+            unfit,
         });
-        if event.flagged {
-            about["flagged"] = true.into();
-            about["unfit"] = unfit(state, &event).into();
-        }
-        told.push(about);
     }
     Ok(told)
 }
 
 /// What the newest private schema says against an event now; nothing, if it fits by now or has no schema any more.
-fn unfit(state: &Operator, event: &Event) -> Vec<Value> {
+fn unfit(state: &Operator, event: &Event) -> Vec<Unfit> {
     let data = pass::payload(event);
     let catalog = state.catalog.current();
     let refusal = catalog
         .private()
         .check(event.stream.category(), &event.event_type, Some(&data))
         .err();
-    refusal.map_or_else(Vec::new, |refusal| in_json(&refusal.violations))
+    refusal.map_or_else(Vec::new, |refusal| told_of(&refusal.violations))
 }
 
-fn in_json(violations: &[Violation]) -> Vec<Value> {
-    let told = |one: &Violation| json!({"pointer": one.pointer, "reason": one.reason});
-    violations.iter().map(told).collect()
+fn told_of(violations: &[Violation]) -> Vec<Unfit> {
+    violations.iter().map(Into::into).collect()
 }
 
 async fn at_contract(
@@ -67,8 +69,12 @@ async fn at_contract(
     contract: &Contract,
     stream: &PublicStreamName,
     event: &Event,
-) -> Result<Value, StoreError> {
-    let mut told = json!({"contract": stream.as_str(), "version": contract.version()});
+) -> Result<AtContract, StoreError> {
+    let mut told = AtContract {
+        contract: stream.as_str().to_owned(),
+        version: contract.version().to_owned(),
+        ..AtContract::default()
+    };
     // The cursor first: what it has passed has left its traces already.
     let cursor = match cursor_name(stream) {
         Ok(name) => state
@@ -88,12 +94,6 @@ async fn at_contract(
         .parked_entry(&state.log, &scope, None, event.position.get())
         .await?
     {
-        told["outcome"] = if entry.reason.is_some() {
-            "violated"
-        } else {
-            "parked"
-        }
-        .into();
         describe_parked(&mut told, entry);
         return Ok(told);
     }
@@ -101,20 +101,22 @@ async fn at_contract(
         .store
         .resolution(&state.log, &scope, None, event.position.get());
     if let Some(resolution) = left.await? {
-        told["outcome"] = describe_left(&mut told, resolution).into();
+        let at = clock::rfc3339(resolution.at_ms);
+        let (outcome, reason) = has_left(resolution);
+        (told.outcome, told.reason, told.unparked) = (outcome, reason, Some(at));
         return Ok(told);
     }
     if !contract.status().crosses() {
-        told["outcome"] = "inactive".into();
-        told["reason"] = format!("the contract is {}", word(contract.status())).into();
+        told.outcome = "inactive";
+        told.reason = Some(format!("the contract is {}", word(contract.status())));
         return Ok(told);
     }
     if cursor < event.position {
-        told["outcome"] = "waiting".into();
-        told["reason"] = match state.status.halt_of(stream.as_str()) {
-            Some(reason) => format!("the contract halted at position {cursor}: {reason}").into(),
-            None => format!("the contract has looked at everything up to position {cursor}").into(),
-        };
+        told.outcome = "waiting";
+        told.reason = Some(match state.status.halt_of(stream.as_str()) {
+            Some(reason) => format!("the contract halted at position {cursor}: {reason}"),
+            None => format!("the contract has looked at everything up to position {cursor}"),
+        });
         return Ok(told);
     }
     again(state, contract, event, &mut told);
@@ -122,7 +124,7 @@ async fn at_contract(
 }
 
 /// Asks the contract again about an event that left no trace in the store.
-fn again(state: &Operator, contract: &Contract, event: &Event, told: &mut Value) {
+fn again(state: &Operator, contract: &Contract, event: &Event, told: &mut AtContract) {
     let data = pass::payload(event);
     let why_not = || passed_over(contract, event, &pass::private_event(event, &data));
     let (outcome, reason) = match pass::ask(contract, event, &state.id_secret) {
@@ -130,15 +132,15 @@ fn again(state: &Operator, contract: &Contract, event: &Event, told: &mut Value)
         Outcome::Filtered => ("filtered", why_not()),
         Outcome::Crossed(_) => ("passed", format!("{EARLIER}; this version would take it")),
         Outcome::Violation { violations, .. } => {
-            told["violations"] = in_json(&violations).into();
+            told.violations = Some(told_of(&violations));
             (
                 "passed",
                 format!("{EARLIER}; in this version it is a violation"),
             )
         }
     };
-    told["outcome"] = outcome.into();
-    told["reason"] = reason.into();
+    told.outcome = outcome;
+    told.reason = Some(reason);
 }
 
 /// Why an event that this version would not pass over has left no trace.
@@ -184,22 +186,22 @@ async fn crossed(
     contract: &Contract,
     stream: &PublicStreamName,
     sequence: Sequence,
-    mut told: Value,
-) -> Result<Value, StoreError> {
-    told["outcome"] = "crossed".into();
+    mut told: AtContract,
+) -> Result<AtContract, StoreError> {
+    told.outcome = "crossed";
     if let Some(event) = public_at(&state.store, &state.log, stream, sequence).await? {
-        told["public"] = json!({
-            "id": event.id,
-            "type": event.event_type,
-            "key": event.key,
-            "sequence": event.sequence.get(),
-            "contractVersion": event.contract_version,
+        told.public = Some(Crossed {
+            id: event.id.to_string(),
+            event_type: event.event_type.to_string(),
+            key: event.key.to_string(),
+            sequence: event.sequence.get(),
+            contract_version: event.contract_version.to_string(),
         });
         let mut outlets = Vec::new();
         for outlet in contract.outlets() {
             outlets.push(at_outlet(state, stream, outlet.name(), sequence).await?);
         }
-        told["outlets"] = outlets.into();
+        told.outlets = Some(outlets);
     }
     Ok(told)
 }
@@ -209,8 +211,11 @@ async fn at_outlet(
     stream: &PublicStreamName,
     outlet: &str,
     sequence: Sequence,
-) -> Result<Value, StoreError> {
-    let mut told = json!({"outlet": outlet});
+) -> Result<AtOutlet, StoreError> {
+    let mut told = AtOutlet {
+        outlet: outlet.to_owned(),
+        ..AtOutlet::default()
+    };
     let Ok(name) = relay_name(stream, outlet) else {
         return Ok(told);
     };
@@ -221,12 +226,15 @@ async fn at_outlet(
         .parked_entry(&state.log, &scope, None, at)
         .await?
     {
-        told["state"] = "parked".into();
-        describe_parked(&mut told, entry);
+        told.state = Some("parked");
+        told.key = Some(entry.key);
+        told.reason = Some(entry.reason.unwrap_or_else(|| WAITS_BEHIND.to_owned()));
         return Ok(told);
     }
     if let Some(resolution) = state.store.resolution(&state.log, &scope, None, at).await? {
-        told["state"] = describe_left(&mut told, resolution).into();
+        told.unparked = Some(clock::rfc3339(resolution.at_ms));
+        let (state, reason) = has_left(resolution);
+        (told.state, told.reason) = (Some(state), reason);
         return Ok(told);
     }
     let cursor = state
@@ -237,20 +245,17 @@ async fn at_outlet(
     if cursor >= sequence {
         let begins = beginning::after(&state.store, &state.log, name.as_str()).await?;
         if begins.is_some_and(|after| sequence <= after) {
-            told["state"] = "not sent".into();
-            told["reason"] = "the outlet began after it".into();
+            told.state = Some("not sent");
+            told.reason = Some("the outlet began after it".to_owned());
             return Ok(told);
         }
         let settled = state.store.settled(&state.log, &name, sequence).await?;
-        told["state"] = match &settled {
+        told.state = Some(match &settled {
             Some(settled) if settled.parked => "parked",
             Some(settled) if settled.unheard => "unheard",
             _ => "confirmed",
-        }
-        .into();
-        if let Some(settled) = settled {
-            told["at"] = clock::rfc3339(settled.at_ms).into();
-        }
+        });
+        told.at = settled.map(|settled| clock::rfc3339(settled.at_ms));
         return Ok(told);
     }
     on_its_way(state, stream, &name, cursor, sequence, told).await
@@ -263,62 +268,65 @@ async fn on_its_way(
     name: &RelayName,
     cursor: Sequence,
     sequence: Sequence,
-    mut told: Value,
-) -> Result<Value, StoreError> {
+    mut told: AtOutlet,
+) -> Result<AtOutlet, StoreError> {
     let view = state.status.relay(name.as_str()).map(|relay| relay.view());
     if let Some(pause) = view.as_ref().and_then(|view| view.paused.as_ref()) {
-        told["state"] = "paused".into();
-        told["since"] = pause.since.as_str().into();
-        told["reason"] = pause.reason.as_str().into();
+        told.state = Some("paused");
+        told.since = Some(pause.since.clone());
+        told.reason = Some(pause.reason.clone());
         return Ok(told);
     }
     match view.and_then(|view| Some((view.retrying_since?, view.last_error))) {
         Some((since, error)) => {
-            told["state"] = "retrying".into();
-            told["since"] = since.into();
-            told["reason"] = error.into();
+            told.state = Some("retrying");
+            told.since = Some(since);
+            told.reason = error;
         }
         None => {
-            told["state"] = "waiting".into();
+            told.state = Some("waiting");
             let between = state
                 .store
                 .public_between(&state.log, stream, cursor, sequence)
                 .await?;
-            told["reason"] = format!("{} events are before it", between.saturating_sub(1)).into();
+            let before = between.saturating_sub(1);
+            told.reason = Some(format!("{before} events are before it"));
         }
     }
     Ok(told)
 }
 
-/// How and when a parked entry has left.
-fn describe_left(told: &mut Value, resolution: Resolution) -> &'static str {
-    told["unparked"] = clock::rfc3339(resolution.at_ms).into();
+/// How a parked entry has left, and why if somebody gave it up.
+fn has_left(resolution: Resolution) -> (&'static str, Option<String>) {
     match resolution.outcome {
-        ParkOutcome::Crossed => "crossed",
-        ParkOutcome::Filtered => "filtered",
-        ParkOutcome::Confirmed => "confirmed",
-        ParkOutcome::Unheard => "unheard",
-        ParkOutcome::Skipped { reason } => {
-            told["reason"] = reason.into();
-            "skipped"
-        }
+        ParkOutcome::Crossed => ("crossed", None),
+        ParkOutcome::Filtered => ("filtered", None),
+        ParkOutcome::Confirmed => ("confirmed", None),
+        ParkOutcome::Unheard => ("unheard", None),
+        ParkOutcome::Skipped { reason } => ("skipped", Some(reason.to_string())),
     }
 }
 
-/// The reason of a parked entry: a JSON document where a contract wrote it, text where an outlet did.
-fn describe_parked(told: &mut Value, entry: ParkedEntry) {
-    told["key"] = entry.key.into();
-    match entry.reason {
-        None => {
-            told["reason"] = "it waits behind an earlier event of its key that is parked".into()
+/// What is told of an entry that has never been tried itself.
+const WAITS_BEHIND: &str = "it waits behind an earlier event of its key that is parked";
+
+/// An entry that is parked at a contract. Its reason is a JSON document, none if it only waits behind another.
+fn describe_parked(told: &mut AtContract, entry: ParkedEntry) {
+    told.key = Some(entry.key);
+    let Some(reason) = entry.reason else {
+        told.outcome = "parked";
+        told.reason = Some(WAITS_BEHIND.to_owned());
+        return;
+    };
+    told.outcome = "violated";
+    match serde_json::from_str::<Violated>(&reason) {
+        Ok(stored) => {
+            told.public_type = stored.public_type;
+            told.violations = stored.violations;
+            told.untold = stored.untold;
+            told.contract_version = stored.contract_version;
+            told.since = stored.since;
         }
-        Some(reason) => match serde_json::from_str::<Value>(&reason) {
-            Ok(Value::Object(members)) => {
-                for (name, value) in members {
-                    told[name] = value;
-                }
-            }
-            _ => told["reason"] = reason.into(),
-        },
+        Err(_) => told.reason = Some(reason),
     }
 }

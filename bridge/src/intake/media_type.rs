@@ -1,0 +1,32 @@
+//! Media types (RFC 9110, section 8.3.1), as far as an event bridge has to understand them.
+
+/// The type and subtype in lower case, without parameters; none if the text is no media type.
+pub(crate) fn essence(text: &str) -> Option<String> {
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let (kind, subtype) = essence.split_once('/')?;
+    (is_token(kind) && is_token(subtype)).then(|| essence.to_ascii_lowercase())
+}
+
+/// Whether data of this media type is JSON (CloudEvents 1.0, JSON format, section 3.1).
+pub(crate) fn is_json(essence: &str) -> bool {
+    essence.ends_with("/json") || essence.ends_with("+json")
+}
+
+/// Whether the text's `charset`, if it names one, is that of JSON.
+pub(crate) fn is_utf8(text: &str) -> bool {
+    let mut parameters = text
+        .split(';')
+        .skip(1)
+        .filter_map(|one| one.split_once('='));
+    let charset = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    charset.is_none_or(|(_, value)| {
+        let value = value.trim().trim_matches('"');
+        value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("us-ascii")
+    })
+}
+
+/// Visible characters that are no delimiters (RFC 9110, section 5.6.2).
+fn is_token(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(legal)
+}
