@@ -198,21 +198,31 @@ impl Store {
         after: Position,
         limit: ReadLimit,
     ) -> Result<LogPage, StoreError> {
+        let head = match selection {
+            Selection::All => self.heads()?.head(log).last,
+            // An index may be on the disk, however near the head is.
+            _ => Position::END,
+        };
         let (log, selection) = (log.clone(), selection.clone());
-        self.read(move |inner, database| {
-            // The head first: all up to it is in what is read after.
-            let head = inner.heads.head(&log).last;
-            match inner.heads.log_id(&log) {
-                Some(log) if !selection.is_impossible() => {
-                    reading::selected(database, log, &selection, after, head, limit)
+        self.read_from(
+            after.get(),
+            head.get(),
+            limit,
+            move |inner, database, reach, limit| {
+                // The head first: all up to it is in what is read after.
+                let head = inner.heads.head(&log).last;
+                match inner.heads.log_id(&log) {
+                    Some(log) if !selection.is_impossible() => {
+                        reading::selected(database, reach, log, &selection, after, head, limit)
+                    }
+                    _ => Ok(LogPage {
+                        records: Vec::new(),
+                        through: after.max(head),
+                        head,
+                    }),
                 }
-                _ => Ok(LogPage {
-                    records: Vec::new(),
-                    through: after.max(head),
-                    head,
-                }),
-            }
-        })
+            },
+        )
         .await
     }
 

@@ -96,22 +96,29 @@ impl Store {
         after: Sequence,
         limit: ReadLimit,
     ) -> Result<PublicPage, StoreError> {
+        let head = self.heads()?.public_head(log, stream);
+        let head = head.unwrap_or_default().last;
         let (log, stream) = (log.clone(), stream.clone());
-        self.read(move |inner, database| {
-            // The head first: all up to it is in what is read after.
-            let head = inner
-                .heads
-                .public_head(&log, &stream)
-                .unwrap_or_default()
-                .last;
-            match inner.heads.log_id(&log) {
-                Some(log) => reading::public(database, log, &stream, after, head, limit),
-                None => Ok(PublicPage {
-                    events: Vec::new(),
-                    head,
-                }),
-            }
-        })
+        self.read_from(
+            after.get(),
+            head.get(),
+            limit,
+            move |inner, database, reach, limit| {
+                // The head first: all up to it is in what is read after.
+                let head = inner
+                    .heads
+                    .public_head(&log, &stream)
+                    .unwrap_or_default()
+                    .last;
+                match inner.heads.log_id(&log) {
+                    Some(log) => reading::public(database, reach, log, &stream, after, head, limit),
+                    None => Ok(PublicPage {
+                        events: Vec::new(),
+                        head,
+                    }),
+                }
+            },
+        )
         .await
     }
 

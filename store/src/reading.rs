@@ -29,7 +29,7 @@ const FETCH: usize = 32;
 const HISTORY_FROM_RECORDS: u64 = 65_536;
 
 /// Where a read may look that begins at a place, by how far the head is.
-fn reach(from: u64, head: u64) -> Reach {
+pub(crate) fn reach(from: u64, head: u64) -> Reach {
     if head.saturating_sub(from) > HISTORY_FROM_RECORDS {
         Reach::History
     } else {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
-use crate::database::Database;
+use crate::database::{Database, Reach};
 use crate::digest::Secrets;
 use crate::error::{OpenError, StoreError};
 use crate::folder::{Folder, hex};
@@ -22,11 +22,17 @@ use crate::keys::LogId;
 use crate::load::load;
 use crate::names::LogName;
 use crate::options::Options;
+use crate::page::ReadLimit;
+use crate::reading;
 use crate::space::{DiskSpace, Space};
 use crate::writer::{Queued, Request, Writer};
 
 /// The unit in which room in the queue is counted.
 const ROOM_BYTES: usize = 1024;
+/// Up to so many records from the head, a read is first tried in memory, without a thread for blocking work.
+const NEAR_RECORDS: u64 = 64;
+/// Bytes after which a page ends that is read so.
+const NEAR_BYTES: usize = 256 * 1024;
 
 /// An open store. Clones are cheap and share it.
 ///
@@ -167,6 +173,31 @@ impl Store {
         })
         .await
         .map_err(interrupted)?
+    }
+
+    /// Runs a read from a place on: at once if the head is near and what it needs is in memory, as what was written last is; else
+    /// where it may block. A page that is read at once is bounded more closely.
+    pub(crate) async fn read_from<T: Send + 'static>(
+        &self,
+        from: u64,
+        head: u64,
+        limit: ReadLimit,
+        read: impl Fn(&Inner, &Database, Reach, ReadLimit) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if head.saturating_sub(from) <= NEAR_RECORDS {
+            let near = ReadLimit {
+                records: limit.records.min(NEAR_RECORDS as usize),
+                bytes: limit.bytes.min(NEAR_BYTES),
+            };
+            let found =
+                self.read_in_memory(|inner, database| read(inner, database, Reach::Memory, near));
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+        let reach = reading::reach(from, head);
+        self.read(move |inner, database| read(inner, database, reach, limit))
+            .await
     }
 
     /// Runs a read that looks only in memory, at once; none if what it needs is not there, or the store is closing.

@@ -6,7 +6,7 @@
   the same client library, in turns, as `measure.py` does it; at QoS 1 and 0 and over AMQP, with keys that are uniform and as the
   bank's are.
 - `hot`: the same where all events have one key, against a bare loop with one message in flight.
-- `latency`: from the beginning of a durable append to a subscriber, at 1,000 events a second, beside one synced write and one bare
+- `latency`: from a durable append to a subscriber, at 1,000 events a second, beside one synced write and one bare
   publish to a subscriber.
 - `fifty`: fifty relays on one daemon, idle and busy.
 - `million`: a backlog of a million events, and the daemon's memory while it is worked off.

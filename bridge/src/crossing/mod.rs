@@ -39,6 +39,8 @@ use pass::{Batch, Halt, Pass, Setting};
 const PASS_LIMIT_RECORDS: usize = 1_024;
 /// Bytes of records after which a pass ends.
 const PASS_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// Records of a pass up to which it takes no thread of its own.
+const SMALL_PASS_RECORDS: usize = 64;
 /// Public events and parked entries of one record, above which the other contracts of the pass go into a record of their own. One
 /// contract adds at most a pass's worth, so that a record stays below the store's limits of 100,000 entries and 64 MiB.
 const CROSSING_LIMIT_ENTRIES: usize = 10_000;
@@ -214,7 +216,7 @@ impl Crosser {
             secret: &self.secret,
             now_ms: clock::now_ms(),
         };
-        let passes = tokio::task::block_in_place(|| {
+        let mut run = || {
             let batch = Batch::of(&records, through);
             let mut passes = Vec::with_capacity(group.len());
             for &index in group {
@@ -231,7 +233,12 @@ impl Crosser {
                 }
             }
             passes
-        });
+        };
+        // Others run meanwhile on this thread's place; for little it is not worth the change of threads.
+        let passes = match records.len() > SMALL_PASS_RECORDS {
+            true => tokio::task::block_in_place(run),
+            false => run(),
+        };
         let mut crossing = Crossing::default();
         for (index, pass) in passes {
             self.add(index, pass, page.head, &mut crossing).await?;

@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
                 return Ok((Ended::Stopped, settled));
             }
             match stop_by {
-                None => self.read_ahead(*head.borrow_and_update()),
+                None => self.read_ahead(*head.borrow_and_update())?,
                 Some(moment) if self.is_empty() || moment <= Instant::now() => {
                     return Ok((Ended::Stopped, settled));
                 }

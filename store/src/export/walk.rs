@@ -233,7 +233,14 @@ impl<W: Write> Walk<W> {
         after: Position,
         head: Position,
     ) -> Result<Option<Part>, ExportError> {
-        let page = reading::log(database, id, after, head, PAGE)?;
+        let page = reading::log(
+            database,
+            reading::reach(after.get(), head.get()),
+            id,
+            after,
+            head,
+            PAGE,
+        )?;
         for record in &page.records {
             match record {
                 Record::Event(event) => self.lines.line(&convert::event(log, event))?,
@@ -276,7 +283,15 @@ impl<W: Write> Walk<W> {
         after: Sequence,
         head: Sequence,
     ) -> Result<Option<Part>, ExportError> {
-        let page = reading::public(database, id, &stream, after, head, PAGE)?;
+        let page = reading::public(
+            database,
+            reading::reach(after.get(), head.get()),
+            id,
+            &stream,
+            after,
+            head,
+            PAGE,
+        )?;
         for event in &page.events {
             self.lines.line(&convert::public(log, event))?;
         }

@@ -13,6 +13,7 @@ use crate::record::{self, Pool};
 
 pub(crate) fn log(
     database: &Database,
+    reach: Reach,
     log: LogId,
     after: Position,
     head: Position,
@@ -23,7 +24,6 @@ pub(crate) fn log(
     let mut through = after;
     if after < head {
         let from = keys::log_record(log, Position::new(after.get().saturating_add(1))).bytes;
-        let reach = reach(after.get(), head.get());
         database.scan_in(reach, &keys::log_records(log), &from, |key, body| {
             let position = Position::new(
                 keys::last_number(key).ok_or(Flaw::Content("the key has no position"))?,

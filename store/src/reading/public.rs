@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::{Room, follows, reach};
+use super::{Room, follows};
 use crate::codec::Flaw;
-use crate::database::{Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::keys::{self, LogId};
 use crate::names::PublicStreamName;
@@ -15,6 +15,7 @@ use crate::record;
 
 pub(crate) fn public(
     database: &Database,
+    reach: Reach,
     log: LogId,
     stream: &PublicStreamName,
     after: Sequence,
@@ -27,7 +28,6 @@ pub(crate) fn public(
     if after < head {
         let from =
             keys::public_record(log, stream, Sequence::new(after.get().saturating_add(1))).bytes;
-        let reach = reach(after.get(), head.get());
         let prefix = keys::public_records(log, stream);
         database.scan_in(reach, &prefix, &from, |key, body| {
             let sequence = Sequence::new(

@@ -1,7 +1,7 @@
 //! What is selected of a log, by its index, forwards and backwards.
 
 use super::{Room, fetch, reach};
-use crate::database::{Database, damaged};
+use crate::database::{Database, Reach, damaged};
 use crate::error::StoreError;
 use crate::event::Record;
 use crate::index::block::block_of;
@@ -22,6 +22,7 @@ fn indexed(selection: &Selection) -> Option<Indexed<'_>> {
 
 pub(crate) fn selected(
     database: &Database,
+    reach: Reach,
     log: LogId,
     selection: &Selection,
     after: Position,
@@ -29,7 +30,7 @@ pub(crate) fn selected(
     limit: ReadLimit,
 ) -> Result<LogPage, StoreError> {
     let Some(of) = indexed(selection) else {
-        return super::log(database, log, after, head, limit);
+        return super::log(database, reach, log, after, head, limit);
     };
     let mut room = Room::new(limit);
     let found = if after < head {
@@ -37,7 +38,6 @@ pub(crate) fn selected(
     } else {
         Found::default()
     };
-    let reach = reach(after.get(), head.get());
     let (records, all) = fetch(database, reach, log, &found.positions, &mut room)?;
     check(log, of, selection, &records)?;
     let through = match records.last() {

@@ -229,3 +229,30 @@ async fn reading_long_history_leaves_the_block_cache_alone() {
     assert_eq!(recent.await.unwrap().records.len(), 1_000);
     assert!(cached() > before);
 }
+
+#[tokio::test]
+async fn what_was_written_last_is_read_at_once_in_pages_of_bounded_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    for n in 0..3 {
+        let mut large = commit(&format!("large-{n}"));
+        large.writes[0].events[0].data = Some(Bytes::from(vec![b'x'; 200 * 1024]));
+        store.append(&log, large).await.unwrap();
+    }
+    let mut read = Vec::new();
+    while read.len() < 3 {
+        let after = Position::new(read.len() as u64);
+        let all = Selection::All;
+        let page = store.read_log(&log, &all, after, ReadLimit::default());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let std::task::Poll::Ready(page) = std::pin::pin!(page).poll(&mut context) else {
+            panic!("the read waits for a thread");
+        };
+        let page = page.unwrap();
+        assert!(page.records.len() < 3, "a page beyond the bound");
+        assert_eq!(page.through, page.records.last().unwrap().position());
+        read.extend(page.records);
+    }
+    assert_eq!(read.len(), 3);
+}

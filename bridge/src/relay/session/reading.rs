@@ -1,6 +1,7 @@
 //! Reading the public log into the window.
 
-use horizon_store::{PublicPage, ReadLimit, Sequence};
+use futures_util::FutureExt as _;
+use horizon_store::{PublicPage, ReadLimit, Sequence, StoreError};
 
 use super::Run;
 use crate::patience::patiently;
@@ -14,34 +15,41 @@ const READ_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 const UNWRITTEN_LIMIT_EVENTS: usize = 8_000;
 
 impl Run<'_> {
-    /// Starts a read of the public log where there is something to read and room for it.
-    pub(super) fn read_ahead(&mut self, head: Sequence) {
+    /// Reads the public log while there is something to read and room for it.
+    pub(super) fn read_ahead(&mut self, head: Sequence) -> Result<(), StoreError> {
         let head = self.relay.purpose.end(head);
-        let room = self.window.room();
-        let unwritten = self.unwritten.unheard.len() + self.unwritten.parked.len();
-        if self.reading.is_some()
-            || self.offered >= head
-            || room < READ_LIMIT_EVENTS
-            || unwritten >= UNWRITTEN_LIMIT_EVENTS
-        {
-            return;
+        while self.wants_more(head) {
+            let (store, log, stream) = (
+                self.relay.store.clone(),
+                self.relay.log.clone(),
+                self.relay.stream.clone(),
+            );
+            let (after, limit) = (
+                self.offered,
+                ReadLimit {
+                    records: READ_LIMIT_EVENTS,
+                    bytes: READ_LIMIT_BYTES,
+                },
+            );
+            let mut read = Box::pin(async move {
+                let read = || store.read_public(&log, &stream, after, limit);
+                patiently("reading the public log", read).await
+            });
+            // What was written last is in memory, and needs no task.
+            match read.as_mut().now_or_never() {
+                Some(page) => self.offer(page?),
+                None => self.reading = Some(tokio::spawn(read)),
+            }
         }
-        let (store, log, stream) = (
-            self.relay.store.clone(),
-            self.relay.log.clone(),
-            self.relay.stream.clone(),
-        );
-        let (after, limit) = (
-            self.offered,
-            ReadLimit {
-                records: READ_LIMIT_EVENTS,
-                bytes: READ_LIMIT_BYTES,
-            },
-        );
-        self.reading = Some(tokio::spawn(async move {
-            let read = || store.read_public(&log, &stream, after, limit);
-            patiently("reading the public log", read).await
-        }));
+        Ok(())
+    }
+
+    fn wants_more(&self, head: Sequence) -> bool {
+        let unwritten = self.unwritten.unheard.len() + self.unwritten.parked.len();
+        self.reading.is_none()
+            && self.offered < head
+            && self.window.room() >= READ_LIMIT_EVENTS
+            && unwritten < UNWRITTEN_LIMIT_EVENTS
     }
 
     pub(super) fn offer(&mut self, page: PublicPage) {
