@@ -2,24 +2,18 @@
 
 use serde_json::Value;
 
-use super::{Daemon, Failure, Format, print};
+use super::{Failure, Format, How, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
     #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    how: How,
 }
 
 impl Status {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let status = self
-            .daemon
-            .client(|addresses| addresses.operator)?
-            .get("/status")?;
-        match self.format {
+        let status = self.how.operator()?.get("/status")?;
+        match self.how.format {
             Format::Json => print(&status.to_string()),
             Format::Text => print(&in_words(&status)),
         }

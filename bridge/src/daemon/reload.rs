@@ -1,4 +1,4 @@
-//! Reload: contracts and schemas are loaded again, all or nothing, while everything runs.
+//! Reload: contracts, schemas, principals and certificates are loaded again, all or nothing, while everything runs.
 //!
 //! - Everything that can be wrong is found before anything changes: language, schemas, outlets, what never changes within a major
 //!   version. Whatever is found, the old contracts stay.
@@ -14,6 +14,7 @@ use horizon_store::StoreError;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, oneshot};
 
+use super::listeners::Doors;
 use super::outlets::Outlets;
 use super::relays::{Changed, Ground, Paused, Relays};
 use super::{load_catalog, with_status};
@@ -30,6 +31,7 @@ pub(crate) struct Reloader {
     pub(super) given: Given,
     pub(super) catalog: SharedCatalog,
     pub(super) ground: Ground,
+    pub(super) doors: Arc<Doors>,
     /// Held while they change: one reload at a time, and none while the daemon stops.
     pub(super) relays: Mutex<Relays>,
 }
@@ -69,7 +71,7 @@ impl Reloader {
                     contracts = reloaded.contracts.len(),
                     relays_started = reloaded.relays.started.len(),
                     relays_stopped = reloaded.relays.stopped.len(),
-                    "contracts and schemas are loaded again"
+                    "contracts, schemas, principals and certificates are loaded again"
                 );
                 if !reloaded.restart_needed.is_empty() {
                     let keys = reloaded.restart_needed.join(", ");
@@ -84,6 +86,11 @@ impl Reloader {
                 Err(failure)
             }
         }
+    }
+
+    /// Numbers of the listeners and of refusals, for the status.
+    pub(crate) fn doors(&self) -> Value {
+        self.doors.view()
     }
 
     /// All replays.
@@ -119,12 +126,14 @@ impl Reloader {
 
     async fn change(&self, relays: &mut Relays) -> Result<Reloaded, Failure> {
         let (config, given) = (Arc::clone(&self.config), self.given.clone());
+        let doors = Arc::clone(&self.doors);
         let loaded = tokio::task::spawn_blocking(move || {
             let now = Config::load(&given.path, &given.flags)?;
             let catalog = load_catalog(&config)?;
-            Ok::<_, Failure>((config.differs_from(&now), catalog))
+            let fresh = doors.read_again(&now)?;
+            Ok::<_, Failure>((config.differs_from(&now), catalog, fresh))
         });
-        let (restart_needed, catalog) = loaded.await.map_err(|error| {
+        let (restart_needed, catalog, fresh) = loaded.await.map_err(|error| {
             Failure::Failed(format!("contracts could not be loaded: {error}"))
         })??;
         let catalog = Arc::new(catalog);
@@ -149,6 +158,7 @@ impl Reloader {
         };
         orders.send(order).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())??;
+        self.doors.replace(fresh);
         let before = self.catalog.current();
         self.catalog
             .replace(Arc::clone(&catalog), restart_needed.clone());

@@ -1,6 +1,6 @@
 //! The operator's handler `POST /exports`: everything in the store as JSON lines, into a file on the daemon's machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -47,7 +47,10 @@ pub(crate) async fn export(
         file = %order.file.display(),
         "the store is exported"
     );
-    Ok((StatusCode::CREATED, json_answer(&told(&order, &exported))))
+    Ok((
+        StatusCode::CREATED,
+        json_answer(&export_body(&order.file, &exported)),
+    ))
 }
 
 fn problem(error: ExportError) -> Problem {
@@ -76,9 +79,9 @@ fn problem(error: ExportError) -> Problem {
 }
 
 /// An export as it is told.
-fn told(order: &Order, exported: &Exported) -> Value {
+pub(crate) fn export_body(file: &Path, exported: &Exported) -> Value {
     json!({
-        "file": order.file,
+        "file": file,
         "bytes": exported.bytes,
         "blake3": exported.blake3,
         "counts": exported.counts,

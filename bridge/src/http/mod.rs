@@ -8,7 +8,7 @@ mod body;
 mod contracts;
 mod door;
 mod etag;
-mod export;
+pub(crate) mod export;
 pub(crate) mod keep;
 mod log;
 mod operator;
@@ -98,6 +98,15 @@ pub(crate) fn operator_router(state: Operator) -> Router {
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::new(state))
+}
+
+/// The listener with the public side only: `GET /health`.
+pub(crate) fn public_listener_router(store: Store, status: Arc<Status>) -> Router {
+    let healthy = move || async move { health(&status, &store) };
+    Router::new()
+        .route("/health", get(healthy))
+        .fallback(no_such_place)
+        .method_not_allowed_fallback(wrong_method)
 }
 
 /// What does not work before a restart; nothing, while the daemon is well.

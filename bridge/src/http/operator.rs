@@ -75,6 +75,7 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
         }
     }
     let disk = state.store.disk_space();
+    let mut doors = state.reloader.doors();
     Ok(json!({
         "store": state.store.id(),
         "disk": {
@@ -86,6 +87,8 @@ async fn collect(state: &Operator) -> Result<Value, StoreError> {
         "loading": state.catalog.view(),
         "contracts": contracts,
         "relays": relays,
+        "access": doors["access"].take(),
+        "listeners": doors["listeners"].take(),
         "replays": state.reloader.replays().views(),
         "failures": super::failures(&state.status, &state.store),
     }))
