@@ -160,9 +160,6 @@ impl Gate {
             Who::Everybody | Who::Nobody => Arc::from(wire.address.ip().to_string()),
         };
         let orders = wire.side == Side::Operator && !needs_none;
-        if orders && !matches!(parts.method, Method::GET | Method::HEAD) {
-            self.audit.ordered(&name, &asked);
-        }
         let held = self.open.hold(&name, self.requests_limit);
         let Some(held) = held else {
             let reason = "too many requests in flight";
@@ -174,6 +171,9 @@ impl Gate {
         if orders {
             let may = caller.may(Verb::Operate, Scope::Daemon);
             may.map_err(|problem| problem.into_response())?;
+            if !matches!(parts.method, Method::GET | Method::HEAD) {
+                self.audit.ordered(&name, &caller.0.asked);
+            }
         }
         Ok(Admitted {
             caller,
