@@ -17,7 +17,9 @@ import pytest
 from authority import Authority, fingerprint
 from facts import deposit
 from rig.daemon import Answer, Daemon, request
+from rig.ports import free_ports
 from rig.waiting import wait_until
+from tokens import Issuer
 
 MEND = 2
 TOKENS = {name: f"hzn_{secrets.token_urlsafe(32)}" for name in ("payments", "auditor", "operators", "stranger")}
@@ -182,6 +184,38 @@ def test_the_commands_show_a_token_and_print_json(guarded: Daemon) -> None:
     made = json.loads(
         subprocess.run([str(guarded.binary), "token", "--format", "json"], capture_output=True, timeout=30, check=True).stdout)
     assert digest(made["token"]) == made["sha256"] and len(made["token"]) >= 43
+
+
+def test_tokens_of_an_issuer_are_good_once_its_keys_are_known(guarded: Daemon, tmp_path: Path) -> None:
+    issuer = Issuer(tmp_path, free_ports(1)[0])
+    section = access("    fraud: { jwts: [ { issuer: login, claims: { sub: fraud } } ], grants: { append: [account] } }",
+                     "  issuers:", "    login:", "      issuer: https://login.bank.example", "      audience: horizon",
+                     f"      jwks: {{ url: '{issuer.url}' }}")
+    rewrite(guarded, section)
+    guarded.start()
+
+    def tried(token: str) -> int:
+        return append(guarded, {"authorization": f"Bearer {token}"})
+
+    def view() -> dict[str, object]:
+        return guarded.status()["access"]["issuers"][0]
+
+    # An issuer that does not answer stops nothing, and nobody comes in by it.
+    assert tried(issuer.token(sub="fraud")) == 401
+    assert wait_until(lambda: view()["lastError"], "it is told", 10) and view()["keys"] == 0
+    issuer.serve()
+    try:
+        wait_until(lambda: tried(issuer.token(sub="fraud")) == 201, "the keys are fetched", 45, 0.5)
+        for bad in (issuer.token(sub="payments"), issuer.token(sub="fraud", aud="other"), issuer.token(sub="fraud", iss="https://x.example"),
+                    issuer.token(sub="fraud", exp=1), issuer.token("HS256", sub="fraud"), issuer.token("none", sub="fraud"),
+                    Issuer(tmp_path, 1, "unknown").token(sub="fraud")):
+            assert tried(bad) == 401
+        assert issuer.fetches <= 2, "keys that are unknown are asked for now and then only"
+        issuer.stop()
+        assert guarded.run("reload").returncode == 0
+        assert tried(issuer.token(sub="fraud")) == 201, "what is known stays while the issuer does not answer"
+    finally:
+        issuer.stop()
 
 
 def with_tls(daemon: Daemon, authority: Authority, identity: tuple[Path, Path], *listeners: str) -> tuple[Path, Path]:

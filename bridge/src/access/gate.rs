@@ -108,7 +108,12 @@ impl Gate {
     /// Other principals from now on; what they have open and may have no more ends.
     pub(crate) fn replace(&self, access: Option<Access>) {
         let access = access.map(Arc::new);
-        for issuer in access.iter().flat_map(|access| access.issuers.values()) {
+        let before = self.current();
+        for (name, issuer) in access.iter().flat_map(|access| &access.issuers) {
+            let known = before.as_ref().and_then(|before| before.issuers.get(name));
+            if let Some(known) = known {
+                issuer.keys.take_over(&known.keys);
+            }
             tokio::spawn(Arc::clone(&issuer.keys).fetch());
         }
         self.access.send_replace(access);

@@ -76,6 +76,19 @@ impl Keys {
         }
     }
 
+    /// Keys that were fetched at the same address stay in use until that is done again.
+    pub(super) fn take_over(&self, known: &Keys) {
+        let url = |keys: &Keys| keys.source.as_ref().map(|source| source.url.clone());
+        if url(self).is_some() && url(self) == url(known) {
+            let (keys, fetched_ms) = {
+                let known = known.state();
+                (known.keys.clone(), known.fetched_ms)
+            };
+            let mut state = self.state();
+            (state.keys, state.fetched_ms) = (keys, fetched_ms);
+        }
+    }
+
     /// The key that a token names, if it is for its algorithm. A token that names none has to be the only key's.
     pub(super) async fn find(
         self: &Arc<Keys>,
