@@ -203,6 +203,7 @@ def test_tokens_of_an_issuer_are_good_once_its_keys_are_known(guarded: Daemon, t
     # An issuer that does not answer stops nothing, and nobody comes in by it.
     assert tried(issuer.token(sub="fraud")) == 401
     assert wait_until(lambda: view()["lastError"], "it is told", 10) and view()["keys"] == 0
+    assert "keys of issuer login could not be fetched" in guarded.run("status").stdout
     issuer.serve()
     try:
         wait_until(lambda: tried(issuer.token(sub="fraud")) == 201, "the keys are fetched", 45, 0.5)
@@ -320,6 +321,37 @@ def test_certificates_are_replaced_under_load_and_a_bad_one_is_not_taken(guarded
         stop.set()
         asking.join()
     assert not failures, failures
+
+
+def test_a_certificate_that_came_with_a_refused_reload_is_taken_up_all_the_same(guarded: Daemon, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    files = with_tls(guarded, authority, authority.sign("localhost"), "http")
+    guarded.start()
+    contract = next((guarded.folder / "contracts").glob("*.yaml"))
+    text = contract.read_text()
+    contract.write_text(text + "\nnonsense: 1\n")
+    replace(files, authority.sign("localhost"))
+    assert guarded.run("reload").returncode == MEND
+    wait_until(lambda: guarded.addresses()["certificates"]["http"] == fingerprint(files[0]), "the change is seen", 20)
+
+
+def test_a_listener_with_the_public_side_only_shows_nothing_private(guarded: Daemon) -> None:
+    guarded.env["HORIZON_PUBLIC__LISTEN"] = "127.0.0.1:0"
+    guarded.start()
+    public = guarded.addresses()["public"]
+    assert request(public, "GET", "/health").status == 200
+    for path in ("/log", "/streams/account-1", "/status", "/contracts"):
+        assert request(public, "GET", path).status == 401
+        for name in ("auditor", "operators"):
+            assert request(public, "GET", path, headers=bearer(name)).status == 404, path
+
+
+def test_check_tells_what_is_wrong_with_principals_without_their_secrets(guarded: Daemon) -> None:
+    rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE } ], grants: { operate: true } }"))
+    assert guarded.run("check").returncode == 0
+    rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE } ], grants: { read: [account-1] } }"))
+    done = guarded.run("check")
+    assert done.returncode == MEND and "access.principals.later.grants" in done.stderr
 
 
 def test_beyond_loopback_the_daemon_says_what_is_missing(guarded: Daemon, tmp_path: Path) -> None:

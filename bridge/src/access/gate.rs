@@ -1,7 +1,6 @@
 //! The gate that every request comes past: who is it, may they come in at all, and do they have too much open already?
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
@@ -13,6 +12,7 @@ use tokio::sync::watch;
 use super::audit::{Asked, Audit};
 use super::issuer::TOKEN_LIMIT_BYTES;
 use super::jws::Signed;
+use super::open::{Held, Open};
 use super::options::Principal;
 use super::token::TokenDigest;
 use super::{Access, Caller, CertificateNames, Known, Scope, Verb, Who};
@@ -62,24 +62,6 @@ pub(crate) struct Admitted {
     held: Held,
     until: Option<Duration>,
     access: watch::Receiver<Option<Arc<Access>>>,
-}
-
-/// How much each caller has open.
-#[derive(Debug, Default)]
-struct Open(Mutex<HashMap<Arc<str>, Counts>>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    requests: usize,
-    follows: usize,
-}
-
-/// One request or follow that is open, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Held {
-    open: Arc<Open>,
-    who: Arc<str>,
-    follows: bool,
 }
 
 /// Who a credential belongs to.
@@ -195,13 +177,12 @@ impl Gate {
 
     /// Counts a request among the follows from now on, if its caller may have one more.
     pub(crate) fn follow(&self, admitted: &mut Admitted) -> Result<(), Problem> {
-        if self.open.follow(&admitted.held.who, self.follows_limit) {
-            admitted.held.follows = true;
+        if admitted.held.follow(self.follows_limit) {
             return Ok(());
         }
         let (reason, known) = ("too many open follows", &admitted.caller.0);
         self.audit
-            .turned_away(&admitted.held.who, reason, &known.asked);
+            .turned_away(admitted.held.who(), reason, &known.asked);
         Err(too_many(reason, self.follows_limit))
     }
 }
@@ -240,51 +221,6 @@ impl Admitted {
             }
         };
         (held, over)
-    }
-}
-
-impl Open {
-    /// One more request of a caller, if that is not too many.
-    fn hold(self: &Arc<Open>, who: &Arc<str>, limit: usize) -> Option<Held> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = open.entry(Arc::clone(who)).or_default();
-        if counts.requests >= limit {
-            return None;
-        }
-        counts.requests += 1;
-        Some(Held {
-            open: Arc::clone(self),
-            who: Arc::clone(who),
-            follows: false,
-        })
-    }
-
-    /// A request turns out to be a follow.
-    fn follow(&self, who: &Arc<str>, limit: usize) -> bool {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match open.get_mut(who) {
-            Some(counts) if counts.follows < limit => {
-                counts.requests -= 1;
-                counts.follows += 1;
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let mut open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counts) = open.get_mut(&self.who) {
-            match self.follows {
-                true => counts.follows -= 1,
-                false => counts.requests -= 1,
-            }
-            if counts.requests == 0 && counts.follows == 0 {
-                open.remove(&self.who);
-            }
-        }
     }
 }
 

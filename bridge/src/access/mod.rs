@@ -11,6 +11,7 @@ mod grants;
 mod issuer;
 mod jws;
 mod keys;
+mod open;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,8 @@ use axum::http::request::Parts;
 use crate::http::Problem;
 use audit::{Asked, Audit};
 pub(crate) use certificate::CertificateNames;
-pub(crate) use gate::{Gate, Held, Side, Wire};
+pub(crate) use gate::{Gate, Side, Wire};
+pub(crate) use open::Held;
 use options::Principal;
 pub(crate) use options::{Access, AccessOptions};
 pub(crate) use token::fresh_token;

@@ -44,6 +44,7 @@ fn in_words(status: &Value) -> String {
         ));
     }
     parts.extend(low_disk(status));
+    parts.extend(issuers(status));
     parts.extend(loading(status));
     let contracts = [
         "contract",
@@ -83,6 +84,25 @@ fn in_words(status: &Value) -> String {
         ));
     }
     parts.join("\n\n")
+}
+
+/// Which issuers' keys could not be fetched, and why.
+fn issuers(status: &Value) -> Option<String> {
+    let issuers = status["access"]["issuers"].as_array()?;
+    let failed = issuers
+        .iter()
+        .filter(|issuer| issuer["lastError"].is_string());
+    let lines: Vec<String> = failed
+        .map(|issuer| {
+            format!(
+                "the keys of issuer {} could not be fetched, {} are known: {}",
+                cell(issuer, "issuer"),
+                cell(issuer, "keys"),
+                cell(issuer, "lastError")
+            )
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Which relays are paused, and why.

@@ -216,11 +216,18 @@ impl Daemon {
         ));
         daemon.reloader.start(outlets).await;
         daemon.serve(listeners, config);
-        let addresses = daemon.reloader.doors.write_addresses();
-        let addresses =
-            addresses.map_err(|error| failed(&format!("cannot write addresses.json: {error}")))?;
-        tracing::info!(http = %addresses.http, operator = %addresses.operator, store = daemon.store.id(), "listening");
+        daemon.announce()?;
         Ok(daemon)
+    }
+
+    /// Writes down and tells where the daemon listens.
+    fn announce(&self) -> Result<(), Failure> {
+        let addresses =
+            self.reloader.doors.write_addresses().map_err(|error| {
+                Failure::Failed(format!("cannot write addresses.json: {error}"))
+            })?;
+        tracing::info!(http = %addresses.http, operator = %addresses.operator, public = addresses.public.map(tracing::field::display), store = self.store.id(), "listening");
+        Ok(())
     }
 
     /// Starts the listeners' servers.

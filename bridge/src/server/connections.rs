@@ -138,3 +138,30 @@ impl Drop for Place {
         self.connections.open().remove(&self.number);
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use super::super::limits::LimitOptions;
+    use super::*;
+
+    #[test]
+    fn one_address_has_so_many_connections_at_most_unless_it_is_this_machines() {
+        let limits = LimitOptions::default().resolve();
+        let mut limits = limits.unwrap_or_else(|_| panic!("the defaults are sound"));
+        limits.connections_per_address = 2;
+        let connections = Arc::<Connections>::default();
+        let [one, other, here] = [[10, 0, 0, 1], [10, 0, 0, 2], [127, 0, 0, 1]].map(IpAddr::from);
+        let held = [one, one].map(|address| connections.take_in(address, &limits));
+        assert!(held.iter().all(Option::is_some));
+        assert!(connections.take_in(one, &limits).is_none());
+        assert!(connections.take_in(other, &limits).is_some());
+        let ours: Vec<_> = (0..9)
+            .filter_map(|_| connections.take_in(here, &limits))
+            .collect();
+        assert_eq!(ours.len(), 9);
+        drop(held);
+        assert!(connections.take_in(one, &limits).is_some());
+        assert_eq!(connections.view()["refused"], 1);
+    }
+}

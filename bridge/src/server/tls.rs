@@ -48,6 +48,8 @@ pub(crate) struct ServerTls {
 pub(crate) struct Loaded {
     config: Arc<ServerConfig>,
     fingerprint: String,
+    /// The files as they were when they were read.
+    stamps: Stamps,
 }
 
 /// When each file was changed, and how long it is.
@@ -60,13 +62,13 @@ impl ServerTls {
         options: &ServerTlsOptions,
         folder: &Path,
     ) -> Result<ServerTls, FieldError> {
-        let seen = stamps(options, folder);
+        let loaded = read(options, folder)?;
         Ok(ServerTls {
             listener,
             options: options.clone(),
             folder: folder.to_owned(),
-            current: RwLock::new(read(options, folder)?),
-            seen: Mutex::new(seen),
+            seen: Mutex::new(loaded.stamps.clone()),
+            current: RwLock::new(loaded),
         })
     }
 
@@ -77,8 +79,6 @@ impl ServerTls {
 
     /// What is in the files now, if it can be used.
     pub(crate) fn read_again(&self) -> Result<Loaded, FieldError> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
-            stamps(&self.options, &self.folder);
         read(&self.options, &self.folder)
     }
 
@@ -92,7 +92,12 @@ impl ServerTls {
                 "another certificate is in use"
             );
         }
+        self.saw(loaded.stamps.clone());
         *current = loaded;
+    }
+
+    fn saw(&self, stamps: Stamps) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamps;
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
@@ -115,7 +120,15 @@ impl ServerTls {
             let looked = tokio::task::spawn_blocking(move || {
                 let now = stamps(&tls.options, &tls.folder);
                 let same = *tls.seen.lock().unwrap_or_else(PoisonError::into_inner) == now;
-                (!same).then(|| tls.read_again())
+                if same {
+                    return None;
+                }
+                let read = tls.read_again();
+                if read.is_err() {
+                    // It is told once.
+                    tls.saw(now);
+                }
+                Some(read)
             });
             match looked.await {
                 Ok(Some(Ok(loaded))) => {
@@ -148,6 +161,7 @@ fn stamps(options: &ServerTlsOptions, folder: &Path) -> Stamps {
 
 fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError> {
     let wrong = |field, problem: String| FieldError { field, problem };
+    let stamps = stamps(options, folder);
     let path = folder.join(&options.certificate);
     let chain = certificates("tls.certificate", &path)?;
     let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
@@ -191,5 +205,6 @@ fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError>
     Ok(Loaded {
         config: Arc::new(config),
         fingerprint,
+        stamps,
     })
 }
