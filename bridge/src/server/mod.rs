@@ -12,6 +12,8 @@ mod connections;
 mod limits;
 mod line;
 mod origin;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::convert::Infallible;
