@@ -147,7 +147,7 @@ def test_a_body_of_a_gigabyte_is_refused(daemon: Daemon, chunked: bool) -> None:
 
 
 def test_bodies_together_take_bounded_memory(lone_daemon: Daemon) -> None:
-    daemon = limited(lone_daemon, request_memory_bytes=32 * MIB)
+    daemon = limited(lone_daemon, memory_bytes=32 * MIB)
     with bounded(daemon), ExitStack() as at_end:
         body = b"[" + b" " * (3 * MIB)
         opened = [at_end.enter_context(connect(daemon)) for _ in range(60)]
@@ -227,6 +227,20 @@ def test_readers_that_stall_are_cut_off(lone_daemon: Daemon) -> None:
             received += len(more)
             time.sleep(0.1)  # the pace of a slow reader
         assert received >= len(page)
+
+
+def test_many_readers_that_stall_take_bounded_memory(lone_daemon: Daemon) -> None:
+    lone_daemon.env["HORIZON_LIMITS__MEMORY_BYTES"] = str(64 * MIB)
+    fill(lone_daemon)
+    daemon = lone_daemon
+    with bounded(daemon, 2 * MEMORY_BYTES), ExitStack() as at_end:
+        readers = [at_end.enter_context(connect(daemon, 4096)) for _ in range(150)]
+        for reader in readers:
+            reader.sendall(b"GET /log?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        statuses = [reader.recv(12)[9:] for reader in readers]
+        assert 1 <= statuses.count(b"200") <= 30 and statuses.count(b"503") >= 100, statuses
+        served(daemon)
+    wait_until(lambda: daemon.http("GET", "/log?limit=1000").status == 200, "what they held is free again", 10)
 
 
 def test_floods_of_http2_frames_end_the_connection(daemon: Daemon) -> None:

@@ -1,6 +1,6 @@
 //! The bodies of requests and answers, held to what they may cost.
 //!
-//! What has come of all request bodies together is bounded. An answer leaves in small parts, so that it is known whether its client
+//! What is held of all request bodies and answers together is bounded. An answer leaves in small parts, so that it is known whether its client
 //! takes any; a follow ends when its caller may not follow any longer.
 
 use std::pin::Pin;
@@ -16,17 +16,17 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use super::activity::Working;
 use crate::access::Held;
 
-/// Largest part of an answer that is handed over at a time, in bytes.
+/// Largest part of an answer that is handed over at a time, in bytes. An answer that is no larger is not counted.
 const PART_BYTES: usize = 64 * 1024;
 
-/// What all request bodies hold in memory, and how many requests are open.
+/// What all request bodies and large answers hold in memory, and how many requests are open.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     pub(super) requests: AtomicUsize,
     body_bytes: AtomicUsize,
 }
 
-/// One open request, and the bytes that its body has brought, until this is dropped.
+/// One open request, and the bytes of its body and its answer, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
     load: Arc<Load>,
@@ -49,9 +49,18 @@ impl Load {
 }
 
 impl Share {
-    /// Whether the body was refused because all of them together hold too much.
+    /// Whether the body or the answer was refused because all of them together hold too much.
     pub(super) fn was_refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Counts an answer whose size is known, if it is large.
+    pub(super) fn answer(&self, body: &Body, limit: usize) {
+        let size = body.size_hint().exact();
+        let size = size.and_then(|size| usize::try_from(size).ok());
+        if let Some(size) = size.filter(|size| *size > PART_BYTES) {
+            self.take(size, limit);
+        }
     }
 
     fn take(&self, bytes: usize, limit: usize) -> bool {
@@ -94,7 +103,7 @@ impl HttpBody for Inbound {
             _ => 0,
         };
         if !self.share.take(bytes, self.limit_bytes) {
-            return Poll::Ready(Some(Err("too much is held of all request bodies".into())));
+            return Poll::Ready(Some(Err("too much is held of all bodies".into())));
         }
         Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
     }

@@ -152,13 +152,14 @@ async fn answer(
     let body = Inbound {
         body,
         share: Arc::clone(&share),
-        limit_bytes: house.limits.request_memory_bytes,
+        limit_bytes: house.limits.memory_bytes,
     };
     let mut request = Request::from_parts(parts, Body::new(body));
     request.extensions_mut().insert(admitted.caller.clone());
     let Ok(mut response) = door.router.clone().call(request).await;
+    share.answer(response.body(), house.limits.memory_bytes);
     if share.was_refused() {
-        response = overloaded("all request bodies together hold too much memory");
+        response = overloaded("request bodies and answers together hold too much memory");
     }
     let follows = is_follow(&response);
     if follows && let Err(refusal) = house.gate.follow(&mut admitted) {

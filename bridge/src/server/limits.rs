@@ -16,7 +16,7 @@ pub(crate) struct LimitOptions {
     streams_per_connection: Option<u64>,
     headers: Option<u64>,
     header_bytes: Option<u64>,
-    request_memory_bytes: Option<u64>,
+    memory_bytes: Option<u64>,
     handshake_seconds: Option<u64>,
     header_seconds: Option<u64>,
     idle_seconds: Option<u64>,
@@ -42,8 +42,8 @@ pub(crate) struct Limits {
     pub(crate) headers: usize,
     /// Bytes of a request's header section.
     pub(crate) header_bytes: usize,
-    /// Bytes of all request bodies that are held in memory.
-    pub(crate) request_memory_bytes: usize,
+    /// Bytes of all request bodies and of all large answers that are held in memory.
+    pub(crate) memory_bytes: usize,
     /// For a TLS handshake.
     pub(crate) handshake: Duration,
     /// From the first byte of a request to the end of its header section.
@@ -119,9 +119,9 @@ impl LimitOptions {
                 8 * 1024,
                 1024 * 1024,
             )?,
-            request_memory_bytes: number(
-                "limits.request_memory_bytes",
-                self.request_memory_bytes,
+            memory_bytes: number(
+                "limits.memory_bytes",
+                self.memory_bytes,
                 256 * 1024 * 1024,
                 1024 * 1024,
                 1 << 40,
