@@ -1,12 +1,16 @@
 //! The HTTP client of the commands: JSON to and from the running daemon, errors in words.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
 
-use crate::address::Addresses;
+use crate::address::{Addresses, Which};
+use crate::https::{Https, pinned};
+use crate::outlets::Tls;
 
 /// Longest wait for a connection, in seconds.
 const CONNECT_TIMEOUT_SECONDS: u64 = 5;
@@ -21,14 +25,25 @@ enum Place {
     /// By the addresses in its data folder, read again for each call: a restart may have changed them.
     DataFolder {
         data: PathBuf,
-        which: fn(Addresses) -> SocketAddr,
+        which: Which,
     },
+}
+
+/// Who a command is, and whom it trusts.
+pub(crate) struct Credentials {
+    /// A bearer token.
+    pub(crate) token: Option<String>,
+    /// The authorities of an address, and the command's own certificate.
+    pub(crate) tls: Tls,
 }
 
 /// A client of one listener of the daemon.
 pub(crate) struct Client {
-    agent: ureq::Agent,
     place: Place,
+    credentials: Credentials,
+    answer_timeout: Option<Duration>,
+    /// The agent of the last call, and the certificate that it insists on.
+    agent: Mutex<Option<(Option<String>, ureq::Agent)>>,
 }
 
 /// Why a call brought no answer to go on with.
@@ -39,6 +54,9 @@ pub(crate) enum ClientError {
         "the daemon does not answer: {0}\n  = mend: start it with `horizon serve`, or say where it is with --config or --server"
     )]
     Unreachable(String),
+    /// What was given cannot be used.
+    #[error("{0}")]
+    Unusable(String),
     /// The daemon answered with a problem (RFC 9457).
     #[error("{}", problem_text(.problem, *.status))]
     Problem { status: u16, problem: Value },
@@ -46,66 +64,122 @@ pub(crate) enum ClientError {
 
 impl Client {
     /// A client of the listener at `url`.
-    pub(crate) fn at(url: &str) -> Client {
-        Client::new(Place::Url(url.trim_end_matches('/').to_owned()))
+    pub(crate) fn at(url: &str, credentials: Credentials) -> Client {
+        Client::new(
+            Place::Url(url.trim_end_matches('/').to_owned()),
+            credentials,
+        )
     }
 
-    /// A client of the daemon whose data folder this is.
-    pub(crate) fn of_data_folder(data: PathBuf, which: fn(Addresses) -> SocketAddr) -> Client {
-        Client::new(Place::DataFolder { data, which })
+    /// A client of the daemon whose data folder this is. The folder tells which certificate the daemon has: no other is trusted.
+    pub(crate) fn of_data_folder(data: PathBuf, which: Which, credentials: Credentials) -> Client {
+        Client::new(Place::DataFolder { data, which }, credentials)
     }
 
     /// This client, with no bound on how long an answer may take: what is asked for takes as long as there is data.
     pub(crate) fn patient(mut self) -> Client {
-        self.agent = agent(None);
+        self.answer_timeout = None;
         self
     }
 
-    fn new(place: Place) -> Client {
+    fn new(place: Place, credentials: Credentials) -> Client {
         Client {
-            agent: agent(Some(Duration::from_secs(ANSWER_TIMEOUT_SECONDS))),
             place,
+            credentials,
+            answer_timeout: Some(Duration::from_secs(ANSWER_TIMEOUT_SECONDS)),
+            agent: Mutex::default(),
         }
     }
 
-    fn url(&self, path: &str) -> Result<String, ClientError> {
-        match &self.place {
-            Place::Url(base) => Ok(format!("{base}{path}")),
-            Place::DataFolder { data, which } => Addresses::read(data)
-                .map(|addresses| format!("http://{}{path}", which(addresses)))
-                .ok_or_else(|| {
+    /// The listener's address without a path, and an agent that may speak to it.
+    fn base(&self) -> Result<(String, ureq::Agent), ClientError> {
+        let (base, certificate) = match &self.place {
+            Place::Url(base) => (base.clone(), None),
+            Place::DataFolder { data, which } => {
+                let addresses = Addresses::read(data).ok_or_else(|| {
                     ClientError::Unreachable(format!(
                         "no daemon has left its addresses in {}",
                         data.display()
                     ))
-                }),
+                })?;
+                let (base, certificate) = addresses.place(*which);
+                (base, certificate.map(str::to_owned))
+            }
+        };
+        let mut known = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((insists_on, agent)) = &*known
+            && *insists_on == certificate
+        {
+            return Ok((base, agent.clone()));
         }
+        let secure = base.starts_with("https:");
+        let agent = self.new_agent(secure, certificate.as_deref())?;
+        *known = Some((certificate, agent.clone()));
+        Ok((base, agent))
+    }
+
+    fn new_agent(
+        &self,
+        secure: bool,
+        certificate: Option<&str>,
+    ) -> Result<ureq::Agent, ClientError> {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // A token goes to the daemon and to nobody else.
+            .max_redirects(0)
+            .timeout_connect(Some(Duration::from_secs(CONNECT_TIMEOUT_SECONDS)))
+            .timeout_global(self.answer_timeout)
+            .build();
+        if !secure {
+            return Ok(config.into());
+        }
+        let unusable = |error: crate::outlets::FieldError| ClientError::Unusable(error.to_string());
+        let tls = self.credentials.tls.client_config().map_err(unusable)?;
+        let tls = match certificate {
+            Some(fingerprint) => Arc::new(pinned(&tls, fingerprint)),
+            None => tls,
+        };
+        let https = Https {
+            tls,
+            server_name: None,
+        };
+        let connector = ().chain(TcpConnector::default()).chain(https);
+        Ok(ureq::Agent::with_parts(
+            config,
+            connector,
+            DefaultResolver::default(),
+        ))
+    }
+
+    fn bearer(&self) -> Option<String> {
+        let token = self.credentials.token.as_ref()?;
+        Some(format!("Bearer {token}"))
     }
 
     /// The JSON document at `path`.
     pub(crate) fn get(&self, path: &str) -> Result<Value, ClientError> {
-        let response = self.agent.get(self.url(path)?).call();
-        read(response.map_err(|error| ClientError::Unreachable(error.to_string()))?)
+        let (base, agent) = self.base()?;
+        let mut request = agent.get(format!("{base}{path}"));
+        if let Some(bearer) = self.bearer() {
+            request = request.header("authorization", bearer);
+        }
+        read(request.call().map_err(unreachable)?)
     }
 
     /// What `path` answers to a JSON body.
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Value, ClientError> {
-        let response = self
-            .agent
-            .post(self.url(path)?)
-            .header("content-type", "application/json")
-            .send(body);
-        read(response.map_err(|error| ClientError::Unreachable(error.to_string()))?)
+        let (base, agent) = self.base()?;
+        let mut request = agent.post(format!("{base}{path}"));
+        if let Some(bearer) = self.bearer() {
+            request = request.header("authorization", bearer);
+        }
+        let request = request.header("content-type", "application/json");
+        read(request.send(body).map_err(unreachable)?)
     }
 }
 
-fn agent(answer_timeout: Option<Duration>) -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(CONNECT_TIMEOUT_SECONDS)))
-        .timeout_global(answer_timeout)
-        .build();
-    config.into()
+fn unreachable(error: ureq::Error) -> ClientError {
+    ClientError::Unreachable(error.to_string())
 }
 
 fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Value, ClientError> {

@@ -12,8 +12,8 @@ use crate::outlets::LIBRARY_LOG_DIRECTIVES;
 /// The variable that sets what is logged. It is not part of the configuration, and is left out of it.
 pub(crate) const LOG_VARIABLE: &str = "HORIZON_LOG";
 
-/// What is logged unless told otherwise: Horizon's own news, and only warnings of its libraries.
-const DEFAULT_FILTER: &str = "warn,horizon=info,horizon_store=info";
+/// What is logged unless told otherwise: Horizon's own news, what audits tell, and only warnings of its libraries.
+const DEFAULT_FILTER: &str = "warn,horizon=info,horizon_store=info,audit=info";
 
 /// Starts logging; called once by the daemon.
 ///

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,11 +30,12 @@ class Answer:
 
 
 def request(address: str, method: str, path: str, body: object | bytes | None = None,
-            headers: Mapping[str, str] | None = None, seconds: float = 30) -> Answer:
-    """One HTTP request; anything but bytes is sent as JSON."""
+            headers: Mapping[str, str] | None = None, seconds: float = 30, tls: ssl.SSLContext | None = None) -> Answer:
+    """One HTTP request, with TLS where it is given; anything but bytes is sent as JSON."""
     payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     all_headers = {"content-type": "application/json", **(headers or {})} if payload is not None else dict(headers or {})
-    connection = http.client.HTTPConnection(address, timeout=seconds)
+    connection = (http.client.HTTPSConnection(address, timeout=seconds, context=tls) if tls
+                  else http.client.HTTPConnection(address, timeout=seconds))
     try:
         connection.request(method, path, payload, all_headers)
         answer = connection.getresponse()
@@ -54,6 +56,7 @@ class Daemon:
     mqtt_port: int
     amqp_port: int
     env: dict[str, str] = field(default_factory=dict)
+    token: str = ""
     log: Path = field(init=False)
     _process: Process | None = field(init=False, default=None)
 
@@ -79,6 +82,7 @@ class Daemon:
             "HORIZON_OPERATOR__LISTEN": "127.0.0.1:0",
             "HORIZON_BROKERS__MAIN__MQTT__PORT": str(self.mqtt_port),
             "HORIZON_BROKERS__RABBIT__AMQP__PORT": str(self.amqp_port),
+            **({"HORIZON_TOKEN": self.token} if self.token else {}),
         } | self.env
 
     def start(self, *flags: str, seconds: float = 60) -> None:
@@ -131,13 +135,17 @@ class Daemon:
 
     def operator(self, method: str, path: str, body: object | bytes | None = None) -> Answer:
         """A request to the operator's listener."""
-        return request(self.addresses()["operator"], method, path, body, seconds=60)
+        addresses = self.addresses()
+        # Whether its certificate is good is for tests of certificates.
+        tls = ssl._create_unverified_context() if "operator" in addresses.get("certificates", {}) else None
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        return request(addresses["operator"], method, path, body, headers, seconds=60, tls=tls)
 
     def status(self) -> dict[str, Any]:
         """What `/status` says."""
         return self.operator("GET", "/status").json()
 
-    def addresses(self) -> dict[str, str]:
+    def addresses(self) -> dict[str, Any]:
         """Where it listens."""
         return json.loads(self._addresses_file.read_text())
 

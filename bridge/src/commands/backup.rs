@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use horizon_store::{Backup as Made, FoundBackup, list_backups};
 use serde_json::{Value, json};
 
-use super::{Daemon, Failure, Format, print, run_to_end};
+use super::{Failure, Format, How, print, run_to_end};
 use crate::clock;
 use crate::http::keep::backup_made;
 
@@ -19,10 +19,7 @@ pub(crate) struct Backup {
     #[arg(long, value_name = "NUMBER")]
     keep: Option<NonZeroUsize>,
     #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    how: How,
 }
 
 impl Backup {
@@ -33,11 +30,11 @@ impl Backup {
             .ok_or_else(|| Failure::Mend("the folder's name is not UTF-8".to_owned()))?;
         let body = json!({"folder": folder, "keep": self.keep}).to_string();
         let made = self
-            .daemon
-            .client(|addresses| addresses.operator)?
+            .how
+            .operator()?
             .patient()
             .post("/backups", body.as_bytes())?;
-        match self.format {
+        match self.how.format {
             Format::Json => print(&made.to_string()),
             Format::Text => print(&in_words(&made)),
         }

@@ -14,7 +14,9 @@ use horizon_schemas::compatibility::{Mode, Question, Side, breaking};
 use serde_json::Value;
 
 use super::folder::TeamFolder;
+use super::reach::CredentialFlags;
 use super::{Failure, print};
+use crate::address::Which;
 use crate::client::Client;
 use crate::clock;
 use crate::config::{Config, Flags};
@@ -41,6 +43,8 @@ pub(crate) struct Breaking {
     /// The day on which waivers are looked at, instead of today
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     today: Option<String>,
+    #[command(flatten)]
+    credentials: CredentialFlags,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
@@ -122,12 +126,12 @@ impl Breaking {
     fn against(&self, config: &Config) -> Result<Against, Failure> {
         let reference = self.against.as_str();
         if reference == DAEMON {
-            let client =
-                Client::of_data_folder(config.data.clone(), |addresses| addresses.operator);
+            let data = config.data.clone();
+            let client = Client::of_data_folder(data, Which::Operator, self.credentials.read()?);
             return of_daemon(&client);
         }
         if reference.starts_with("http://") || reference.starts_with("https://") {
-            return of_daemon(&Client::at(reference));
+            return of_daemon(&Client::at(reference, self.credentials.read()?));
         }
         let path = Path::new(reference);
         if path.exists() {

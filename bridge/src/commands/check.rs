@@ -15,6 +15,7 @@ impl Check {
         let config = self.folder.load()?;
         let catalog = daemon::load_catalog(&config)?;
         daemon::check_outlets(&config, &catalog)?;
+        daemon::check_listeners(&config)?;
         for contract in catalog.contracts() {
             let status = format!("{:?}", contract.status()).to_lowercase();
             print(&format!(

@@ -10,7 +10,8 @@ use horizon_store::{Exported, Progress};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Daemon, Failure, open_stopped, print, run_to_end};
+use super::{Failure, Format, How, open_stopped, print, run_to_end};
+use crate::http::export::export_made;
 
 /// How often the spinner turns, in milliseconds.
 const TICK_MS: u64 = 120;
@@ -25,7 +26,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["config", "server"])]
     store: Option<PathBuf>,
     #[command(flatten)]
-    daemon: Daemon,
+    how: How,
 }
 
 impl Export {
@@ -47,15 +48,16 @@ impl Export {
             .ok()
             .and_then(|file| file.to_str().map(str::to_owned))
             .ok_or_else(|| Failure::Mend("the file's name is not UTF-8".to_owned()))?;
-        let client = self
-            .daemon
-            .client(|addresses| addresses.operator)?
-            .patient();
+        let client = self.how.operator()?.patient();
         let bar = ProgressBar::new_spinner().with_message("exporting");
         bar.enable_steady_tick(Duration::from_millis(TICK_MS));
         let made = client.post("/exports", json!({"file": file}).to_string().as_bytes());
         bar.finish_and_clear();
         let made = made?;
+        if self.how.format == Format::Json {
+            print(&made.to_string());
+            return Ok(());
+        }
         let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or(0);
         let counts = made.get("counts").unwrap_or(&Value::Null);
         print(&told(
@@ -79,7 +81,10 @@ impl Export {
         bar.finish_and_clear();
         let exported = exported?;
         // Standard output is the export's.
-        if self.file.as_os_str() != "-" {
+        if self.file.as_os_str() != "-" && self.how.format == Format::Json {
+            let made = export_made(self.file.clone(), &exported);
+            print(&serde_json::to_string(&made).unwrap_or_default());
+        } else if self.file.as_os_str() != "-" {
             print(&told(
                 &self.file.display().to_string(),
                 exported.counts.events,

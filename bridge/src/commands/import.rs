@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Daemon, Failure, print};
+use super::{Failure, Format, How, print};
+use crate::address::Which;
 use crate::client::{Client, ClientError};
 use lines::{Chunk, Lines};
 
@@ -27,7 +28,7 @@ pub(crate) struct Import {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    daemon: Daemon,
+    how: How,
     /// How long to wait for a daemon that does not answer, or whose disk is low, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     wait: u64,
@@ -45,6 +46,18 @@ struct Tally {
 }
 
 impl Tally {
+    /// For programs.
+    fn body(&self, seconds: f64) -> Value {
+        let first = self.first_flagged.as_ref();
+        json!({
+            "appended": self.appended,
+            "flagged": self.flagged,
+            "known": self.known,
+            "firstFlagged": first.map(|(line, reasons)| json!({"line": line, "reasons": reasons})),
+            "seconds": seconds,
+        })
+    }
+
     /// Adds what the daemon answered to a chunk.
     fn add(&mut self, chunk: &Chunk, answer: &Value) {
         if answer.get("repeat") == Some(&Value::Bool(true)) {
@@ -79,7 +92,7 @@ impl Tally {
 
 impl Import {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let client = self.daemon.client(|addresses| addresses.http)?;
+        let client = self.how.daemon.client(Which::Http)?;
         let mut lines = Lines::open(&self.file)?;
         let bar = progress_bar(lines.total_bytes());
         let begun = Instant::now();
@@ -93,6 +106,10 @@ impl Import {
             0.0
         };
         if outcome.is_err() && tally.appended + tally.known == 0 {
+            return outcome;
+        }
+        if self.how.format == Format::Json {
+            print(&tally.body(seconds).to_string());
             return outcome;
         }
         if let Some((line, reasons)) = &tally.first_flagged {
@@ -218,7 +235,7 @@ impl Import {
     fn explain(&self, chunk: &Chunk, error: ClientError) -> Failure {
         let at = match &error {
             ClientError::Problem { problem, .. } => problem.get("event").and_then(Value::as_u64),
-            ClientError::Unreachable(_) => {
+            ClientError::Unusable(_) | ClientError::Unreachable(_) => {
                 return Failure::Failed(format!(
                     "{error}\n  = everything before line {} is stored; run the same command again to go on",
                     chunk.line_of(0)

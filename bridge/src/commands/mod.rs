@@ -13,6 +13,7 @@ mod openapi;
 mod parked;
 mod pause;
 mod preview;
+mod reach;
 mod reload;
 mod replay;
 mod restore;
@@ -21,17 +22,17 @@ mod schema;
 mod serve;
 mod status;
 mod test;
+mod token;
 mod verify;
 mod why;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use horizon_schemas::Diagnostics;
 use horizon_store::{OpenError, Options, Store};
 
-use crate::client::Client;
-use crate::config::{Config, Flags};
+use reach::{Daemon, How};
 
 /// Exit status where the command line, configuration, contracts or schemas have to be mended.
 const MEND: u8 = 2;
@@ -70,8 +71,10 @@ pub(crate) enum Command {
     Pause(pause::Pause),
     /// Let a paused relay go on where it stood
     Resume(pause::Resume),
-    /// Have the running daemon load contracts and schemas again, all or nothing
+    /// Have the running daemon load contracts, schemas, principals and certificates again, all or nothing
     Reload(reload::Reload),
+    /// Make a fresh token for a principal, and tell its digest for the configuration
+    Token(token::Token),
     /// Back the running daemon's store up into a folder of backups
     Backup(backup::Backup),
     /// List the backups in a folder
@@ -106,6 +109,7 @@ impl Command {
             Command::Pause(command) => command.run(),
             Command::Resume(command) => command.run(),
             Command::Reload(command) => command.run(),
+            Command::Token(command) => command.run(),
             Command::Backup(command) => command.run(),
             Command::Backups(command) => command.run(),
             Command::Restore(command) => command.run(),
@@ -162,51 +166,6 @@ impl From<crate::config::ConfigError> for Failure {
 impl From<crate::client::ClientError> for Failure {
     fn from(error: crate::client::ClientError) -> Failure {
         Failure::Failed(error.to_string())
-    }
-}
-
-/// How a command finds the running daemon.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Daemon {
-    /// The daemon's configuration; its data folder tells where the daemon listens
-    #[arg(long, value_name = "FILE", default_value = "horizon.yaml")]
-    config: PathBuf,
-    /// The address of the daemon's listener instead: the private one for `import` (http://127.0.0.1:8480), else the operator's
-    /// (http://127.0.0.1:8481)
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
-}
-
-impl Daemon {
-    /// A client of the listener that `which` chooses.
-    fn client(
-        &self,
-        which: fn(crate::address::Addresses) -> std::net::SocketAddr,
-    ) -> Result<Client, Failure> {
-        match &self.server {
-            Some(url) => Ok(Client::at(url)),
-            None => Ok(Client::of_data_folder(
-                Config::load(&self.config, &Flags::default())?.data,
-                which,
-            )),
-        }
-    }
-}
-
-/// How a command asks the daemon's operator, and prints what it is told.
-#[derive(Debug, clap::Args)]
-struct How {
-    #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-impl How {
-    /// A client of the operator's listener.
-    fn operator(&self) -> Result<Client, Failure> {
-        self.daemon.client(|addresses| addresses.operator)
     }
 }
 

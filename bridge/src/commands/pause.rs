@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Daemon, Failure, print};
+use super::{Failure, Format, How, print};
 
 #[derive(Debug, clap::Args)]
 struct RelayPlace {
@@ -12,7 +12,7 @@ struct RelayPlace {
     #[arg(long)]
     outlet: String,
     #[command(flatten)]
-    daemon: Daemon,
+    how: How,
 }
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(crate) struct Resume {
 impl RelayPlace {
     /// What the daemon answers to an order for the relay.
     fn order(&self, path: &str, reason: Option<&str>) -> Result<Value, Failure> {
-        let client = self.daemon.client(|addresses| addresses.operator)?;
+        let client = self.how.operator()?;
         let mut order = json!({"contract": self.contract, "outlet": self.outlet});
         if let Some(reason) = reason {
             order["reason"] = reason.into();
@@ -52,6 +52,10 @@ impl std::fmt::Display for RelayPlace {
 impl Pause {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let paused = self.place.order("/relays/pause", Some(&self.reason))?;
+        if self.place.how.format == Format::Json {
+            print(&paused.to_string());
+            return Ok(());
+        }
         let word = |name: &str| paused["paused"][name].as_str().unwrap_or_default();
         let was = match paused["already"] == Value::Bool(true) {
             true => "was paused already,",
@@ -70,6 +74,10 @@ impl Pause {
 impl Resume {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let resumed = self.place.order("/relays/resume", None)?;
+        if self.place.how.format == Format::Json {
+            print(&resumed.to_string());
+            return Ok(());
+        }
         print(&match resumed["already"] == Value::Bool(true) {
             true => format!("{} was not paused", self.place),
             false => format!("{} goes on", self.place),

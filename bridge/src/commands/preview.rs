@@ -12,6 +12,7 @@ use horizon_schemas::{Catalog, Contract};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Daemon, Failure, Format, print};
+use crate::address::Which;
 use crate::client::Client;
 use crate::config::{Config, Flags};
 use crate::daemon;
@@ -77,7 +78,7 @@ impl Preview {
             (Some(file), _) => source::file(file, catalog.private(), &mut each, &mut progress),
             (None, Some(folder)) => source::store(folder, category, &mut each, &mut progress),
             (None, None) => {
-                let client: Client = self.daemon.client(|addresses| addresses.http)?;
+                let client: Client = self.daemon.client(Which::Http)?;
                 source::daemon(&client, category, &mut each, &mut progress)
             }
         };

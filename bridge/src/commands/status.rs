@@ -2,24 +2,18 @@
 
 use serde_json::Value;
 
-use super::{Daemon, Failure, Format, print};
+use super::{Failure, Format, How, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
     #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    how: How,
 }
 
 impl Status {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let status = self
-            .daemon
-            .client(|addresses| addresses.operator)?
-            .get("/status")?;
-        match self.format {
+        let status = self.how.operator()?.get("/status")?;
+        match self.how.format {
             Format::Json => print(&status.to_string()),
             Format::Text => print(&in_words(&status)),
         }
@@ -50,6 +44,7 @@ fn in_words(status: &Value) -> String {
         ));
     }
     parts.extend(low_disk(status));
+    parts.extend(issuers(status));
     parts.extend(loading(status));
     let contracts = [
         "contract",
@@ -89,6 +84,25 @@ fn in_words(status: &Value) -> String {
         ));
     }
     parts.join("\n\n")
+}
+
+/// Which issuers' keys could not be fetched, and why.
+fn issuers(status: &Value) -> Option<String> {
+    let issuers = status["access"]["issuers"].as_array()?;
+    let failed = issuers
+        .iter()
+        .filter(|issuer| issuer["lastError"].is_string());
+    let lines: Vec<String> = failed
+        .map(|issuer| {
+            format!(
+                "the keys of issuer {} could not be fetched, {} are known: {}",
+                cell(issuer, "issuer"),
+                cell(issuer, "keys"),
+                cell(issuer, "lastError")
+            )
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Which relays are paused, and why.

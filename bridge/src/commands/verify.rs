@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::restore::failure;
-use super::{Daemon, Failure, Format, print, run_to_end};
+use super::{Failure, Format, How, print, run_to_end};
 use crate::http::keep::verification_of;
 
 #[derive(Debug, clap::Args)]
@@ -23,10 +23,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "NUMBER", requires = "backup")]
     which: Option<u32>,
     #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    how: How,
 }
 
 impl Verify {
@@ -51,14 +48,14 @@ impl Verify {
     }
 
     fn through_the_daemon(&self) -> Result<(), Failure> {
-        let client = self.daemon.client(|addresses| addresses.operator)?;
+        let client = self.how.operator()?;
         self.tell(&client.patient().post("/verifications", b"{}")?)
     }
 
     fn tell(&self, verified: &Value) -> Result<(), Failure> {
         let findings = verified.get("findings").and_then(Value::as_array);
         let findings: Vec<_> = findings.into_iter().flatten().collect();
-        match self.format {
+        match self.how.format {
             Format::Json => print(&verified.to_string()),
             Format::Text => print(&in_words(verified, &findings)),
         }

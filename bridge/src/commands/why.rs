@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Daemon, Failure, Format, print};
+use super::{Failure, Format, How, print};
 use crate::http::read::path_segment;
 
 #[derive(Debug, clap::Args)]
@@ -11,19 +11,16 @@ pub(crate) struct Why {
     #[arg(value_name = "EVENT-ID")]
     id: String,
     #[command(flatten)]
-    daemon: Daemon,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    how: How,
 }
 
 impl Why {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let told = self
-            .daemon
-            .client(|addresses| addresses.operator)?
+            .how
+            .operator()?
             .get(&format!("/why/{}", path_segment(&self.id)))?;
-        match self.format {
+        match self.how.format {
             Format::Json => print(&told.to_string()),
             Format::Text => told
                 .as_array()

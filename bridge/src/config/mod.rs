@@ -5,6 +5,7 @@
 //! Unknown keys are refused wherever they come from.
 
 mod file;
+mod listeners;
 mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +19,19 @@ use figment::value::{Dict, Value};
 use horizon_schemas::Doors;
 use serde::Deserialize;
 
+use crate::access::AccessOptions;
 use crate::outlets::BrokerOptions;
+use crate::server::Limits;
+pub(crate) use listeners::ListenerConfig;
 use raw::RawConfig;
 
 /// The prefix of the environment variables that override the file; `__` separates levels (`HORIZON_HTTP__LISTEN`).
 const ENV_PREFIX: &str = "HORIZON_";
-/// `HORIZON_LOG` says what is logged (see `telemetry`), and is no setting.
-const OTHER_VARIABLE: &str = "log";
+/// `HORIZON_LOG` says what is logged (see `telemetry`), and `HORIZON_TOKEN` who a command is (see `client`): no settings.
+const OTHER_VARIABLES: [&str; 2] = ["log", "token"];
+
+/// What a reload takes up.
+const RELOADED: &str = "access.";
 
 /// What happens to an event whose type has no private schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -67,12 +74,18 @@ pub(crate) struct Config {
     pub(crate) doors: Doors,
     /// The categories whose streams are not appended to without an expected revision.
     pub(crate) expecting: BTreeSet<String>,
-    /// Address of the private listener: append and read.
-    pub(crate) listen: SocketAddr,
+    /// The private listener: append and read.
+    pub(crate) http: ListenerConfig,
     /// Largest request body, in bytes.
     pub(crate) body_limit_bytes: usize,
-    /// Address of the operator's listener: status and `why`.
-    pub(crate) operator_listen: SocketAddr,
+    /// The operator's listener: status and orders.
+    pub(crate) operator: ListenerConfig,
+    /// A listener with the public side only, if there is one.
+    pub(crate) public: Option<ListenerConfig>,
+    /// Who may do what; without it, everybody may do everything.
+    pub(crate) access: Option<AccessOptions>,
+    /// What clients may cost.
+    pub(crate) limits: Limits,
     /// Free bytes on the store's disk below which appends are refused; 0: never.
     pub(crate) appends_min_free_bytes: u64,
     /// Free bytes on the store's disk below which nothing crosses; 0: never.
@@ -130,7 +143,7 @@ impl Config {
             .merge(file)
             .merge(
                 Env::prefixed(ENV_PREFIX)
-                    .ignore(&[OTHER_VARIABLE])
+                    .ignore(&OTHER_VARIABLES)
                     .split("__"),
             )
             .merge(Serialized::defaults(flag_overrides(flags)));
@@ -141,10 +154,24 @@ impl Config {
         Ok(config)
     }
 
-    /// The keys whose values differ from `other`'s, as they were given.
+    /// The listeners, by their keys.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (&'static str, &ListenerConfig)> {
+        let public = self.public.as_ref().map(|public| ("public.listen", public));
+        let always = [
+            ("http.listen", &self.http),
+            ("operator.listen", &self.operator),
+        ];
+        always.into_iter().chain(public)
+    }
+
+    /// The keys whose values differ from `other`'s, as they were given, and that are not taken up by a reload.
     pub(crate) fn differs_from(&self, other: &Config) -> Vec<String> {
         let mut keys = Vec::new();
         differing("", &self.given, &other.given, &mut keys);
+        // Whether anybody is asked who they are is decided at the start; who they may be is not.
+        if self.access.is_some() && other.access.is_some() {
+            keys.retain(|key| !key.starts_with(RELOADED));
+        }
         keys
     }
 }

@@ -1,7 +1,6 @@
 //! The configuration as people write it, every key optional, and what each key may be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,8 +9,11 @@ use figment::value::Dict;
 use horizon_schemas::{Doors, Unfit};
 use serde::Deserialize;
 
+use super::listeners::{RawHttp, RawListener, loopback_or_told};
 use super::{Config, ConfigError, EventsWithoutSchema};
+use crate::access::AccessOptions;
 use crate::outlets::BrokerOptions;
+use crate::server::{LimitOptions, Limits};
 
 /// Largest request body that is accepted unless configured otherwise, in bytes.
 const DEFAULT_BODY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
@@ -29,9 +31,6 @@ const SHUTDOWN_DEADLINE_SECONDS: RangeInclusive<u64> = 1..=3_600;
 /// What the marks of `disk` may be; 0 is off.
 const MIN_FREE_BYTES: RangeInclusive<u64> = 0..=1 << 50;
 
-/// What an operator must write to open a listener to other machines while Horizon has no TLS and no authentication.
-const INSECURE_WORDS: &str = "without TLS and authentication";
-
 /// The configuration as written. Relative paths are relative to the file's folder.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,8 +42,11 @@ pub(crate) struct RawConfig {
     events_without_schema: Option<EventsWithoutSchema>,
     private_schemas: RawDoors,
     categories: BTreeMap<String, RawCategory>,
-    http: RawListener,
-    operator: RawOperator,
+    http: RawHttp,
+    operator: RawListener,
+    public: Option<RawListener>,
+    access: Option<AccessOptions>,
+    limits: LimitOptions,
     disk: RawDisk,
     shutdown_deadline_seconds: Option<u64>,
     listen_beyond_loopback: Option<String>,
@@ -106,19 +108,6 @@ enum ExpectedRevision {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RawListener {
-    listen: Option<SocketAddr>,
-    body_limit_bytes: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawOperator {
-    listen: Option<SocketAddr>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct RawDisk {
     appends_min_free_bytes: Option<u64>,
     crossing_min_free_bytes: Option<u64>,
@@ -141,6 +130,7 @@ impl RawConfig {
     /// Says which key cannot be used, and what would mend it.
     pub(super) fn resolve(self, folder: &Path) -> Result<Config, ConfigError> {
         known_version(self.horizon)?;
+        let (http, body_limit_bytes) = self.http.resolve(8480);
         let config = Config {
             folder: folder.to_owned(),
             data: folder.join(self.data.unwrap_or_else(|| "data".into())),
@@ -151,20 +141,17 @@ impl RawConfig {
                 .unwrap_or(EventsWithoutSchema::Refuse),
             doors: self.private_schemas.resolve(),
             expecting: expecting(self.categories)?,
-            listen: self
-                .http
-                .listen
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480))),
+            http,
+            operator: self.operator.resolve(8481),
+            public: self.public.map(|public| public.resolve(8482)),
+            access: self.access,
+            limits: limits(&self.limits)?,
             body_limit_bytes: bounded(
                 "http.body_limit_bytes",
-                self.http.body_limit_bytes,
+                body_limit_bytes,
                 DEFAULT_BODY_LIMIT_BYTES,
                 BODY_LIMIT_BYTES,
             )?,
-            operator_listen: self
-                .operator
-                .listen
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8481))),
             appends_min_free_bytes: bounded(
                 "disk.appends_min_free_bytes",
                 self.disk.appends_min_free_bytes,
@@ -246,26 +233,16 @@ fn marks_in_order(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Other machines reach a listener only where the operator has said so in words.
-fn loopback_or_told(config: &Config, words: Option<&str>) -> Result<(), ConfigError> {
-    let told = words == Some(INSECURE_WORDS);
-    for (key, address) in [
-        ("http.listen", config.listen),
-        ("operator.listen", config.operator_listen),
-    ] {
-        if !address.ip().is_loopback() && !told {
-            return Err(ConfigError::Value {
-                key,
-                reason: format!(
-                    "{address} is reachable from other machines, and this version has neither TLS nor authentication"
-                ),
-                mend: format!(
-                    "listen on 127.0.0.1 behind a proxy that has both, or write `listen_beyond_loopback: \"{INSECURE_WORDS}\"`"
-                ),
-            });
-        }
-    }
-    Ok(())
+/// The limits of what clients may cost.
+fn limits(options: &LimitOptions) -> Result<Limits, ConfigError> {
+    options.resolve().map_err(|bounds| ConfigError::Value {
+        key: bounds.key,
+        reason: format!("{} is out of bounds", bounds.value),
+        mend: format!(
+            "write a number between {} and {}",
+            bounds.lowest, bounds.highest
+        ),
+    })
 }
 
 /// A number within its bounds, or the default.

@@ -23,7 +23,7 @@ fn defaults_apply_and_paths_start_at_the_file() {
     let (folder, path) = file("horizon: 1\n");
     let config = Config::load(&path, &Flags::default()).unwrap();
     assert_eq!(config.data, folder.path().join("data"));
-    assert_eq!(config.listen.to_string(), "127.0.0.1:8480");
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8480");
     assert_eq!(config.body_limit_bytes, 4 * 1024 * 1024);
     assert_eq!(config.events_without_schema, EventsWithoutSchema::Refuse);
     assert_eq!(config.doors, Doors::default());
@@ -82,7 +82,7 @@ fn flags_win_over_the_file() {
         ..Flags::default()
     };
     let config = Config::load(&path, &flags).unwrap();
-    assert_eq!(config.listen.port(), 2000);
+    assert_eq!(config.http.listen.port(), 2000);
     assert_eq!(
         config.body_limit_bytes, 7777,
         "what the flag does not say stays as in the file"
@@ -106,14 +106,80 @@ fn a_missing_version_says_what_to_write() {
     assert!(text.contains("horizon: 1"), "{text}");
 }
 
+/// Somebody who may do something, and a certificate.
+const ACCESS: &str =
+    "access: { principals: { a: { tokens: [ { file: t } ], grants: { operate: true } } } }\n";
+const TLS: &str = "tls: { certificate: c.pem, key: { file: k.pem } }";
+
 #[test]
-fn an_address_beyond_loopback_is_refused_unless_told_in_words() {
+fn an_address_beyond_loopback_is_refused_and_told_what_is_missing() {
+    let loads = |text: &str| {
+        let (_folder, path) = file(text);
+        Config::load(&path, &Flags::default()).is_ok()
+    };
     let open = "horizon: 1\nhttp: { listen: 0.0.0.0:8480 }\n";
-    assert!(refusal(open).contains("listen_beyond_loopback"));
-    let (_folder, path) = file(&format!(
+    let told = refusal(open);
+    assert!(told.contains("neither TLS nor authentication"), "{told}");
+    assert!(loads(&format!(
         "{open}listen_beyond_loopback: without TLS and authentication\n"
-    ));
-    assert!(Config::load(&path, &Flags::default()).is_ok());
+    )));
+    let told = refusal(&format!("{open}listen_beyond_loopback: without TLS\n"));
+    assert!(told.contains("asks nobody who they are"), "{told}");
+
+    let known = format!("{open}{ACCESS}");
+    let told = refusal(&known);
+    assert!(told.contains("has no TLS"), "{told}");
+    assert!(loads(&format!(
+        "{known}listen_beyond_loopback: without TLS\n"
+    )));
+
+    let secure = format!("horizon: 1\nhttp: {{ listen: 0.0.0.0:8480, {TLS} }}\n");
+    let told = refusal(&secure);
+    assert!(told.contains("asks nobody who they are"), "{told}");
+    assert!(loads(&format!(
+        "{secure}listen_beyond_loopback: without authentication\n"
+    )));
+    assert!(loads(&format!("{secure}{ACCESS}")), "nothing is missing");
+
+    for (key, text) in [
+        (
+            "operator.listen",
+            format!("{secure}{ACCESS}operator: {{ listen: 0.0.0.0:8481 }}\n"),
+        ),
+        (
+            "public.listen",
+            format!("{secure}{ACCESS}public: {{ listen: '[::]:8482' }}\n"),
+        ),
+    ] {
+        let told = refusal(&text);
+        assert!(told.contains(key) && told.contains("has no TLS"), "{told}");
+    }
+    let told = refusal("horizon: 1\nlisten_beyond_loopback: yes please\n");
+    assert!(told.contains("without TLS and authentication"), "{told}");
+}
+
+#[test]
+fn limits_are_held_to_their_bounds_and_unknown_ones_are_refused() {
+    let told = refusal("horizon: 1\nlimits: { idle_seconds: 0 }\n");
+    assert!(
+        told.contains("limits.idle_seconds") && told.contains("between 1 and 3600"),
+        "{told}"
+    );
+    assert!(refusal("horizon: 1\nlimits: { conections: 5 }\n").contains("conections"));
+}
+
+#[test]
+fn other_principals_need_no_restart_and_the_first_ones_do() {
+    let text = format!("horizon: 1\n{ACCESS}");
+    let load = |text: &str| {
+        let (_folder, path) = file(text);
+        Config::load(&path, &Flags::default()).unwrap()
+    };
+    let (open, one) = (load("horizon: 1\n"), load(&text));
+    let other = load(&text.replace("operate: true", "read: [account]"));
+    assert_eq!(one.differs_from(&other), Vec::<String>::new());
+    assert_eq!(open.differs_from(&one), ["access"]);
+    assert_eq!(one.differs_from(&open), ["access"]);
 }
 
 #[test]

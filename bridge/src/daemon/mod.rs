@@ -4,13 +4,13 @@
 //! Reload: [`reload`] changes contracts, crossing and relays while all of it runs.
 //! Stop: no new requests, no further crossing, answers for what is in flight, cursors, store. Each within one deadline.
 
+mod listeners;
 mod outlets;
 mod relays;
 mod reload;
 mod replay;
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ use futures_util::FutureExt as _;
 use horizon_schemas::Status::{self as ContractStatus, Active, Deprecated, Retired};
 use horizon_schemas::{Catalog, Contract, Folders, IdSecret, KnownBrokers, Rules, Server};
 use horizon_store::{LogName, Store};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::access::Side;
 use crate::address::Addresses;
 use crate::commands::Failure;
 use crate::config::{Config, EventsWithoutSchema};
@@ -32,8 +32,11 @@ use crate::crossing::Crosser;
 use crate::http::{self, Follows, Operator, Private, Public};
 use crate::loaded::SharedCatalog;
 use crate::outlets::BrokerOptions;
+use crate::server::raise_file_limit;
 use crate::status::Status;
 use crate::unparking::{Desk, ORDERS_WAITING};
+pub(crate) use listeners::DoorsView;
+use listeners::{Bound, Prepared};
 use outlets::Outlets;
 pub(crate) use relays::Paused;
 use relays::{Ground, Relays};
@@ -89,6 +92,11 @@ pub(crate) fn check_outlets(config: &Config, catalog: &Catalog) -> Result<(), Fa
     outlets::check(config, catalog.contracts())
 }
 
+/// Checks who may do what, as far as that can be done without secrets.
+pub(crate) fn check_listeners(config: &Config) -> Result<(), Failure> {
+    listeners::check(config)
+}
+
 /// Runs the daemon until SIGTERM or SIGINT, and stops it within the configured deadline.
 pub(crate) async fn run(config: Config, given: Given, catalog: Catalog) -> Result<(), Failure> {
     let config = Arc::new(config);
@@ -111,7 +119,7 @@ pub(crate) async fn run(config: Config, given: Given, catalog: Catalog) -> Resul
     };
     let reloads = async {
         while hung_up.recv().await.is_some() {
-            tracing::info!("SIGHUP: loading contracts and schemas again");
+            tracing::info!("SIGHUP: loading contracts, schemas, principals and certificates again");
             // What it did, or why not, is in the log and in the status. It goes on when the daemon is told to stop.
             let reloader = Arc::clone(&daemon.reloader);
             let _ = tokio::spawn(async move { reloader.reload().await }).await;
@@ -147,6 +155,8 @@ struct Daemon {
     status: Arc<Status>,
     stop_intake: watch::Sender<bool>,
     servers: JoinSet<()>,
+    /// What looks after files, until the daemon is gone.
+    watches: JoinSet<()>,
     crossing: JoinSet<()>,
     reloader: Arc<Reloader>,
 }
@@ -164,10 +174,12 @@ impl Daemon {
             config,
             &with_status(&catalog, &[Active, Deprecated, Retired]),
         )?;
+        let prepared = Prepared::read(config)?;
+        let limits = config.limits.clone().within_files(raise_file_limit());
         let store = open_store(config).await?;
         let log = LogName::main();
         let changes = contract_changes::find(&store, &log, &crossing).await?;
-        let listeners = Listeners::bind(config).await?;
+        let listeners = prepared.bind(config, limits).await?;
         let status = Arc::new(Status::default());
         let id_secret = IdSecret::new(store.derive_secret(ID_SECRET_CONTEXT));
         let crosser = Crosser::restore(
@@ -196,6 +208,7 @@ impl Daemon {
             given,
             catalog: SharedCatalog::new(catalog),
             ground,
+            doors: listeners.doors(),
             relays: Mutex::new(relays),
         };
         let mut daemon = Daemon {
@@ -204,6 +217,7 @@ impl Daemon {
             status,
             stop_intake: watch::channel(false).0,
             servers: JoinSet::new(),
+            watches: JoinSet::new(),
             crossing: JoinSet::new(),
             reloader: Arc::new(reloader),
         };
@@ -214,27 +228,34 @@ impl Daemon {
             running,
         ));
         daemon.reloader.start(outlets).await;
-        let addresses = listeners.addresses().map_err(|error| failed(&error))?;
         daemon.serve(listeners, config);
-        addresses
-            .write(&config.data)
-            .map_err(|error| failed(&format!("cannot write addresses.json: {error}")))?;
-        tracing::info!(http = %addresses.http, operator = %addresses.operator, store = daemon.store.id(), "listening");
+        daemon.announce()?;
         Ok(daemon)
     }
 
-    /// Starts both listeners' servers.
-    fn serve(&mut self, listeners: Listeners, config: &Config) {
+    /// Writes down and tells where the daemon listens.
+    fn announce(&self) -> Result<(), Failure> {
+        let addresses =
+            self.reloader.doors.write_addresses().map_err(|error| {
+                Failure::Failed(format!("cannot write addresses.json: {error}"))
+            })?;
+        tracing::info!(http = %addresses.http, operator = %addresses.operator, public = addresses.public.map(tracing::field::display), store = self.store.id(), "listening");
+        Ok(())
+    }
+
+    /// Starts the listeners' servers.
+    fn serve(&mut self, listeners: Bound, config: &Config) {
         let follows = Follows::new(self.stop_intake.subscribe());
-        let public = Public {
+        let public = Arc::new(Public {
             store: self.store.clone(),
             log: self.log.clone(),
             catalog: self.reloader.catalog.clone(),
+            status: Arc::clone(&self.status),
             follows: follows.clone(),
             folders: folders(config),
             servers: servers(config),
             rehearsed: Default::default(),
-        };
+        });
         let private = Private {
             store: self.store.clone(),
             log: self.log.clone(),
@@ -244,7 +265,7 @@ impl Daemon {
             follows,
             expecting: config.expecting.clone(),
         };
-        let private = http::private_router(private, public);
+        let private = http::private_router(private, &public);
         let operator = http::operator_router(Operator {
             store: self.store.clone(),
             log: self.log.clone(),
@@ -254,18 +275,18 @@ impl Daemon {
             desk: Arc::clone(&self.reloader.ground.desk),
             reloader: Arc::clone(&self.reloader),
         });
-        for (listener, router) in [(listeners.private, private), (listeners.operator, operator)] {
-            let mut stop = self.stop_intake.subscribe();
-            let stopped = async move {
-                let _ = stop.wait_for(|stop| *stop).await;
-            };
-            let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
-            self.servers.spawn(watched(
-                Arc::clone(&self.status),
-                "a listener".to_owned(),
-                served.into_future(),
-            ));
-        }
+        let public = http::public_listener_router(&public);
+        listeners.serve(
+            &mut self.servers,
+            &mut self.watches,
+            &self.status,
+            &self.stop_intake,
+            |side| match side {
+                Side::Private => private.clone(),
+                Side::Public => public.clone(),
+                Side::Operator => operator.clone(),
+            },
+        );
     }
 
     /// Stops everything in order. Requests that are not done within a quarter of the deadline are cut off: nothing of them was
@@ -320,32 +341,4 @@ async fn watched<E: Display + Send + 'static>(
 fn with_status(catalog: &Catalog, statuses: &[ContractStatus]) -> Vec<Arc<Contract>> {
     let wanted = |contract: &&Arc<Contract>| statuses.contains(&contract.status());
     catalog.contracts().iter().filter(wanted).cloned().collect()
-}
-
-/// Both ports, bound and not yet served.
-struct Listeners {
-    private: TcpListener,
-    operator: TcpListener,
-}
-
-impl Listeners {
-    async fn bind(config: &Config) -> Result<Listeners, Failure> {
-        Ok(Listeners {
-            private: bind("http.listen", config.listen).await?,
-            operator: bind("operator.listen", config.operator_listen).await?,
-        })
-    }
-
-    fn addresses(&self) -> std::io::Result<Addresses> {
-        Ok(Addresses {
-            http: self.private.local_addr()?,
-            operator: self.operator.local_addr()?,
-        })
-    }
-}
-
-async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure::Failed(format!("cannot listen on {address}: {error}\n  = mend: set {key} to a free port, or to port 0 for one that the system chooses"))
-    })
 }

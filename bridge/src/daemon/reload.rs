@@ -1,4 +1,4 @@
-//! Reload: contracts and schemas are loaded again, all or nothing, while everything runs.
+//! Reload: contracts, schemas, principals and certificates are loaded again, all or nothing, while everything runs.
 //!
 //! - Everything that can be wrong is found before anything changes: language, schemas, outlets, what never changes within a major
 //!   version. Whatever is found, the old contracts stay.
@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::sync::{Mutex, oneshot};
 use utoipa::ToSchema;
 
+use super::listeners::{Doors, DoorsView};
 use super::outlets::Outlets;
 use super::relays::{Changed, Ground, Paused, Relays};
 use super::{load_catalog, with_status};
@@ -31,6 +32,7 @@ pub(crate) struct Reloader {
     pub(super) given: Given,
     pub(super) catalog: SharedCatalog,
     pub(super) ground: Ground,
+    pub(super) doors: Arc<Doors>,
     /// Held while they change: one reload at a time, and none while the daemon stops.
     pub(super) relays: Mutex<Relays>,
 }
@@ -71,7 +73,7 @@ impl Reloader {
                     contracts = reloaded.contracts.len(),
                     relays_started = reloaded.relays.started.len(),
                     relays_stopped = reloaded.relays.stopped.len(),
-                    "contracts and schemas are loaded again"
+                    "contracts, schemas, principals and certificates are loaded again"
                 );
                 if !reloaded.restart_needed.is_empty() {
                     let keys = reloaded.restart_needed.join(", ");
@@ -86,6 +88,11 @@ impl Reloader {
                 Err(failure)
             }
         }
+    }
+
+    /// Numbers of the listeners and of refusals, for the status.
+    pub(crate) fn doors(&self) -> DoorsView {
+        self.doors.view()
     }
 
     /// All replays.
@@ -121,12 +128,14 @@ impl Reloader {
 
     async fn change(&self, relays: &mut Relays) -> Result<Reloaded, Failure> {
         let (config, given) = (Arc::clone(&self.config), self.given.clone());
+        let doors = Arc::clone(&self.doors);
         let loaded = tokio::task::spawn_blocking(move || {
             let now = Config::load(&given.path, &given.flags)?;
             let catalog = load_catalog(&config)?;
-            Ok::<_, Failure>((config.differs_from(&now), catalog))
+            let fresh = doors.read_again(&now)?;
+            Ok::<_, Failure>((config.differs_from(&now), catalog, fresh))
         });
-        let (restart_needed, catalog) = loaded.await.map_err(|error| {
+        let (restart_needed, catalog, fresh) = loaded.await.map_err(|error| {
             Failure::Failed(format!("contracts could not be loaded: {error}"))
         })??;
         let catalog = Arc::new(catalog);
@@ -151,6 +160,7 @@ impl Reloader {
         };
         orders.send(order).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())??;
+        self.doors.replace(fresh);
         let before = self.catalog.current();
         self.catalog
             .replace(Arc::clone(&catalog), restart_needed.clone());

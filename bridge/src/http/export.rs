@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use horizon_store::{ExportCounts, ExportError};
+use horizon_store::{ExportCounts, ExportError, Exported};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -47,13 +47,10 @@ pub(crate) async fn export(
         file = %order.file.display(),
         "the store is exported"
     );
-    let made = ExportMade {
-        file: order.file,
-        bytes: exported.bytes,
-        blake3: exported.blake3,
-        counts: exported.counts,
-    };
-    Ok((StatusCode::CREATED, json_answer(&made)))
+    Ok((
+        StatusCode::CREATED,
+        json_answer(&export_made(order.file, &exported)),
+    ))
 }
 
 fn problem(error: ExportError) -> Problem {
@@ -83,7 +80,7 @@ fn problem(error: ExportError) -> Problem {
 
 /// An export as it is told.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ExportMade {
+pub(crate) struct ExportMade {
     #[schema(value_type = String)]
     file: PathBuf,
     bytes: u64,
@@ -92,4 +89,14 @@ pub(super) struct ExportMade {
     /// How many lines there are, by kind.
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     counts: ExportCounts,
+}
+
+/// What is told of an export.
+pub(crate) fn export_made(file: PathBuf, exported: &Exported) -> ExportMade {
+    ExportMade {
+        file,
+        bytes: exported.bytes,
+        blake3: exported.blake3.clone(),
+        counts: exported.counts,
+    }
 }

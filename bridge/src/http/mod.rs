@@ -11,7 +11,7 @@ mod content;
 mod contracts;
 mod door;
 mod etag;
-mod export;
+pub(crate) mod export;
 mod follow;
 mod form;
 mod history;
@@ -87,7 +87,7 @@ pub(crate) struct Operator {
 }
 
 /// The private listener, with the public side.
-pub(crate) fn private_router(state: Private, public: Public) -> Router {
+pub(crate) fn private_router(state: Private, public: &Arc<Public>) -> Router {
     let body_limit = DefaultBodyLimit::max(state.body_limit_bytes);
     let (routes, _) = private_routes().split_for_parts();
     routes
@@ -143,6 +143,16 @@ fn operator_routes() -> OpenApiRouter<Arc<Operator>> {
         .routes(routes!(openapi::operator))
 }
 
+/// The listener with the public side only.
+pub(crate) fn public_listener_router(public: &Arc<Public>) -> Router {
+    Router::new()
+        .route("/health", get(public_health))
+        .with_state(Arc::clone(public))
+        .merge(public_router(public))
+        .fallback(no_such_place)
+        .method_not_allowed_fallback(wrong_method)
+}
+
 /// What does not work before a restart; nothing, while the daemon is well.
 fn failures(status: &Status, store: &Store) -> Vec<String> {
     let stopped = store
@@ -183,6 +193,17 @@ fn health(status: &Status, store: &Store) -> Result<&'static str, Problem> {
     responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
 )]
 async fn private_health(State(state): State<Arc<Private>>) -> Result<&'static str, Problem> {
+    health(&state.status, &state.store)
+}
+
+/// Whether all of the daemon works
+///
+/// A second line tells of a low disk, which is no failure: a restart would not help.
+#[utoipa::path(
+    get, path = "/health", operation_id = "health", tag = "status",
+    responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
+)]
+async fn public_health(State(state): State<Arc<Public>>) -> Result<&'static str, Problem> {
     health(&state.status, &state.store)
 }
 

@@ -1,5 +1,6 @@
 //! The operator's handlers: `GET /status` and `GET /why/{id}`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
@@ -16,12 +17,15 @@ use super::body::path;
 use super::openapi::problems;
 use super::problem::Problem;
 use super::refusals::unavailable;
+use crate::access::GateView;
 use crate::crossing::cursor_name;
 use crate::crossing::parked::ParkedKeys;
+use crate::daemon::DoorsView;
 use crate::loaded::LoadView;
 use crate::pauses::Pause;
 use crate::relay::relay_name;
 use crate::replays::ReplayView;
+use crate::server::ListenerView;
 use crate::status::RelayState;
 use crate::why::About;
 
@@ -79,6 +83,9 @@ pub(super) struct StatusTold {
     loading: LoadView,
     contracts: Vec<ContractStatus>,
     relays: Vec<RelayTold>,
+    access: GateView,
+    /// By name.
+    listeners: BTreeMap<String, ListenerView>,
     replays: Vec<ReplayView>,
     /// What does not work before a restart.
     failures: Vec<String>,
@@ -178,6 +185,7 @@ async fn collect(state: &Operator) -> Result<StatusTold, StoreError> {
         }
     }
     let disk = state.store.disk_space();
+    let DoorsView { access, listeners } = state.reloader.doors();
     Ok(StatusTold {
         store: state.store.id().to_string(),
         disk: Disk {
@@ -194,6 +202,8 @@ async fn collect(state: &Operator) -> Result<StatusTold, StoreError> {
         loading: state.catalog.view(),
         contracts,
         relays,
+        access,
+        listeners,
         replays: state.reloader.replays().views(),
         failures: super::failures(&state.status, &state.store),
     })

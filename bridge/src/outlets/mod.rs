@@ -27,7 +27,9 @@ use tokio::time::timeout;
 use options::Endpoint;
 
 pub(crate) use message::{Answer, Content, Destination, OutboundMessage};
-pub(crate) use options::{BrokerOptions, Surroundings};
+pub(crate) use options::{
+    BrokerOptions, FieldError, SecretSource, Surroundings, Tls, certificates,
+};
 pub(crate) use session::{Loss, Session, SessionState};
 pub(crate) use window::MAX_IN_FLIGHT_MESSAGES;
 

@@ -17,10 +17,10 @@ use serde::Deserialize;
 use super::{Broker, amqp, mqtt};
 
 pub(super) use endpoint::{Endpoint, Written};
+pub(super) use secret::Credentials;
+pub(crate) use secret::Secret;
 pub(crate) use secret::SecretSource;
-pub(super) use secret::{Credentials, Secret};
-pub(super) use tls::Tls;
-pub(crate) use tls::TlsOptions;
+pub(crate) use tls::{Tls, TlsOptions, certificates};
 
 /// One entry under `brokers:`: `{ mqtt: … }` or `{ amqp: … }`.
 #[derive(Debug, Clone, Deserialize)]
@@ -107,10 +107,11 @@ impl BrokerOptions {
 }
 
 /// What is wrong with one field.
-#[derive(Debug)]
-pub(super) struct FieldError {
-    pub(super) field: &'static str,
-    pub(super) problem: String,
+#[derive(Debug, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub(crate) struct FieldError {
+    pub(crate) field: &'static str,
+    pub(crate) problem: String,
 }
 
 /// Checks a number against its bounds.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Room, follows};
+use super::{Room, follows, reach};
 use crate::codec::Flaw;
 use crate::database::{Database, Reach, damaged};
 use crate::error::StoreError;

@@ -19,12 +19,14 @@ use super::follow::Follows;
 use super::problem::Problem;
 use crate::access::{Caller, Scope, Verb};
 use crate::loaded::SharedCatalog;
+use crate::status::Status as RunningStatus;
 
 /// What the public side's handlers work with.
 pub(crate) struct Public {
     pub(crate) store: Store,
     pub(crate) log: LogName,
     pub(crate) catalog: SharedCatalog,
+    pub(crate) status: Arc<RunningStatus>,
     pub(crate) follows: Follows,
     /// Where the contracts' tests are, which give the catalogue its examples.
     pub(crate) folders: Folders,
@@ -35,7 +37,7 @@ pub(crate) struct Public {
 
 /// The public side: `GET /public`, `GET /public/{contract}`, `GET /public/{contract}/{sequence}`, `GET /catalog`, `GET /schemas`,
 /// `GET /schemas/{address}`. Without a fallback, so that it can be merged into another listener's routes.
-pub(crate) fn public_router(state: Public) -> Router {
+pub(crate) fn public_router(state: &Arc<Public>) -> Router {
     Router::new()
         .route("/public", get(page::contracts))
         .route("/public/{contract}", get(page::events))
@@ -43,7 +45,7 @@ pub(crate) fn public_router(state: Public) -> Router {
         .route("/catalog", get(catalog::catalog))
         .route("/schemas", get(schemas::schemas))
         .route("/schemas/{*address}", get(schemas::schema))
-        .with_state(Arc::new(state))
+        .with_state(Arc::clone(state))
 }
 
 /// What is wanted of a public stream.

@@ -15,9 +15,9 @@ use ureq::http::{StatusCode, Uri};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, TcpConnector};
 
-use super::https::Https;
 use super::line::secure;
 use super::options::Resolved;
+use crate::https::Https;
 use crate::outlets::ConnectError;
 use crate::outlets::options::{FieldError, Tls};
 
@@ -172,6 +172,9 @@ fn agent(management: &Management, resolved: &Resolved) -> Result<ureq::Agent, Co
     let by_default = Tls::default();
     let tls = resolved.endpoint.tls.as_ref().unwrap_or(&by_default);
     let (tls, server_name) = secure(tls, &management.host)?;
-    let https = Https { tls, server_name };
+    let https = Https {
+        tls,
+        server_name: Some(server_name),
+    };
     Ok(ureq::Agent::with_parts(config, tcp.chain(https), resolver))
 }

@@ -6,7 +6,6 @@ mod confirms;
 mod connection;
 mod encode;
 mod endings;
-mod https;
 mod line;
 mod management;
 mod options;

@@ -30,11 +30,11 @@ pub(crate) enum SecretPlace {
 
 /// A secret, which shows itself to nobody who only prints it.
 #[derive(Clone)]
-pub(in crate::outlets) struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     /// The secret itself, for the client library.
-    pub(in crate::outlets) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -80,7 +80,7 @@ impl Credentials {
 
 impl SecretSource {
     /// The file that it is in, if it is in one.
-    pub(super) fn file(&self) -> Option<&Path> {
+    pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::Elsewhere(SecretPlace::File(path)) => Some(path),
             _ => None,
@@ -88,7 +88,7 @@ impl SecretSource {
     }
 
     /// Reads the secret of a field.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         field: &'static str,
         surroundings: &Surroundings<'_>,

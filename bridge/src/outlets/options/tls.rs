@@ -33,7 +33,7 @@ pub(crate) struct TlsOptions {
 
 /// How to speak TLS to one broker; with the system's authorities and no certificate unless told otherwise.
 #[derive(Debug, Default)]
-pub(in crate::outlets) struct Tls {
+pub(crate) struct Tls {
     ca: Option<PathBuf>,
     identity: Option<Identity>,
     /// The name that the broker's certificate must be for, where it is not the host's.
@@ -96,13 +96,25 @@ impl TlsOptions {
 }
 
 impl Tls {
+    /// TLS with files of the command line: an authority, and a certificate with its key.
+    pub(crate) fn of_files(ca: Option<PathBuf>, identity: Option<(PathBuf, PathBuf)>) -> Tls {
+        Tls {
+            ca,
+            identity: identity.map(|(certificate, key)| Identity {
+                certificate,
+                key: KeySource::File(key),
+            }),
+            server_name: None,
+        }
+    }
+
     /// Whether the client has something to show the broker.
     pub(in crate::outlets) fn has_certificate(&self) -> bool {
         self.identity.is_some()
     }
 
     /// What the client library is given: the files as they are now.
-    pub(in crate::outlets) fn client_config(&self) -> Result<Arc<ClientConfig>, FieldError> {
+    pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>, FieldError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let wrong = |field, problem: String| FieldError { field, problem };
         let config = ClientConfig::builder_with_provider(provider)
@@ -143,7 +155,7 @@ impl Tls {
 }
 
 /// The certificates of a PEM file; at least one.
-fn certificates(
+pub(crate) fn certificates(
     field: &'static str,
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, FieldError> {

@@ -1,0 +1,360 @@
+//! The gate that every request comes past: who is it, may they come in at all, and do they have too much open already?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use tokio::sync::watch;
+use utoipa::ToSchema;
+
+use super::audit::{Asked, Audit, RefusedView};
+use super::issuer::TOKEN_LIMIT_BYTES;
+use super::jws::Signed;
+use super::keys::IssuerView;
+use super::open::{Held, Open};
+use super::options::Principal;
+use super::token::TokenDigest;
+use super::{Access, Caller, CertificateNames, Known, Scope, Verb, Who};
+use crate::clock;
+use crate::http::Problem;
+
+/// Addresses that need no credential.
+const OPEN_PATHS: [&str; 2] = ["/health", "/openapi.json"];
+/// What a caller is told who has too much open.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Which side of Horizon a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Append, read and follow; and the public side.
+    Private,
+    /// The public side only.
+    Public,
+    /// Status and orders: all of it needs the grant `operate`.
+    Operator,
+}
+
+/// What the connection tells of who is at its other end.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    pub(crate) side: Side,
+    pub(crate) address: std::net::SocketAddr,
+    /// The names in the client's certificate, which an authority of the listener has vouched for.
+    pub(crate) certificate: Option<Arc<CertificateNames>>,
+}
+
+/// How the gate stands, as it is told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GateView {
+    /// How many are known; none, where everybody may do everything.
+    principals: Option<usize>,
+    issuers: Vec<IssuerView>,
+    pub(super) refused: RefusedView,
+}
+
+/// Lets requests in, or does not.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// None: there is no `access`, and everybody may do everything.
+    access: watch::Sender<Option<Arc<Access>>>,
+    audit: Arc<Audit>,
+    open: Arc<Open>,
+    requests_limit: usize,
+    follows_limit: usize,
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    held: Held,
+    until: Option<Duration>,
+    access: watch::Receiver<Option<Arc<Access>>>,
+}
+
+/// Who a credential belongs to.
+struct Identified {
+    principal: Arc<Principal>,
+    /// How much longer the credential is good, if it ends.
+    until: Option<Duration>,
+}
+
+/// Why a credential is not good, for the operator: what kind it is, and what is wrong.
+type NotGood = (&'static str, String);
+
+impl Gate {
+    pub(crate) fn new(access: Option<Access>, requests_limit: usize, follows_limit: usize) -> Gate {
+        let gate = Gate {
+            access: watch::channel(None).0,
+            audit: Arc::default(),
+            open: Arc::default(),
+            requests_limit,
+            follows_limit,
+        };
+        gate.replace(access);
+        gate
+    }
+
+    /// Other principals from now on; what they have open and may have no more ends.
+    pub(crate) fn replace(&self, access: Option<Access>) {
+        let access = access.map(Arc::new);
+        let before = self.current();
+        for (name, issuer) in access.iter().flat_map(|access| &access.issuers) {
+            let known = before.as_ref().and_then(|before| before.issuers.get(name));
+            if let Some(known) = known {
+                issuer.keys.take_over(&known.keys);
+            }
+            tokio::spawn(Arc::clone(&issuer.keys).fetch());
+        }
+        self.access.send_replace(access);
+    }
+
+    /// Whether anybody has to say who they are.
+    pub(crate) fn is_open(&self) -> bool {
+        self.current().is_none()
+    }
+
+    /// Refusals since the start, and how it stands with the issuers of tokens.
+    pub(crate) fn view(&self) -> GateView {
+        let access = self.current();
+        let issuers = access
+            .iter()
+            .flat_map(|access| access.issuers.values())
+            .map(|issuer| issuer.keys.view());
+        GateView {
+            principals: access.as_ref().map(|access| access.principals.len()),
+            issuers: issuers.collect(),
+            refused: self.audit.view(),
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Access>> {
+        self.access.borrow().clone()
+    }
+
+    /// Lets a request in, or says how it is refused.
+    pub(crate) async fn admit(&self, parts: &Parts, wire: &Wire) -> Result<Admitted, Response> {
+        let asked = asked(parts, wire);
+        let access = self.access.subscribe();
+        let needs_none = OPEN_PATHS.contains(&parts.uri.path())
+            && matches!(parts.method, Method::GET | Method::HEAD);
+        let current = access.borrow().clone();
+        let (who, until) = match current {
+            None => (Who::Everybody, None),
+            Some(_) if needs_none => (Who::Nobody, None),
+            Some(current) => match identify(&current, &parts.headers, wire).await {
+                Ok(known) => (Who::Principal(known.principal), known.until),
+                Err((credential, reason)) => {
+                    self.audit.unauthenticated(credential, &reason, &asked);
+                    return Err(unauthenticated());
+                }
+            },
+        };
+        let name = match &who {
+            Who::Principal(principal) => Arc::clone(&principal.name),
+            Who::Everybody | Who::Nobody => Arc::from(wire.address.ip().to_string()),
+        };
+        let orders = wire.side == Side::Operator && !needs_none;
+        let held = self.open.hold(&name, self.requests_limit);
+        let Some(held) = held else {
+            let reason = "too many requests in flight";
+            self.audit.turned_away(&name, reason, &asked);
+            return Err(too_many(reason, self.requests_limit).into_response());
+        };
+        let audit = Arc::clone(&self.audit);
+        let caller = Caller(Arc::new(Known { who, asked, audit }));
+        if orders {
+            let may = caller.may(Verb::Operate, Scope::Daemon);
+            may.map_err(|problem| problem.into_response())?;
+            if !matches!(parts.method, Method::GET | Method::HEAD) {
+                self.audit.ordered(&name, &caller.0.asked);
+            }
+        }
+        Ok(Admitted {
+            caller,
+            held,
+            until,
+            access,
+        })
+    }
+
+    /// A request that a web page of somewhere else made, or that came under a name which is not this listener's.
+    pub(crate) fn turned_away(&self, parts: &Parts, wire: &Wire, reason: &str) {
+        self.audit.turned_away("-", reason, &asked(parts, wire));
+    }
+
+    /// Counts a request among the follows from now on, if its caller may have one more.
+    pub(crate) fn follow(&self, admitted: &mut Admitted) -> Result<(), Problem> {
+        if admitted.held.follow(self.follows_limit) {
+            return Ok(());
+        }
+        let (reason, known) = ("too many open follows", &admitted.caller.0);
+        self.audit
+            .turned_away(admitted.held.who(), reason, &known.asked);
+        Err(too_many(reason, self.follows_limit))
+    }
+}
+
+impl Admitted {
+    /// What keeps a request counted, and a future that ends when its caller may not be served any longer: the credential has
+    /// ended, or the principal is another one now.
+    pub(crate) fn into_hold(self) -> (Held, impl Future<Output = ()> + Send + 'static) {
+        let Admitted {
+            caller,
+            held,
+            until,
+            mut access,
+        } = self;
+        let over = async move {
+            let expires = async {
+                match until {
+                    Some(until) => tokio::time::sleep(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let replaced = async {
+                let is_known = |access: &Option<Arc<Access>>| match &caller.0.who {
+                    Who::Everybody => access.is_none(),
+                    Who::Nobody => true,
+                    Who::Principal(principal) => access.as_ref().is_some_and(|access| {
+                        access.principals.iter().any(|known| known == principal)
+                    }),
+                };
+                // An end of the sender is the daemon's.
+                let _ = access.wait_for(|access| !is_known(access)).await;
+            };
+            tokio::select! {
+                () = expires => {}
+                () = replaced => {}
+            }
+        };
+        (held, over)
+    }
+}
+
+fn asked(parts: &Parts, wire: &Wire) -> Asked {
+    Asked {
+        listener: match wire.side {
+            Side::Private => "http",
+            Side::Public => "public",
+            Side::Operator => "operator",
+        },
+        address: Some(wire.address),
+        method: parts.method.to_string(),
+        path: Asked::path_of(parts.uri.path()),
+    }
+}
+
+/// Finds out who sent a request. A credential that is shown has to be good, even where another one would do.
+async fn identify(
+    access: &Access,
+    headers: &HeaderMap,
+    wire: &Wire,
+) -> Result<Identified, NotGood> {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    match (shown.next(), shown.next(), &wire.certificate) {
+        (Some(_), Some(_), _) => Err(("authorization", "there are several".to_owned())),
+        (Some(value), None, _) => by_token(access, value).await,
+        (None, _, Some(names)) => {
+            let fitting = access
+                .principals
+                .iter()
+                .filter(|p| p.has_certificate(names));
+            let principal = the_one(fitting).map_err(|reason| ("certificate", reason))?;
+            Ok(Identified::new(principal, None))
+        }
+        (None, _, None) => Err(("none", "no credential".to_owned())),
+    }
+}
+
+async fn by_token(access: &Access, value: &HeaderValue) -> Result<Identified, NotGood> {
+    let bearer = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| token.trim_matches(' '))
+    });
+    let token = bearer.ok_or_else(|| ("authorization", "it is no bearer token".to_owned()))?;
+    let digest = TokenDigest::of(token);
+    let mut found = None;
+    for principal in &access.principals {
+        if principal.has_token(&digest) {
+            found = Some(principal);
+        }
+    }
+    if let Some(principal) = found {
+        return Ok(Identified::new(principal, None));
+    }
+    let unknown = || ("token", "no principal has it".to_owned());
+    if token.len() > TOKEN_LIMIT_BYTES {
+        return Err(unknown());
+    }
+    let token = Signed::read(token).ok_or_else(unknown)?;
+    let mut issuers = access.issuers.iter();
+    let (name, issuer) = issuers
+        .find(|(_, issuer)| issuer.is_named_by(&token))
+        .ok_or_else(unknown)?;
+    let claims = issuer
+        .check(token)
+        .await
+        .map_err(|reason| ("jwt", reason))?;
+    let fitting = access
+        .principals
+        .iter()
+        .filter(|principal| principal.has_claims(name, &claims));
+    let principal = the_one(fitting).map_err(|reason| ("jwt", reason))?;
+    let until = claims.expires_ms.saturating_sub(clock::now_ms());
+    Ok(Identified::new(
+        principal,
+        Some(Duration::from_millis(until)),
+    ))
+}
+
+/// The only principal that fits.
+fn the_one<'a>(
+    mut fitting: impl Iterator<Item = &'a Arc<Principal>>,
+) -> Result<&'a Arc<Principal>, String> {
+    match (fitting.next(), fitting.next()) {
+        (Some(principal), None) => Ok(principal),
+        (None, _) => Err("it is good, but no principal's".to_owned()),
+        (Some(one), Some(other)) => Err(format!("it fits {} and {}", one.name, other.name)),
+    }
+}
+
+impl Identified {
+    fn new(principal: &Arc<Principal>, until: Option<Duration>) -> Identified {
+        Identified {
+            principal: Arc::clone(principal),
+            until,
+        }
+    }
+}
+
+/// The one answer to all that is wrong with a credential (RFC 6750, 3).
+fn unauthenticated() -> Response {
+    let problem = Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthenticated",
+        "a good credential is asked for",
+    )
+    .mend("send `authorization: Bearer TOKEN` with a token that is good, or use a client certificate that is known");
+    let mut response = problem.into_response();
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+fn too_many(reason: &str, limit: usize) -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-requests",
+        "this caller has too much open",
+    )
+    .detail(format!("{reason}: the limit is {limit}"))
+    .mend("wait for answers, and try again")
+    .retry_after(RETRY_AFTER_SECONDS)
+}
