@@ -162,6 +162,14 @@ def test_a_key_that_is_rare_costs_a_bounded_look_for_each_page(daemon: Daemon) -
     assert poll["events"] == [] and poll["through"] == 10_000, "who is behind does not wait"
 
 
+def test_only_reading_is_offered(daemon: Daemon) -> None:
+    for path in ("/public", f"/public/{ACCOUNTS}", f"/public/{ACCOUNTS}/1", "/catalog", "/schemas", "/schemas/x"):
+        for method in ("POST", "DELETE", "PUT"):
+            answer = daemon.http(method, path, {})
+            assert answer.status == 405 and answer.json()["type"].endswith("wrong-method"), (method, path)
+    assert get(daemon, "/publics").json()["type"].endswith("no-such-place")
+
+
 def same_but_for(name: str, answer: Answer) -> tuple[int, bytes, dict[str, str]]:
     """An answer without what was asked for in it."""
     headers = {header: value for header, value in answer.headers.items() if header not in ("date", "content-length")}

@@ -26,6 +26,16 @@ fn told(event: &horizon_store::Event) -> Told {
     }
 }
 
+/// A public event, which is on one line unless somebody else has made it.
+fn on_one_line(event: &Bytes) -> Bytes {
+    if !event.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return event.clone();
+    }
+    let mut event = event.to_vec();
+    one_line(&mut event);
+    event.into()
+}
+
 /// The log, or what is selected of it.
 pub(in crate::http) struct LogSource {
     subscription: Subscription,
@@ -223,7 +233,7 @@ impl Source for PublicSource {
         let page = self.subscription.next().await?;
         let told = |event: &PublicEvent| Told {
             place: event.sequence.get(),
-            data: Bytes::clone(&event.event),
+            data: on_one_line(&event.event),
         };
         let events = page.events.iter();
         Ok(Step {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use horizon_schemas::{Catalog, Catalogue, Folders, TestReport, TestSuite, to_yaml};
 
@@ -77,16 +77,33 @@ pub(in crate::http) async fn catalog(
     let report = state.rehearsed.of(&catalog, &state.folders).await;
     let report = report.unwrap_or_default();
     let servers = state.servers.clone();
-    let catalogue = Catalogue::new(&catalog, TITLE, servers, &report);
-    let catalogue = catalogue.only(&|contract| shown.contains(contract));
-    let (text, content_type) = match writing {
-        Writing::Json => (catalogue.asyncapi().to_string(), media_type),
-        Writing::Yaml => (to_yaml(&catalogue.asyncapi()), media_type),
-        Writing::Html => (catalogue.html(), "text/html; charset=utf-8"),
+    // Many contracts make a long document.
+    let written = tokio::task::spawn_blocking(move || {
+        let catalogue = Catalogue::new(&catalog, TITLE, servers, &report);
+        let catalogue = catalogue.only(&|contract| shown.contains(contract));
+        match writing {
+            Writing::Json => catalogue.asyncapi().to_string(),
+            Writing::Yaml => to_yaml(&catalogue.asyncapi()),
+            Writing::Html => catalogue.html(),
+        }
+    });
+    let text = written.await.map_err(|_| unwritten())?;
+    let content_type = match writing {
+        Writing::Json | Writing::Yaml => media_type,
+        Writing::Html => "text/html; charset=utf-8",
     };
     let page = Page {
         etag: Some(super::schemas::digest(&text)),
         ..Page::new(content_type, text.into_bytes())
     };
     Ok(page.answer(&headers))
+}
+
+fn unwritten() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "catalogue-failed",
+        "the catalogue could not be written",
+    )
+    .mend("see the daemon's log")
 }
