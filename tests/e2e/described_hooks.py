@@ -32,6 +32,8 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
         _expect_once(case)
     if case.operation.path == "/parked":
         _ask_as_pages_do(case.query or {})
+    if case.operation.path in ("/streams/{stream}", "/log", "/public/{contract}"):
+        _read_one_way(case.query or {})
 
 
 def _below(body: Any, member: str) -> Any:
@@ -60,3 +62,17 @@ def _ask_as_pages_do(query: dict[str, Any]) -> None:
     query.pop("after", None)
     if "contract" not in query:
         query.pop("outlet", None)
+
+
+def _read_one_way(query: dict[str, Any]) -> None:
+    """Pages go one way, from one beginning, in the epoch that there is; and nobody waits long for what does not come."""
+    query.pop("epoch", None)
+    if query.get("direction") == "backwards":
+        for name in ("after", "since", "wait"):
+            query.pop(name, None)
+    else:
+        query.pop("before", None)
+    if "after" in query:
+        query.pop("since", None)
+    if "wait" in query:
+        query["wait"] = min(int(query["wait"]), 1)
