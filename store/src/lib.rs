@@ -57,6 +57,7 @@ mod event_store;
 mod export;
 mod folder;
 mod heads;
+mod history;
 mod import;
 mod index;
 mod keep;

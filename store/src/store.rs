@@ -18,6 +18,7 @@ use crate::digest::Secrets;
 use crate::error::{OpenError, StoreError};
 use crate::folder::{Folder, hex};
 use crate::heads::Heads;
+use crate::history::History;
 use crate::keys::LogId;
 use crate::load::load;
 use crate::names::LogName;
@@ -57,6 +58,7 @@ pub(crate) struct Inner {
     pub(crate) space: Space,
     poison: Arc<OnceLock<String>>,
     closing: AtomicBool,
+    history: History,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -157,22 +159,29 @@ impl Store {
         self.work(read).await
     }
 
+    /// Runs a read of long history, which gives way to all else.
+    async fn read_history<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, outcome) = oneshot::channel();
+        let inner = Arc::clone(&self.inner);
+        self.inner.history.hand_over(move || {
+            // Who asked may have gone.
+            let _ = answer.send(inner.with_database(|database| read(&inner, database)));
+        });
+        outcome.await.map_err(|_| interrupted())?
+    }
+
     /// Runs work on the database where it may block; closing waits for it.
     pub(crate) async fn work<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
         read: impl FnOnce(&Inner, &Database) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         let inner = Arc::clone(&self.inner);
-        let interrupted = |_| StoreError::Io {
-            reason: "the read was interrupted".into(),
-        };
-        spawn_blocking(move || {
-            let open = inner.open.read().unwrap_or_else(PoisonError::into_inner);
-            let database = &open.as_ref().ok_or(StoreError::Closed)?.database;
-            read(&inner, database)
-        })
-        .await
-        .map_err(interrupted)?
+        spawn_blocking(move || inner.with_database(|database| read(&inner, database)))
+            .await
+            .map_err(|_| interrupted())?
     }
 
     /// Runs a read from a place on: at once if the head is near and what it needs is in memory, as what was written last is; else
@@ -196,8 +205,11 @@ impl Store {
             }
         }
         let reach = reading::reach(from, head);
-        self.read(move |inner, database| read(inner, database, reach, limit))
-            .await
+        let read = move |inner: &Inner, database: &Database| read(inner, database, reach, limit);
+        if reach == Reach::History {
+            return self.read_history(read).await;
+        }
+        self.read(read).await
     }
 
     /// Runs a read that looks only in memory, at once; none if what it needs is not there, or the store is closing.
@@ -264,7 +276,22 @@ impl fmt::Debug for Store {
     }
 }
 
+fn interrupted() -> StoreError {
+    StoreError::Io {
+        reason: "the read was interrupted".into(),
+    }
+}
+
 impl Inner {
+    /// Works on the database; closing waits for it.
+    fn with_database<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        work(&open.as_ref().ok_or(StoreError::Closed)?.database)
+    }
+
     async fn queue(&self, bytes: usize, request: Request) -> Result<(), StoreError> {
         let all = self.options.queue_max_bytes / ROOM_BYTES;
         let share = u32::try_from(bytes.div_ceil(ROOM_BYTES).min(all)).unwrap_or(u32::MAX);
@@ -354,13 +381,14 @@ fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError
         options,
         Arc::clone(&poison),
     );
+    let io = |error: std::io::Error| OpenError::Io {
+        dir: dir.to_owned(),
+        reason: error.to_string(),
+    };
     let writer = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(move || writer.run())
-        .map_err(|error| OpenError::Io {
-            dir: dir.to_owned(),
-            reason: error.to_string(),
-        })?;
+        .map_err(io)?;
     let inner = Inner {
         id: hex(&entry.id),
         secrets: Secrets::new(entry.secret),
@@ -372,6 +400,7 @@ fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError
         room: Arc::new(Semaphore::new(options.queue_max_bytes / ROOM_BYTES)),
         poison,
         closing: AtomicBool::new(false),
+        history: History::start().map_err(io)?,
         writer: Mutex::new(Some(writer)),
     };
     Ok(Store {

@@ -136,6 +136,14 @@ impl Rig {
         let (stop, stopped) = watch::channel(false);
         let (_desk, orders) = mpsc::channel(1);
         let running = tokio::spawn(crosser.run(orders, stopped));
+        self.until_crossed(catalog, &status).await;
+        stop.send(true).unwrap();
+        running.await.unwrap().unwrap();
+        status
+    }
+
+    /// Waits until every contract that has not halted stands at the head, and nothing of it is being written.
+    async fn until_crossed(&self, catalog: &Catalog, status: &Status) {
         let head = self.store.head(&self.log).await.unwrap();
         for contract in catalog.contracts() {
             let stream = PublicStreamName::new(&contract.public_stream()).unwrap();
@@ -151,9 +159,6 @@ impl Rig {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
-        stop.send(true).unwrap();
-        running.await.unwrap().unwrap();
-        status
     }
 
     async fn public(&self, contract: &str) -> Vec<PublicEvent> {

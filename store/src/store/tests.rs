@@ -246,10 +246,9 @@ async fn what_was_written_last_is_read_at_once_in_pages_of_bounded_size() {
         let all = Selection::All;
         let page = store.read_log(&log, &all, after, ReadLimit::default());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        let std::task::Poll::Ready(page) = std::pin::pin!(page).poll(&mut context) else {
-            panic!("the read waits for a thread");
+        let std::task::Poll::Ready(Ok(page)) = std::pin::pin!(page).poll(&mut context) else {
+            unreachable!("the read waits for a thread");
         };
-        let page = page.unwrap();
         assert!(page.records.len() < 3, "a page beyond the bound");
         assert_eq!(page.through, page.records.last().unwrap().position());
         read.extend(page.records);

@@ -103,6 +103,8 @@ async fn where_a_contract_begins_at_a_time_is_found_before_it_is_taken_up() {
     // What was found is believed: the crossing does not look for it again.
     let given = Timed::from([("timed.v1".to_owned(), Position::new(1))]);
     running.take_up_at(&both, given).await;
+    // The next one would not know of what this one is still writing.
+    rig.until_crossed(&both, &running.status).await;
     running.end().await;
     rig.cross_by(&both).await;
     assert_eq!(origins(&rig.public("timed").await), [2]);
