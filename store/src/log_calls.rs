@@ -222,6 +222,7 @@ impl Store {
                     }),
                 }
             },
+            |page| page.through >= page.head || page.records.len() >= limit.records,
         )
         .await
     }

@@ -118,6 +118,10 @@ impl Store {
                     }),
                 }
             },
+            |page| {
+                let last = page.events.last().map_or(after, |event| event.sequence);
+                last >= page.head || page.events.len() >= limit.records
+            },
         )
         .await
     }

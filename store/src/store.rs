@@ -185,13 +185,14 @@ impl Store {
     }
 
     /// Runs a read from a place on: at once if the head is near and what it needs is in memory, as what was written last is; else
-    /// where it may block. A page that is read at once is bounded more closely.
+    /// where it may block, as is a page that `is_whole` finds cut short by how much is read at once.
     pub(crate) async fn read_from<T: Send + 'static>(
         &self,
         from: u64,
         head: u64,
         limit: ReadLimit,
         read: impl Fn(&Inner, &Database, Reach, ReadLimit) -> Result<T, StoreError> + Send + 'static,
+        is_whole: impl Fn(&T) -> bool,
     ) -> Result<T, StoreError> {
         if head.saturating_sub(from) <= NEAR_RECORDS {
             let near = ReadLimit {
@@ -200,7 +201,7 @@ impl Store {
             };
             let found =
                 self.read_in_memory(|inner, database| read(inner, database, Reach::Memory, near));
-            if let Some(found) = found {
+            if let Some(found) = found.filter(is_whole) {
                 return Ok(found);
             }
         }

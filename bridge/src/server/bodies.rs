@@ -3,10 +3,12 @@
 //! What is held of all request bodies and answers together is bounded. An answer leaves in small parts, so that it is known whether its client
 //! takes any; a follow ends when its caller may not follow any longer.
 
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body;
@@ -32,6 +34,8 @@ pub(super) struct Share {
     load: Arc<Load>,
     bytes: AtomicUsize,
     refused: AtomicBool,
+    /// What nobody has read of the body.
+    left: Mutex<Option<Incoming>>,
 }
 
 impl Load {
@@ -41,6 +45,7 @@ impl Load {
             load: Arc::clone(self),
             bytes: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
+            left: Mutex::default(),
         };
         let open = self.requests.fetch_add(1, Ordering::Relaxed);
         // Dropped, it gives its place back.
@@ -63,6 +68,11 @@ impl Share {
         }
     }
 
+    /// What its handler has not read of the body.
+    pub(super) fn left(&self) -> MutexGuard<'_, Option<Incoming>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self, bytes: usize, limit: usize) -> bool {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let held = self.load.body_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -82,11 +92,47 @@ impl Drop for Share {
     }
 }
 
+/// Most of a request's body that is read and thrown away when nobody wants it, in bytes, and for how long.
+const LEFT_BYTES: usize = 256 * 1024;
+const LEFT_TIME: Duration = Duration::from_secs(1);
+
+/// Reads what a client still sends of a body that nobody wants, within bounds. Without that HTTP/2 resets the stream beside its
+/// answer, and clients such as curl 7.88 tell of the reset and not of the answer.
+pub(super) async fn throw_away(mut body: Incoming) {
+    let read = async {
+        let mut bytes = 0;
+        while bytes < LEFT_BYTES
+            && let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
+        {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    let _ = tokio::time::timeout(LEFT_TIME, read).await;
+}
+
 /// A request's body.
 pub(super) struct Inbound {
-    pub(super) body: Incoming,
-    pub(super) share: Arc<Share>,
-    pub(super) limit_bytes: usize,
+    /// None only while this is dropped.
+    body: Option<Incoming>,
+    share: Arc<Share>,
+    limit_bytes: usize,
+}
+
+impl Inbound {
+    pub(super) fn new(body: Incoming, share: Arc<Share>, limit_bytes: usize) -> Inbound {
+        Inbound {
+            body: Some(body),
+            share,
+            limit_bytes,
+        }
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        let left = self.body.take().filter(|body| !body.is_end_stream());
+        *self.share.left() = left;
+    }
 }
 
 impl HttpBody for Inbound {
@@ -97,7 +143,10 @@ impl HttpBody for Inbound {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
         let bytes = match &frame {
             Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
             _ => 0,
@@ -109,11 +158,12 @@ impl HttpBody for Inbound {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let body = self.body.as_ref();
+        body.map_or_else(SizeHint::default, HttpBody::size_hint)
     }
 }
 

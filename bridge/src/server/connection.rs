@@ -21,7 +21,7 @@ use tower_service::Service as _;
 
 use super::Door;
 use super::activity::{Activity, Working};
-use super::bodies::{Inbound, Outbound, Over};
+use super::bodies::{Inbound, Outbound, Over, throw_away};
 use super::connections::Place;
 use super::limits::Limits;
 use super::line::Line;
@@ -138,7 +138,14 @@ async fn answer(
     let house = &door.house;
     let outbound =
         |response: Response<Body>, working| response.map(|body| Outbound::new(body, working));
+    let http2 = parts.version == Version::HTTP_2;
+    let left = async |body| {
+        if http2 {
+            throw_away(body).await;
+        }
+    };
     if let Some(refusal) = refusal(door, wire, &parts) {
+        left(body).await;
         return outbound(refusal, working);
     }
     let Some(share) = house.load.share(house.limits.requests) else {
@@ -147,16 +154,19 @@ async fn answer(
     let admitted = house.gate.admit(&parts, wire).await;
     let mut admitted = match admitted {
         Ok(admitted) => admitted,
-        Err(refusal) => return outbound(refusal, working),
+        Err(refusal) => {
+            left(body).await;
+            return outbound(refusal, working);
+        }
     };
-    let body = Inbound {
-        body,
-        share: Arc::clone(&share),
-        limit_bytes: house.limits.memory_bytes,
-    };
+    let body = Inbound::new(body, Arc::clone(&share), house.limits.memory_bytes);
     let mut request = Request::from_parts(parts, Body::new(body));
     request.extensions_mut().insert(admitted.caller.clone());
     let Ok(mut response) = door.router.clone().call(request).await;
+    let left = share.left().take();
+    if let Some(left) = left.filter(|_| http2) {
+        throw_away(left).await;
+    }
     share.answer(response.body(), house.limits.memory_bytes);
     if share.was_refused() {
         response = overloaded("request bodies and answers together hold too much memory");
