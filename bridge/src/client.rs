@@ -127,6 +127,8 @@ impl Client {
             .http_status_as_error(false)
             // A token goes to the daemon and to nobody else.
             .max_redirects(0)
+            // Not by way of a proxy that the environment names either.
+            .proxy(None)
             .timeout_connect(Some(Duration::from_secs(CONNECT_TIMEOUT_SECONDS)))
             .timeout_global(self.answer_timeout)
             .build();
@@ -209,7 +211,9 @@ fn problem_text(problem: &Value, status: u16) -> String {
         text.push_str(": ");
         text.push_str(detail);
     }
-    if let Some(mend) = field("mend") {
+    if field("type") == Some("urn:horizon:problem:unauthenticated") {
+        text.push_str("\n  = mend: give the token by HORIZON_TOKEN or --token-file, or a client certificate by --certificate-file and --key-file");
+    } else if let Some(mend) = field("mend") {
         text.push_str("\n  = mend: ");
         text.push_str(mend);
     }

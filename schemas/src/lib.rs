@@ -27,6 +27,7 @@ pub mod envelope;
 mod expression;
 mod files;
 mod fingerprint;
+mod foreign_json;
 mod glob;
 mod ids;
 mod key;
@@ -54,6 +55,7 @@ pub use contract::{
 pub use crossing::{Outcome, PrivateEvent, Violation};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use doors::{Door, Doors, Unfit};
+pub use foreign_json::{check_json, parse_json};
 pub use ids::IdSecret;
 pub use language::schema::{contract_language_schema, defaults_language_schema};
 pub use outlet::{

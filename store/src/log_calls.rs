@@ -198,11 +198,7 @@ impl Store {
         after: Position,
         limit: ReadLimit,
     ) -> Result<LogPage, StoreError> {
-        let head = match selection {
-            Selection::All => self.heads()?.head(log).last,
-            // An index may be on the disk, however near the head is.
-            _ => Position::END,
-        };
+        let head = self.heads()?.head(log).last;
         let (log, selection) = (log.clone(), selection.clone());
         self.read_from(
             after.get(),

@@ -25,6 +25,8 @@ pub(crate) use streams::streams;
 
 /// How many records are fetched by their positions at a time: what may be read beyond a page's limit of bytes.
 const FETCH: usize = 32;
+/// Room from which on as many are fetched at first; with less, it is looked how large the first few are.
+const FETCH_BYTES: usize = 1024 * 1024;
 /// A read that begins further than this from the head is one of history: what it reads does not stay in the block cache.
 const HISTORY_FROM_RECORDS: u64 = 65_536;
 
@@ -92,7 +94,17 @@ pub(crate) fn fetch(
 ) -> Result<(Vec<Record>, bool), StoreError> {
     let mut records = Vec::with_capacity(positions.len());
     let mut pool = Pool::default();
-    for chunk in positions.chunks(FETCH) {
+    let mut rest = positions;
+    // What is fetched beyond the room is read for nothing: no more at a time than is likely to fit.
+    let mut at_a_time = if room.bytes < FETCH_BYTES {
+        FETCH / 8
+    } else {
+        FETCH
+    };
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at(at_a_time.min(rest.len()));
+        rest = after;
+        let mut fetched_bytes = 0;
         let sought: Vec<Key> = chunk
             .iter()
             .map(|position| keys::log_record(log, *position))
@@ -105,11 +117,14 @@ pub(crate) fn fetch(
             let (record, bytes) = found
                 .ok_or_else(|| damaged(&key.bytes, "it is missing, and an index speaks of it"))?;
             records.push(record);
+            fetched_bytes += bytes;
             if !room.take(bytes) {
                 let all = records.len() == positions.len();
                 return Ok((records, all));
             }
         }
+        let each_bytes = (fetched_bytes / chunk.len()).max(1);
+        at_a_time = (room.bytes / each_bytes).clamp(1, FETCH);
     }
     Ok((records, true))
 }

@@ -104,7 +104,7 @@ impl Audit {
                 target: "audit",
                 principal,
                 verb = verb.name(),
-                scope = scope.to_string(),
+                scope = Asked::path_of(&scope.to_string()),
                 listener = asked.listener,
                 address = asked.address(),
                 method = asked.method,

@@ -158,7 +158,13 @@ impl Gate {
             Who::Everybody | Who::Nobody => Arc::from(wire.address.ip().to_string()),
         };
         let orders = wire.side == Side::Operator && !needs_none;
-        let held = self.open.hold(&name, self.requests_limit);
+        // What somebody has open on one side keeps nobody out of another: an operator, or who asks whether the daemon is well.
+        let counted = match (needs_none, wire.side) {
+            (true, _) => Arc::from(format!("{name}, without a credential")),
+            (false, Side::Operator) => Arc::from(format!("{name}, operating")),
+            (false, _) => Arc::clone(&name),
+        };
+        let held = self.open.hold(&counted, self.requests_limit);
         let Some(held) = held else {
             let reason = "too many requests in flight";
             self.audit.turned_away(&name, reason, &asked);
@@ -289,7 +295,7 @@ async fn by_token(access: &Access, value: &HeaderValue) -> Result<Identified, No
         return Ok(Identified::new(principal, None));
     }
     let unknown = || ("token", "no principal has it".to_owned());
-    if token.len() > TOKEN_LIMIT_BYTES {
+    if token.len() > TOKEN_LIMIT_BYTES || access.issuers.is_empty() {
         return Err(unknown());
     }
     let token = Signed::read(token).ok_or_else(unknown)?;

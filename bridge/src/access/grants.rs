@@ -9,6 +9,7 @@ use super::{Scope, Verb};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Grants {
     append: Vec<Pattern>,
+    import: Vec<Pattern>,
     read: Vec<Pattern>,
     follow: Vec<Pattern>,
     public: Vec<Pattern>,
@@ -25,6 +26,7 @@ impl Grants {
     pub(super) fn allow(&self, verb: Verb, scope: Scope<'_>) -> bool {
         let patterns = match verb {
             Verb::Append => &self.append,
+            Verb::Import => &self.import,
             Verb::Read => &self.read,
             Verb::Follow => &self.follow,
             Verb::Public => &self.public,
@@ -42,6 +44,7 @@ impl Grants {
     pub(super) fn mistake(&self) -> Option<String> {
         let lists = [
             ("append", &self.append),
+            ("import", &self.import),
             ("read", &self.read),
             ("follow", &self.follow),
             ("public", &self.public),
@@ -61,7 +64,7 @@ impl Grants {
         }
         let any = self.operate || lists.iter().any(|(_, patterns)| !patterns.is_empty());
         (!any).then(|| {
-            "nothing is granted: write append, read, follow or public with names, or `operate: true`"
+            "nothing is granted: write append, import, read, follow or public with names, or `operate: true`"
                 .to_owned()
         })
     }

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use horizon_schemas::{check_json, parse_json};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
@@ -12,6 +13,7 @@ use ring::signature::{
     UnparsedPublicKey, VerificationAlgorithm,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 /// The algorithms that may be allowed (RFC 7518, 3.1; RFC 8037, 3.1). There is no `none`, and no HMAC.
@@ -67,7 +69,7 @@ pub(super) struct Header {
     pub(super) alg: String,
     pub(super) kid: Option<String>,
     /// Extensions that have to be understood. None is.
-    crit: Option<Value>,
+    crit: Option<IgnoredAny>,
 }
 
 impl<'a> Signed<'a> {
@@ -76,7 +78,7 @@ impl<'a> Signed<'a> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
         let part = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
-        let header: Header = serde_json::from_slice(&part(header)?).ok()?;
+        let header: Header = serde_json::from_slice(check_json(&part(header)?).ok()?).ok()?;
         if header.crit.is_some() {
             return None;
         }
@@ -84,7 +86,10 @@ impl<'a> Signed<'a> {
             header,
             message,
             signature: part(signature)?,
-            claims: serde_json::from_slice(&part(claims)?).ok()?,
+            claims: match parse_json(&part(claims)?).ok()? {
+                Value::Object(claims) => claims,
+                _ => return None,
+            },
         })
     }
 

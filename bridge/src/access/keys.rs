@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use horizon_schemas::parse_json;
 use serde::Serialize;
 use serde_json::Value;
 use ureq::unversioned::resolver::DefaultResolver;
@@ -195,7 +196,7 @@ impl Keys {
 
 /// The keys of a set that can check signatures; others are left out, as RFC 7517 (5) asks.
 fn parse(text: &str) -> Result<Vec<Key>, String> {
-    let set: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let set = parse_json(text.as_bytes()).map_err(|error| error.to_string())?;
     let listed = set.get("keys").and_then(Value::as_array);
     let listed = listed.ok_or("it has no array `keys`: a JWK Set is asked for (RFC 7517)")?;
     let keys: Vec<Key> = listed
@@ -211,6 +212,8 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
 
 fn fetch(source: &Source) -> Result<Vec<Key>, String> {
     let config = ureq::Agent::config_builder()
+        // The connector below knows of none.
+        .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_global(Some(FETCH_TIMEOUT))

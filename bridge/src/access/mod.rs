@@ -39,6 +39,8 @@ pub(crate) use token::fresh_token;
 pub(crate) enum Verb {
     /// Store private events in streams of a category.
     Append,
+    /// Store private events of a category by the door for imports.
+    Import,
     /// Read private events of a category, in pages.
     Read,
     /// Follow private events of a category as they come.
@@ -67,6 +69,7 @@ impl Verb {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Verb::Append => "append",
+            Verb::Import => "import",
             Verb::Read => "read",
             Verb::Follow => "follow",
             Verb::Public => "public",

@@ -8,7 +8,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use horizon_schemas::{Contract, Crossed, IdSecret, Outcome, PrivateEvent, Violation};
+use horizon_schemas::{Contract, Crossed, IdSecret, Outcome, PrivateEvent, Violation, parse_json};
 use horizon_store::{
     AttributeValue, Counts, Event, NewParked, ParkScope, Position, PublicStreamName, Record,
 };
@@ -224,7 +224,7 @@ pub(crate) fn payload(event: &Event) -> Value {
     event
         .data
         .as_ref()
-        .and_then(|data| serde_json::from_slice(data).ok())
+        .and_then(|data| parse_json(data).ok())
         .unwrap_or(Value::Null)
 }
 

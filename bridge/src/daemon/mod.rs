@@ -175,7 +175,8 @@ impl Daemon {
             &with_status(&catalog, &[Active, Deprecated, Retired]),
         )?;
         let prepared = Prepared::read(config)?;
-        let limits = config.limits.clone().within_files(raise_file_limit());
+        let limits = config.limits.clone();
+        let limits = limits.within_files(raise_file_limit(), config.listeners().count() as u64);
         let store = open_store(config).await?;
         let log = LogName::main();
         let changes = contract_changes::find(&store, &log, &crossing).await?;

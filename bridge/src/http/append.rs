@@ -64,7 +64,7 @@ pub(crate) async fn to_stream(
 ) -> Result<Response, Problem> {
     let door = door(query)?;
     let stream = stream_name(&path(stream)?)?;
-    caller.may(Verb::Append, Scope::Category(stream.category()))?;
+    may_append(&caller, door, &stream)?;
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
     let by_header = expectation(&headers, head)?;
     let mode = mode(&headers)?;
@@ -105,6 +105,16 @@ pub(crate) async fn to_stream(
         .map_err(|error| append_problem(error, |_| from))?;
     let told = flagged.tell(&state.status, &committed, door);
     Ok(appended::of_stream(&stream, &committed, head, told))
+}
+
+/// Whether the caller may append to a stream by a door. The one for imports asks for less of events, and so for more of who brings
+/// them.
+fn may_append(caller: &Caller, door: Door, stream: &StreamName) -> Result<(), Problem> {
+    let verb = match door {
+        Door::Http => Verb::Append,
+        Door::Import => Verb::Import,
+    };
+    caller.may(verb, Scope::Category(stream.category()))
 }
 
 /// The events of a body, and what it expects of the stream.
@@ -215,7 +225,7 @@ pub(crate) async fn commit(
     for (stream, expected) in parsed.expected_revisions {
         let stream = stream_name(&stream)?;
         // That it is as expected tells of it.
-        caller.may(Verb::Append, Scope::Category(stream.category()))?;
+        may_append(&caller, door, &stream)?;
         writes.push(write(&stream, expected.0, Vec::new()));
         expected_of.insert(stream);
     }
@@ -225,7 +235,7 @@ pub(crate) async fn commit(
     let mut flagged = Flagged::default();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;
-        caller.may(Verb::Append, Scope::Category(stream.category()))?;
+        may_append(&caller, door, &stream)?;
         let sent = Sent::Json(Form::Plain, object);
         let mut taken = take(&state, catalog.private(), door, &stream, index, sent).await?;
         flagged.look(index, stream.as_str(), &mut taken);

@@ -7,12 +7,13 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest as _, Path, Request};
 use axum::http::StatusCode;
 use bytes::Bytes;
+use horizon_schemas::check_json;
 use horizon_store::{Expected, Revision, StreamName};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::content::must_be_json;
+use super::content::{self, must_be_json};
 use super::number::whole;
 use super::problem::Problem;
 use super::refusals::{malformed, not_json};
@@ -108,6 +109,7 @@ pub(super) async fn body(request: Request, limit_bytes: usize) -> Result<Bytes, 
 
 /// Reads a body within its limits of bytes and time.
 pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Bytes, Problem> {
+    let is_json = content::is_json(request.headers());
     let read = Bytes::from_request(request, &());
     let Ok(read) = tokio::time::timeout(Duration::from_secs(BODY_TIMEOUT_SECONDS), read).await
     else {
@@ -120,7 +122,7 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
             "it was not there after {BODY_TIMEOUT_SECONDS} seconds"
         )));
     };
-    read.map_err(|rejection: BytesRejection| {
+    let read = read.map_err(|rejection: BytesRejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -134,7 +136,11 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
         } else {
             malformed("the body could not be read to its end")
         }
-    })
+    })?;
+    if is_json && let Err(error) = check_json(&read) {
+        return Err(malformed(error.to_string()).mend("rename the member"));
+    }
+    Ok(read)
 }
 
 /// What `POST /commits` takes.

@@ -47,6 +47,11 @@ pub(super) fn mode(headers: &HeaderMap) -> Result<Mode, Problem> {
     Ok(mode)
 }
 
+/// Whether a body calls itself JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    content_type(headers).is_ok_and(|(_, essence)| media_type::is_json(&essence))
+}
+
 /// Refuses what does not call itself JSON: a web page can send anything else to a loopback port without asking (Fetch standard,
 /// CORS-safelisted content types). An event format is none of the plain forms.
 pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {

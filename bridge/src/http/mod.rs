@@ -181,8 +181,7 @@ fn health(status: &Status, store: &Store) -> Result<&'static str, Problem> {
         "unwell",
         "a part of the daemon has ended",
     )
-    .detail(failures.join("; "))
-    .mend("see the daemon's log, and restart it"))
+    .mend("see the daemon's log and `horizon status`, and restart it"))
 }
 
 /// Whether all of the daemon works
@@ -225,7 +224,7 @@ async fn no_such_place() -> Problem {
         "nothing is at this address",
     )
     .mend(
-        "the private listener has /streams, /commits, /log, /public, /catalog and /schemas, the operator's has /status, /why, /contracts, /parked, /relays, /replays, /reload, /backups, /verifications and /exports; each tells at /openapi.json what it has",
+        "GET /openapi.json tells what this listener has; the private, the public and the operator's side have listeners of their own",
     )
 }
 

@@ -1,6 +1,7 @@
 //! An event while its parts come in: each is checked by itself, and at the end what is missing is told with the rest.
 
 use bytes::Bytes;
+use horizon_schemas::parse_json;
 use horizon_store::{AttributeValue, NewEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -80,7 +81,7 @@ impl<'a> Draft<'a> {
 
     /// The value of an attribute (CloudEvents 1.0, section 3.1). One that is null is absent.
     fn value(&mut self, name: &str, raw: &RawValue) -> Option<AttributeValue> {
-        match serde_json::from_str::<Value>(raw.get()) {
+        match parse_json(raw.get().as_bytes()) {
             Ok(Value::Null) if !is_text(name) => {}
             Ok(Value::String(text)) => return Some(AttributeValue::Text(text.into())),
             _ if is_text(name) => self.mistake(name, "must be a string"),
@@ -197,7 +198,7 @@ impl<'a> Draft<'a> {
         if !self.says_json() {
             return (Some(bytes), Payload::Other);
         }
-        match serde_json::from_slice(&bytes) {
+        match parse_json(&bytes) {
             Ok(value) => (Some(bytes), Payload::Json(value)),
             // Bytes without a media type may be anything.
             Err(_) if self.media_type.is_none() => (Some(bytes), Payload::Other),

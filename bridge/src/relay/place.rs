@@ -3,9 +3,9 @@
 use horizon_schemas::{
     ContentMode, OutletKind, OutletSpec, Template, TemplateValues,
     envelope::{self, Envelope},
+    parse_json,
 };
 use horizon_store::PublicEvent;
-use serde_json::Value;
 
 use crate::outlets::{Content, Destination, OutboundMessage};
 
@@ -75,8 +75,7 @@ impl Place {
     ) -> Result<String, String> {
         let data = match envelope.and_then(|envelope| envelope.data) {
             Some(data) if self.template.reads_data() => {
-                let data: Value =
-                    serde_json::from_slice(data).map_err(|error| error.to_string())?;
+                let data = parse_json(data).map_err(|error| error.to_string())?;
                 Some(data)
             }
             _ => None,

@@ -21,6 +21,9 @@ use crate::access::Held;
 /// Largest part of an answer that is handed over at a time, in bytes. An answer that is no larger is not counted.
 const PART_BYTES: usize = 64 * 1024;
 
+/// What a piece of a request's body takes up besides its bytes, roughly.
+const FRAME_BYTES: usize = 64;
+
 /// What all request bodies and large answers hold in memory, and how many requests are open.
 #[derive(Debug, Default)]
 pub(super) struct Load {
@@ -71,6 +74,11 @@ impl Share {
     /// What its handler has not read of the body.
     pub(super) fn left(&self) -> MutexGuard<'_, Option<Incoming>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.load.body_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn take(&self, bytes: usize, limit: usize) -> bool {
@@ -148,7 +156,7 @@ impl HttpBody for Inbound {
         };
         let frame = ready!(Pin::new(body).poll_frame(cx));
         let bytes = match &frame {
-            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            Some(Ok(frame)) => FRAME_BYTES + frame.data_ref().map_or(0, Bytes::len),
             _ => 0,
         };
         if !self.share.take(bytes, self.limit_bytes) {
@@ -178,7 +186,10 @@ pub(super) struct Outbound {
     answer: u64,
     working: Working,
     _held: Option<Held>,
-    _share: Option<Arc<Share>>,
+    share: Option<Arc<Share>>,
+    limit_bytes: usize,
+    /// What is counted of a follow.
+    followed_bytes: usize,
 }
 
 impl Outbound {
@@ -190,16 +201,36 @@ impl Outbound {
             answer: working.answer(),
             working,
             _held: None,
-            _share: None,
+            share: None,
+            limit_bytes: 0,
+            followed_bytes: 0,
         }
     }
 
-    /// What stays counted until the answer has left, and when that has to be if it is a follow.
-    pub(super) fn holding(mut self, held: Held, share: Arc<Share>, over: Option<Over>) -> Outbound {
+    /// What stays counted until the answer has left, and when that has to be if it is a follow. What a follow's client has not taken
+    /// counts as well, below `limit_bytes` of all together.
+    pub(super) fn holding(
+        mut self,
+        held: Held,
+        share: Arc<Share>,
+        limit_bytes: usize,
+        over: Option<Over>,
+    ) -> Outbound {
         self._held = Some(held);
-        self._share = Some(share);
+        self.share = Some(share);
+        self.limit_bytes = limit_bytes;
         self.over = over;
         self
+    }
+
+    /// Counts what a follow has given last, in place of what it gave before; false if it is too much.
+    fn count_followed(&mut self, bytes: usize) -> bool {
+        let Some(share) = self.share.as_ref().filter(|_| self.over.is_some()) else {
+            return true;
+        };
+        share.give_back(self.followed_bytes);
+        self.followed_bytes = bytes;
+        share.take(bytes, self.limit_bytes)
     }
 
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
@@ -211,7 +242,13 @@ impl Outbound {
             }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.rest = data,
+                    Ok(data) => {
+                        if !self.count_followed(data.len()) {
+                            // Its client comes back, and goes on where it was.
+                            return Poll::Ready(None);
+                        }
+                        self.rest = data;
+                    }
                     Err(frame) => return Poll::Ready(Some(Ok(frame))),
                 },
                 other => return Poll::Ready(other),

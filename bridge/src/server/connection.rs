@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,7 +26,7 @@ use super::connections::Place;
 use super::limits::Limits;
 use super::line::Line;
 use super::origin::foreign;
-use crate::access::{CertificateNames, Wire};
+use crate::access::{CertificateNames, Side, Wire};
 use crate::http::Problem;
 
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
@@ -148,7 +148,11 @@ async fn answer(
         left(body).await;
         return outbound(refusal, working);
     }
-    let Some(share) = house.load.share(house.limits.requests) else {
+    let load = match door.side {
+        Side::Operator => &house.operator_load,
+        Side::Private | Side::Public => &house.load,
+    };
+    let Some(share) = load.share(house.limits.requests) else {
         return outbound(overloaded("too many requests are in flight"), working);
     };
     let admitted = house.gate.admit(&parts, wire).await;
@@ -159,6 +163,7 @@ async fn answer(
             return outbound(refusal, working);
         }
     };
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let body = Inbound::new(body, Arc::clone(&share), house.limits.memory_bytes);
     let mut request = Request::from_parts(parts, Body::new(body));
     request.extensions_mut().insert(admitted.caller.clone());
@@ -167,7 +172,10 @@ async fn answer(
     if let Some(left) = left.filter(|_| http2) {
         throw_away(left).await;
     }
-    share.answer(response.body(), house.limits.memory_bytes);
+    // What was done is told in any case.
+    if is_read {
+        share.answer(response.body(), house.limits.memory_bytes);
+    }
     if share.was_refused() {
         response = overloaded("request bodies and answers together hold too much memory");
     }
@@ -177,7 +185,9 @@ async fn answer(
     }
     let (held, over) = admitted.into_hold();
     let over = follows.then(|| Box::pin(over) as Over);
-    response.map(|body| Outbound::new(body, working).holding(held, share, over))
+    response.map(|body| {
+        Outbound::new(body, working).holding(held, share, house.limits.memory_bytes, over)
+    })
 }
 
 /// What is refused before anybody asks who sent it.

@@ -134,12 +134,18 @@ impl LimitOptions {
     }
 }
 
+/// Files that are for the store (512 at most), brokers and everything else.
+const FILES_APART: u64 = 768;
+
 impl Limits {
-    /// These limits, with no more connections than the system has files for.
-    pub(crate) fn within_files(mut self, files: Option<u64>) -> Limits {
+    /// These limits, with no more connections than the system has files for, on all of so many listeners together. A store that
+    /// cannot open its files stops: none of those that are set apart for it goes to a connection.
+    pub(crate) fn within_files(mut self, files: Option<u64>, listeners: u64) -> Limits {
         if let Some(files) = files {
-            // A quarter is for the store, the brokers and everything else.
-            let most = usize::try_from(files - files / 4).unwrap_or(usize::MAX);
+            let apart = FILES_APART
+                .max(files / 4)
+                .min(files.saturating_sub(listeners));
+            let most = usize::try_from((files - apart) / listeners).unwrap_or(usize::MAX);
             if most < self.connections {
                 tracing::warn!(
                     limit = self.connections,

@@ -43,6 +43,8 @@ pub(crate) struct House {
     pub(crate) gate: Gate,
     limits: Limits,
     load: Arc<Load>,
+    /// Of the operator's listener, which the others keep nobody out of.
+    operator_load: Arc<Load>,
 }
 
 /// One listener with everything that it takes to serve it.
@@ -80,6 +82,7 @@ impl House {
             gate,
             limits,
             load: Arc::default(),
+            operator_load: Arc::default(),
         }
     }
 }

@@ -59,7 +59,6 @@ pub(super) fn foreign(parts: &Parts, names: &Names, open: bool) -> Option<Foreig
     let host = parts.uri.authority().map(|authority| authority.as_str());
     let host = host.or_else(|| text(&parts.headers, "host"));
     if open
-        && names.bound.ip().is_loopback()
         && let Some(host) = host
         && !names.include(host)
     {
@@ -70,9 +69,10 @@ pub(super) fn foreign(parts: &Parts, names: &Names, open: bool) -> Option<Foreig
 
 fn is_cross_site(parts: &Parts, host: Option<&str>) -> bool {
     if let Some(site) = text(&parts.headers, "sec-fetch-site") {
-        // A link that somebody followed shows its page to nobody else.
+        // A link that somebody followed shows its page to nobody else; a frame would.
         let followed = matches!(parts.method, Method::GET | Method::HEAD)
-            && text(&parts.headers, "sec-fetch-mode") == Some("navigate");
+            && text(&parts.headers, "sec-fetch-mode") == Some("navigate")
+            && text(&parts.headers, "sec-fetch-dest").is_none_or(|dest| dest == "document");
         return !matches!(site, "same-origin" | "none") && !followed;
     }
     let Some(origin) = parts.headers.get(header::ORIGIN) else {
@@ -89,7 +89,8 @@ impl Names {
     fn include(&self, host: &str) -> bool {
         let name = without_port(host);
         if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return address.is_loopback() || address == self.bound.ip();
+            let bound = self.bound.ip();
+            return address.is_loopback() || address == bound || bound.is_unspecified();
         }
         let name = name.trim_end_matches('.');
         name.eq_ignore_ascii_case("localhost")

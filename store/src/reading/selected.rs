@@ -32,6 +32,12 @@ pub(crate) fn selected(
     let Some(of) = indexed(selection) else {
         return super::log(database, reach, log, after, head, limit);
     };
+    if reach == Reach::Memory {
+        // Near the head the log itself tells, and needs no index.
+        let mut page = super::log(database, reach, log, after, head, limit)?;
+        page.records.retain(|record| selection.fits(record));
+        return Ok(page);
+    }
     let mut room = Room::new(limit);
     let found = if after < head {
         index::after(database, log, of, after, head, room.records)?

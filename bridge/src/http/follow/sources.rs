@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use horizon_store::{
-    LogName, Position, PublicEvent, PublicStreamName, PublicSubscription, ReadLimit, Revision,
-    Sequence, Store, StoreError, StreamName, Subscription,
+    LogName, Position, PublicEvent, PublicStreamName, PublicSubscription, ReadLimit, Record,
+    Revision, Selection, Sequence, Store, StoreError, StreamName, Subscription,
 };
 use tokio::sync::watch;
 
@@ -91,6 +91,8 @@ pub(in crate::http) struct StreamSource {
     begins: (Position, Position),
     /// Everything up to here was looked at.
     through: Position,
+    /// Whether that is all there was of the stream.
+    is_at_end: bool,
     heads: watch::Receiver<Position>,
 }
 
@@ -138,8 +140,24 @@ impl StreamSource {
             next: Revision::new(next),
             begins: (if is_at_end { head.max(after) } else { after }, head),
             through: after,
+            is_at_end: false,
             heads,
         }))
+    }
+}
+
+impl StreamSource {
+    /// How far the log goes on without an event of the stream, if it does: near the head it tells that at less cost than the stream.
+    async fn passed_over(&self) -> Result<Option<Position>, StoreError> {
+        let all = Selection::All;
+        let page = self
+            .store
+            .read_log(&self.log, &all, self.through, READ_LIMIT);
+        let page = page.await?;
+        let is_of_stream =
+            |record: &Record| matches!(record, Record::Event(event) if event.stream == self.stream);
+        let passes = page.through > self.through && !page.records.iter().any(is_of_stream);
+        Ok(passes.then_some(page.through))
     }
 }
 
@@ -168,6 +186,22 @@ impl Source for StreamSource {
         loop {
             // The head first: all up to it is in what is read after.
             let head = *self.heads.borrow_and_update();
+            if self.is_at_end && head <= self.through {
+                if self.heads.changed().await.is_err() {
+                    return Err(StoreError::Closed);
+                }
+                continue;
+            }
+            if self.is_at_end
+                && let Some(through) = self.passed_over().await?
+            {
+                self.through = through;
+                return Ok(Step {
+                    events: Vec::new(),
+                    through: through.get(),
+                    head: head.max(through).get(),
+                });
+            }
             let read = self
                 .store
                 .read_stream(&self.log, &self.stream, self.next, READ_LIMIT);
@@ -177,6 +211,7 @@ impl Source for StreamSource {
                 .last()
                 .map(|event| (event.revision, event.position));
             let is_all = last.is_none_or(|(revision, _)| revision == read.revision);
+            self.is_at_end = is_all;
             if let Some((revision, _)) = last {
                 self.next = Revision::new(revision.get() + 1);
             }
