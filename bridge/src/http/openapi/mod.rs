@@ -131,8 +131,17 @@ fn finished(api: &OpenApi, about: &str, access: Access) -> Value {
     bound(&mut document);
     keep_used(&mut document);
     parameters(&mut document["paths"]);
+    rests(&mut document["paths"]);
     credentials(&mut document, access);
     document
+}
+
+/// A parameter that takes the rest of an address is named as the others are.
+fn rests(paths: &mut Value) {
+    if let Value::Object(paths) = paths {
+        let named = std::mem::take(paths).into_iter();
+        paths.extend(named.map(|(path, operations)| (path.replace("{*", "{"), operations)));
+    }
 }
 
 /// What a caller shows of who they are, and where nothing is asked.
@@ -170,10 +179,10 @@ fn bound(part: &mut Value) {
             if is_large && !members.contains_key("maximum") {
                 members.insert("maximum".to_owned(), super::number::MAX.into());
             }
-            // Of 32 bits, but without a sign.
+            // Of 32 or 64 bits, but without a sign.
             if members
                 .get("maximum")
-                .is_some_and(|maximum| *maximum == u32::MAX)
+                .is_some_and(|maximum| *maximum == u32::MAX || *maximum == u64::MAX)
             {
                 members.remove("format");
             }
