@@ -117,3 +117,10 @@ fn every_operation_has_a_name_of_its_own_and_every_reference_leads_somewhere() {
         }
     }
 }
+
+#[test]
+fn no_route_is_without_a_description() {
+    let text = sources();
+    assert!(!text.contains(concat!(".rou", "te(")));
+    assert!(text.contains("routes!("));
+}
