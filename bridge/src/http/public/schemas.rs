@@ -113,7 +113,7 @@ pub(in crate::http) async fn schemas(
 /// One schema, as it is published.
 #[utoipa::path(
     get, path = "/schemas/{*address}", operation_id = "publicSchema", tag = "public",
-    params(("address" = String, Path, description = "The path of its `dataschema`", min_length = 1, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"), Known),
+    params(("address" = String, Path, description = "The path of its `dataschema`", min_length = 1), Known),
     responses(reading::SchemaFile, problems::OneSchema),
 )]
 pub(in crate::http) async fn schema(
