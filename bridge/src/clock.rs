@@ -29,9 +29,9 @@ pub(crate) fn is_rfc3339(text: &str) -> bool {
     OffsetDateTime::parse(text, &Rfc3339).is_ok()
 }
 
-/// The moment that an RFC 3339 text names, in milliseconds since 1970, rounded up. None: it names none, or one before 1970.
+/// The moment that an RFC 3339 text names, in milliseconds since 1970, rounded up; one before 1970 is 0. None: it names none.
 pub(crate) fn milliseconds(text: &str) -> Option<u64> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    let nanoseconds = u128::try_from(moment.unix_timestamp_nanos()).ok()?;
+    let nanoseconds = u128::try_from(moment.unix_timestamp_nanos().max(0)).ok()?;
     u64::try_from(nanoseconds.div_ceil(1_000_000)).ok()
 }

@@ -99,3 +99,12 @@ def test_the_operators_listener_refuses_what_is_no_order(daemon: Daemon) -> None
     for body, status in (({"file": "relative.jsonl"}, 400), ({"folder": "/x"}, 400), ({}, 400)):
         answer = request(daemon.addresses()["operator"], "POST", "/exports", body)
         assert answer.status == status, answer.body
+
+
+def test_an_export_into_a_folder_that_is_not_there_is_refused(daemon: Daemon) -> None:
+    (daemon.folder / "a-file").touch()
+    for folder in ("none", "a-file"):
+        answer = request(daemon.addresses()["operator"], "POST", "/exports", {"file": str(daemon.folder / folder / "x.jsonl")})
+        assert answer.status == 409 and answer.json()["type"].endswith("export-refused"), answer.body
+        assert str(daemon.folder / folder) in answer.json()["detail"] and answer.json()["mend"]
+    assert not (daemon.folder / "none").exists()

@@ -284,7 +284,11 @@ def test_every_row_of_the_table_of_preconditions(daemon: Daemon, stream: str) ->
     told = problem(post(one(1) | {"data": "other"}, if_match=second.headers["etag"]), 409, "id-conflict")
     assert [event["state"] for event in told["events"]] == ["different"]
     problem(post([one(7), one(7)]), 409, "id-conflict", "twice")
-    for bad in ({"if_match": "W/\"0-1\""}, {"if_match": "1"}, {"if_none_match": '"0-1"'}, {"if_match": "*", "if_none_match": "*"}):
+    for foreign in ('"xyzzy"', '""', 'W/"0-6"', '"0-6-6"', '"0-x"', '"6"'):
+        assert problem(post(one(8), if_match=foreign), 412, wrong, "never gave")["actual"] == 6
+    assert post(one(1), if_match='"xyzzy"').status == 200, "a repeat"
+    for bad in (*({"if_match": no_tag} for no_tag in ("1", "W/1", '"', '"0-5", "0-6"')), {"if_none_match": '"0-1"'},
+                {"if_match": "*", "if_none_match": "*"}):
         problem(post(one(8), **bad), 400, "malformed-precondition")
     problem(post({"expectedRevision": 6, "events": [one(8)]}, if_match="*"), 400, "malformed", "once")
 

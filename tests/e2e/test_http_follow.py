@@ -178,7 +178,7 @@ def open_follow(daemon: Daemon, path: str) -> socket.socket:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect((host, int(port)))
-    connection.sendall(f"GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: {EVENTS}\r\n\r\n".encode())
+    connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: {EVENTS}\r\n\r\n".encode())
     return connection
 
 
@@ -223,8 +223,8 @@ def test_a_graceful_stop_ends_follows_and_long_polls(daemon: Daemon) -> None:
         for path, accept in asked:
             connection = at_end.enter_context(socket.create_connection((host, int(port)), timeout=30))
             # Both requests come in one piece: when the first is answered, the second is there.
-            first = f"GET /health HTTP/1.1\r\nhost: {host}\r\n\r\n"
-            connection.sendall(f"{first}GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: {accept}\r\n\r\n".encode())
+            first = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            connection.sendall(f"{first}GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\n\r\n".encode())
             received = b""
             while b"ok\n" not in received or (accept == EVENTS and b"caught-up" not in received):
                 received += connection.recv(65536)

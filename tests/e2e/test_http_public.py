@@ -114,7 +114,8 @@ def test_where_a_gap_is_and_where_the_head_is_can_be_asked(daemon: Daemon, publi
 
 def test_a_time_is_a_beginning(daemon: Daemon, published: list[bytes]) -> None:
     path = f"/public/{ACCOUNTS}"
-    assert all_of(daemon, f"{path}?since=2000-01-01T00:00:00Z") == published
+    for long_ago in ("2000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "0501-04-10T17:21:57-20:30"):
+        assert all_of(daemon, f"{path}?since={long_ago}") == published
     assert all_of(daemon, f"{path}?since=2999-01-01T00:00:00%2B01:00") == []
     log = get(daemon, "/log?direction=backwards&limit=1", JSON).json()["events"][0]["recorded"]
     daemon.http("POST", "/streams/account-1", deposit("1"))
@@ -168,6 +169,13 @@ def test_only_reading_is_offered(daemon: Daemon) -> None:
             answer = daemon.http(method, path, {})
             assert answer.status == 405 and answer.json()["type"].endswith("wrong-method"), (method, path)
     assert get(daemon, "/publics").json()["type"].endswith("no-such-place")
+
+
+def test_a_sequence_that_there_cannot_be_is_one_of_another_history(daemon: Daemon, published: list[bytes]) -> None:
+    for after in (10, 1 << 53, (1 << 64) - 2, (1 << 64) - 1):
+        problem = get(daemon, f"/public/{ACCOUNTS}?after={after}")
+        assert problem.status == 409 and problem.json()["type"].endswith("another-history"), after
+        assert problem.json()["resumeAfter"] == problem.json()["head"] == len(published)
 
 
 def same_but_for(name: str, answer: Answer) -> tuple[int, bytes, dict[str, str]]:

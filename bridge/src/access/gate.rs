@@ -22,7 +22,7 @@ use crate::clock;
 use crate::http::Problem;
 
 /// Addresses that need no credential.
-const OPEN_PATHS: [&str; 2] = ["/health", "/openapi.json"];
+pub(crate) const OPEN_PATHS: [&str; 2] = ["/health", "/openapi.json"];
 /// What a caller is told who has too much open.
 const RETRY_AFTER_SECONDS: u32 = 1;
 

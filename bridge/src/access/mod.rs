@@ -28,7 +28,7 @@ use axum::http::request::Parts;
 use crate::http::Problem;
 use audit::{Asked, Audit};
 pub(crate) use certificate::CertificateNames;
-pub(crate) use gate::{Gate, GateView, Side, Wire};
+pub(crate) use gate::{Gate, GateView, OPEN_PATHS, Side, Wire};
 pub(crate) use open::Held;
 use options::Principal;
 pub(crate) use options::{Access, AccessOptions};
@@ -143,6 +143,11 @@ impl Caller {
             Who::Nobody => false,
             Who::Principal(principal) => principal.grants.allow(verb, scope),
         }
+    }
+
+    /// Whether nobody has to say who they are.
+    pub(crate) fn is_everybody(&self) -> bool {
+        matches!(self.0.who, Who::Everybody)
     }
 
     /// The principal's name; none, where nobody has to say who they are.

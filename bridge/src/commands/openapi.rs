@@ -1,7 +1,7 @@
 //! `horizon openapi`: the description of a listener, as the daemon serves it at `/openapi.json`.
 
 use super::{Failure, print};
-use crate::http::openapi::{Listener, document};
+use crate::http::openapi::{Access, Listener, document};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Openapi {
@@ -12,7 +12,7 @@ pub(crate) struct Openapi {
 
 impl Openapi {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        print(&format!("{:#}", document(self.listener)));
+        print(&format!("{:#}", document(self.listener, Access::Either)));
         Ok(())
     }
 }

@@ -13,6 +13,9 @@ use axum::http::StatusCode;
 /// What is expected of a stream by a tag of another epoch: no stream is ever at this revision.
 pub(super) const ANOTHER_EPOCH: Expected = Expected::Exact(Revision::new(u64::MAX));
 
+/// What is expected of a stream by a tag that this daemon never gave: no stream is ever at this revision either.
+pub(super) const FOREIGN: Expected = Expected::Exact(Revision::new(u64::MAX - 1));
+
 /// What is expected of a stream where something must be expected and nothing was: as it never holds, only a repeat is answered.
 pub(super) const NEVER: Expected = ANOTHER_EPOCH;
 
@@ -59,11 +62,21 @@ fn exact(tag: &str, epoch_of: Position) -> Result<Expected, Problem> {
             Ok(Expected::Exact(Revision::new(revision)))
         }
         Some(_) => Ok(ANOTHER_EPOCH),
+        None if is_entity_tag(tag) => Ok(FOREIGN),
         None => Err(malformed(
-            "If-Match holds no ETag that this daemon gave",
+            "If-Match holds no ETag",
             "send back the ETag of the stream's last answer as it came, quotes included",
         )),
     }
+}
+
+/// Whether a text is one entity tag (RFC 9110, section 8.8.3). A weak one never matches.
+fn is_entity_tag(text: &str) -> bool {
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    let opaque = opaque
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    opaque.is_some_and(|text| text.bytes().all(|byte| byte > b' ' && byte != b'"'))
 }
 
 /// What is answered where a tag of another epoch was expected to hold.

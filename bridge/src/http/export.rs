@@ -39,6 +39,13 @@ pub(crate) async fn export(
 ) -> Result<impl IntoResponse, Problem> {
     let order: ExportOrder = order(request, "send {\"file\": the file's whole path}").await?;
     whole_path(&order.file)?;
+    let folder = order.file.parent().filter(|folder| !folder.is_dir());
+    if let Some(folder) = folder {
+        let detail = format!("there is no folder {}", folder.display());
+        return Err(refused("the file's folder is not there")
+            .detail(detail)
+            .mend("make the folder on the daemon's machine, or give a file in another one"));
+    }
     let exported = state.store.export_file(&order.file, |_| ()).await;
     let exported = exported.map_err(problem)?;
     tracing::info!(
@@ -53,16 +60,16 @@ pub(crate) async fn export(
     ))
 }
 
+fn refused(title: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "export-refused", title)
+}
+
 fn problem(error: ExportError) -> Problem {
     match error {
         ExportError::Store(error) => unavailable(error),
-        ExportError::Exists { .. } => Problem::new(
-            StatusCode::CONFLICT,
-            "export-refused",
-            "the file is there already",
-        )
-        .detail(error.to_string())
-        .mend("remove it, or choose another name"),
+        ExportError::Exists { .. } => refused("the file is there already")
+            .detail(error.to_string())
+            .mend("remove it, or choose another name"),
         error => {
             tracing::error!(%error, "the store could not be exported");
             Problem::new(

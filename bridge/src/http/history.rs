@@ -6,10 +6,10 @@
 use axum::http::StatusCode;
 use horizon_store::{Position, PublicStreamName, ReadLimit, Selection, Sequence};
 
+use super::Private;
 use super::problem::Problem;
 use super::public::Public;
 use super::refusals::unavailable;
-use super::{Private, page::malformed_query};
 use crate::stored::public_at;
 
 /// Refuses a position that the log has not.
@@ -71,17 +71,13 @@ pub(super) async fn known_sequence(
             Err(error) => return Err(unavailable(error)),
         }
     }
-    if after >= Sequence::END {
-        return Err(malformed_query(
-            format!("{after} is no sequence"),
-            "give the sequence of an event",
-        ));
-    }
     let one = ReadLimit {
         records: 1,
         bytes: 1,
     };
-    let before = store.read_public_back(log, stream, after, one).await;
+    let before = store
+        .read_public_back(log, stream, after.min(Sequence::END), one)
+        .await;
     let common = before
         .map_err(unavailable)?
         .events

@@ -10,11 +10,16 @@ use axum::response::Response;
 use horizon_store::{Event, LogPage, Position, ReadLimit, Record, Selection};
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use super::Private;
 use super::follow::{self, LogSource, last_event_id};
 use super::form::{self, Form, joined, negotiate};
 use super::history::known_position;
+use super::openapi::{
+    problems,
+    reading::{self, AfterPlace, Known, Resumed},
+};
 use super::page::{
     self, Address, After, Direction, Keep, MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, Page, limit, query,
     refuse,
@@ -28,20 +33,45 @@ use crate::access::{Caller, Scope, Verb};
 const MEND: &str = "`after` and `before` are positions (`after` may be `head`), `limit` is a number of events, `category` a category of streams, `type` an event type, `direction` is `forwards` or `backwards`, `wait` a number of seconds, `epoch` one that a link named";
 
 /// The query of a read.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
+    /// Only events after this place, or after all that there are now (`head`).
+    #[param(value_type = Option<AfterPlace>)]
     after: Option<After>,
+    /// Only events before this place; backwards only.
+    #[param(maximum = 18446744073709551615u64)]
     before: Option<u64>,
+    /// Most events of a page; more than 1,000 are not given, and at least one is.
+    #[param(maximum = 18446744073709551615u64)]
     limit: Option<usize>,
+    /// Only events of this category of streams.
     category: Option<String>,
+    /// Only events of this type.
     r#type: Option<String>,
+    /// `forwards` unless given.
+    #[param(inline)]
     direction: Option<Direction>,
+    /// How many seconds to wait for an event where there is none yet.
+    #[param(maximum = 60)]
     wait: Option<u64>,
+    /// The epoch that the address is of, as links name it.
+    #[param(maximum = 18446744073709551615u64)]
     epoch: Option<u64>,
 }
 
 /// Reads a page of the log, or follows it.
+///
+/// In pages, forwards or backwards; as `text/event-stream` as they come, from where `Last-Event-ID` says.
+#[utoipa::path(
+    get,
+    path = "/log",
+    operation_id = "readLog",
+    tag = "read",
+    params(Asked, Known, Resumed),
+    responses(reading::LogEvents, problems::ReadLog)
+)]
 pub(crate) async fn log(
     State(state): State<Arc<Private>>,
     caller: Caller,

@@ -40,7 +40,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::routing::get;
 use horizon_schemas::Door;
 use horizon_store::{LogName, Store, StreamName};
 use openapi::problems;
@@ -53,7 +52,7 @@ use crate::status::Status;
 use crate::unparking::Desk;
 pub(crate) use follow::Follows;
 pub(crate) use problem::Problem;
-pub(crate) use public::{Public, public_router};
+pub(crate) use public::Public;
 pub(crate) use written::OWN_PREFIX;
 
 /// What the private side's handlers work with.
@@ -90,9 +89,10 @@ pub(crate) struct Operator {
 pub(crate) fn private_router(state: Private, public: &Arc<Public>) -> Router {
     let body_limit = DefaultBodyLimit::max(state.body_limit_bytes);
     let (routes, _) = private_routes().split_for_parts();
+    let (public_routes, _) = public::routes().split_for_parts();
     routes
         .with_state(Arc::new(state))
-        .merge(public_router(public))
+        .merge(public_routes.with_state(Arc::clone(public)))
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
         .layer(body_limit)
@@ -101,12 +101,11 @@ pub(crate) fn private_router(state: Private, public: &Arc<Public>) -> Router {
 /// The private listener's routes, each with its description.
 fn private_routes() -> OpenApiRouter<Arc<Private>> {
     OpenApiRouter::new()
-        .routes(routes!(append::to_stream))
+        .routes(routes!(append::to_stream, read::stream))
         .routes(routes!(append::commit))
-        .route("/streams", get(streams::streams))
-        .route("/streams/{stream}", get(read::stream))
-        .route("/streams/{stream}/{revision}", get(read::event))
-        .route("/log", get(log::log))
+        .routes(routes!(streams::streams))
+        .routes(routes!(read::event))
+        .routes(routes!(log::log))
         .routes(routes!(private_health))
         .routes(routes!(openapi::private))
 }
@@ -145,12 +144,18 @@ fn operator_routes() -> OpenApiRouter<Arc<Operator>> {
 
 /// The listener with the public side only.
 pub(crate) fn public_listener_router(public: &Arc<Public>) -> Router {
-    Router::new()
-        .route("/health", get(public_health))
-        .with_state(Arc::clone(public))
-        .merge(public_router(public))
+    let (routes, _) = public_listener_routes().split_for_parts();
+    routes
         .fallback(no_such_place)
         .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(public))
+}
+
+/// The public listener's routes, each with its description.
+fn public_listener_routes() -> OpenApiRouter<Arc<Public>> {
+    public::routes()
+        .routes(routes!(public_health))
+        .routes(routes!(openapi::public))
 }
 
 /// What does not work before a restart; nothing, while the daemon is well.

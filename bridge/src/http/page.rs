@@ -27,7 +27,7 @@ const THROUGH: HeaderName = HeaderName::from_static("horizon-through");
 const HEAD: HeaderName = HeaderName::from_static("horizon-head");
 
 /// Which way a page goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Direction {
     #[default]

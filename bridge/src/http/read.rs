@@ -11,12 +11,18 @@ use horizon_store::{Position, ReadLimit, Revision, StreamName, StreamPage};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use super::Private;
 use super::body::path;
 use super::etag::etag;
 use super::follow::{self, StreamSource, last_event_id};
 use super::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
+use super::openapi::{
+    events::StreamPath,
+    problems,
+    reading::{self, Known, Resumed},
+};
 use super::page::{
     self, Address, Direction, Keep, PAGE_LIMIT_BYTES, Page, limit, malformed_query, query, refuse,
 };
@@ -30,17 +36,38 @@ const DEFAULT_LIMIT_EVENTS: usize = 100;
 const MEND: &str = "`from` is a revision, `limit` a number of events, `direction` is `forwards` or `backwards`, `wait` a number of seconds, `epoch` one that a link named";
 
 /// The query of a read.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
+    /// The revision of the first event of the page; backwards, too.
+    #[param(maximum = 18446744073709551615u64)]
     from: Option<u64>,
+    /// Most events of a page; more than 1,000 are not given, and at least one is.
+    #[param(maximum = 18446744073709551615u64)]
     limit: Option<usize>,
+    /// `forwards` unless given.
+    #[param(inline)]
     direction: Option<Direction>,
+    /// How many seconds to wait for an event where there is none yet.
+    #[param(maximum = 60)]
     wait: Option<u64>,
+    /// The epoch that the address is of, as links name it.
+    #[param(maximum = 18446744073709551615u64)]
     epoch: Option<u64>,
 }
 
 /// Reads a page of one stream, or follows it.
+///
+/// In pages, forwards or backwards; as `text/event-stream` as they come, from where `Last-Event-ID` says.
+#[utoipa::path(
+    get,
+    path = "/streams/{stream}",
+    operation_id = "readStream",
+    tag = "read",
+    params(StreamPath, Asked, Known, Resumed),
+    responses(reading::StreamEvents, problems::ReadStream)
+)]
 pub(crate) async fn stream(
     State(state): State<Arc<Private>>,
     caller: Caller,
@@ -238,6 +265,11 @@ impl Request {
 }
 
 /// One event of a stream by its revision, or its `last`.
+#[utoipa::path(
+    get, path = "/streams/{stream}/{revision}", operation_id = "readEvent", tag = "read",
+    params(StreamPath, ("revision" = String, Path, description = "A revision, or `last`", pattern = "^([0-9]{1,19}|last)$"), Known),
+    responses(reading::StreamEvent, problems::ReadEvent),
+)]
 pub(crate) async fn event(
     State(state): State<Arc<Private>>,
     caller: Caller,

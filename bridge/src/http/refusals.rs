@@ -6,7 +6,7 @@ use horizon_store::{
 };
 use serde_json::{Value, json};
 
-use super::etag::{ANOTHER_EPOCH, wrong_epoch};
+use super::etag::{ANOTHER_EPOCH, FOREIGN, wrong_epoch};
 use super::problem::Problem;
 use crate::intake::{Refused, RefusedKind};
 
@@ -184,6 +184,7 @@ pub(super) fn id_twice(index: usize, id: &str) -> Problem {
 
 pub(super) fn expected_words(expected: Expected) -> String {
     match expected {
+        FOREIGN => "an ETag that this daemon never gave".to_owned(),
         Expected::Exact(revision) => revision.to_string(),
         Expected::None => "that it does not exist".to_owned(),
         Expected::Exists => "that it exists".to_owned(),

@@ -9,9 +9,14 @@ use axum::response::Response;
 use horizon_store::{ReadLimit, StreamName};
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::IntoParams;
 
 use super::Private;
 use super::form::{JSON, negotiate};
+use super::openapi::{
+    problems,
+    reading::{self, Known},
+};
 use super::page::{
     Address, MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, Page, limit, malformed_query, query,
 };
@@ -22,15 +27,34 @@ use crate::access::{Caller, Scope, Verb};
 const MEND: &str = "`category` is a category of streams, `after` the name of a stream, `limit` a number of streams";
 
 /// The query of a read.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
+    /// The category.
+    #[param(required = true)]
     category: Option<String>,
+    /// Only streams after the one of this name.
+    #[param(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$"
+    )]
     after: Option<String>,
+    /// Most events of a page; more than 1,000 are not given, and at least one is.
+    #[param(maximum = 18446744073709551615u64)]
     limit: Option<usize>,
 }
 
 /// A page of the streams of a category, by the bytes of their names.
+#[utoipa::path(
+    get,
+    path = "/streams",
+    operation_id = "streams",
+    tag = "read",
+    params(Asked, Known),
+    responses(reading::Streams, problems::Pages)
+)]
 pub(crate) async fn streams(
     State(state): State<Arc<Private>>,
     caller: Caller,

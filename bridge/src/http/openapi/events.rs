@@ -53,7 +53,7 @@ pub(in crate::http) struct StreamPath {
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct Preconditions {
     /// The ETag of the stream as it was when you decided, or `*`: it must exist. Not beside `If-None-Match`.
-    #[param(rename = "if-match", pattern = r#"^(\*|"[0-9]{1,19}-[0-9]{1,19}")$"#)]
+    #[param(rename = "if-match", pattern = r#"^(\*|(W/)?"[!#-~]*")$"#)]
     if_match: Option<String>,
     /// `*`: it must not exist.
     #[param(rename = "if-none-match", inline)]

@@ -4,7 +4,9 @@
 //! objects are closed, problems are told by status, and what every operation may answer stands at each.
 
 pub(super) mod events;
+mod kinds;
 pub(super) mod problems;
+pub(super) mod reading;
 
 use std::sync::OnceLock;
 
@@ -13,66 +15,107 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
+use crate::access::{Caller, OPEN_PATHS};
+
 /// A listener that describes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Listener {
-    /// Append and read
+    /// Append, read and follow, and the public side
     Private,
+    /// Public events, their catalogue and schemas
+    Public,
     /// Status, parked keys, relays, backups
     Operator,
 }
 
+/// Whether callers have to say who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// If there is `access` in the configuration.
+    Either,
+    /// They have to.
+    Asked,
+}
+
 /// The whole description of a listener, as JSON.
-pub(crate) fn document(listener: Listener) -> Value {
+pub(crate) fn document(listener: Listener, access: Access) -> Value {
     let (api, about) = match listener {
-        Listener::Private => (
-            super::private_routes().into_openapi(),
-            "The private side: append and read.",
+        Listener::Private => {
+            let mut api = super::private_routes().into_openapi();
+            api.merge(super::public::routes().into_openapi());
+            (
+                api,
+                "The private side: append, read and follow; and the public side.",
+            )
+        }
+        Listener::Public => (
+            super::public_listener_routes().into_openapi(),
+            "The public side: public events, their catalogue and schemas.",
         ),
         Listener::Operator => (
             super::operator_routes().into_openapi(),
             "The operator's side: how everything stands, what is parked, relays, backups.",
         ),
     };
-    finished(&api, about)
+    finished(&api, about, access)
 }
 
 /// Describes this listener
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "openapi", tag = "status",
-    responses((status = OK, description = "OpenAPI 3.1", body = Value, content_type = "application/json")),
+    responses((status = OK, description = "OpenAPI 3.1", body = Value, content_type = "application/json"), problems::Anything),
 )]
-pub(super) async fn private() -> impl IntoResponse {
-    static DOCUMENT: OnceLock<String> = OnceLock::new();
-    served(DOCUMENT.get_or_init(|| document(Listener::Private).to_string()))
+pub(super) async fn private(caller: Caller) -> impl IntoResponse {
+    static DOCUMENTS: [OnceLock<String>; 2] = [const { OnceLock::new() }; 2];
+    served(&DOCUMENTS, Listener::Private, &caller)
 }
 
 /// Describes this listener
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "openapi", tag = "status",
-    responses((status = OK, description = "OpenAPI 3.1", body = Value, content_type = "application/json")),
+    responses((status = OK, description = "OpenAPI 3.1", body = Value, content_type = "application/json"), problems::Anything),
 )]
-pub(super) async fn operator() -> impl IntoResponse {
-    static DOCUMENT: OnceLock<String> = OnceLock::new();
-    served(DOCUMENT.get_or_init(|| document(Listener::Operator).to_string()))
+pub(super) async fn public(caller: Caller) -> impl IntoResponse {
+    static DOCUMENTS: [OnceLock<String>; 2] = [const { OnceLock::new() }; 2];
+    served(&DOCUMENTS, Listener::Public, &caller)
 }
 
-fn served(document: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document)
+/// Describes this listener
+#[utoipa::path(
+    get, path = "/openapi.json", operation_id = "openapi", tag = "status",
+    responses((status = OK, description = "OpenAPI 3.1", body = Value, content_type = "application/json"), problems::Anything),
+)]
+pub(super) async fn operator(caller: Caller) -> impl IntoResponse {
+    static DOCUMENTS: [OnceLock<String>; 2] = [const { OnceLock::new() }; 2];
+    served(&DOCUMENTS, Listener::Operator, &caller)
+}
+
+fn served(
+    [either, asked]: &'static [OnceLock<String>; 2],
+    listener: Listener,
+    caller: &Caller,
+) -> impl IntoResponse + use<> {
+    let (known, access) = match caller.is_everybody() {
+        true => (either, Access::Either),
+        false => (asked, Access::Asked),
+    };
+    let text = known.get_or_init(|| document(listener, access).to_string());
+    ([(header::CONTENT_TYPE, "application/json")], text.as_str())
 }
 
 /// Adds what the types cannot say.
-fn finished(api: &OpenApi, about: &str) -> Value {
+fn finished(api: &OpenApi, about: &str, access: Access) -> Value {
     let mut document = serde_json::to_value(api).unwrap_or_default();
     document["info"] = json!({
         "title": "Horizon", "version": env!("CARGO_PKG_VERSION"), "description": about,
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
     document["servers"] = json!([{"url": "/"}]);
-    let events: Value = serde_json::from_str(events::SCHEMAS).unwrap_or_default();
+    let [events, reading]: [Value; 2] = [events::SCHEMAS, reading::SCHEMAS]
+        .map(|schemas| serde_json::from_str(schemas).unwrap_or_default());
     let mut schemas = Map::new();
     let declared = document["components"]["schemas"].take();
-    for more in [declared, problems::schemas(), events] {
+    for more in [declared, problems::schemas(), events, reading] {
         if let Value::Object(more) = more {
             schemas.extend(more);
         }
@@ -88,7 +131,32 @@ fn finished(api: &OpenApi, about: &str) -> Value {
     bound(&mut document);
     keep_used(&mut document);
     parameters(&mut document["paths"]);
+    rests(&mut document["paths"]);
+    credentials(&mut document, access);
     document
+}
+
+/// A parameter that takes the rest of an address is named as the others are.
+fn rests(paths: &mut Value) {
+    if let Value::Object(paths) = paths {
+        let named = std::mem::take(paths).into_iter();
+        paths.extend(named.map(|(path, operations)| (path.replace("{*", "{"), operations)));
+    }
+}
+
+/// What a caller shows of who they are, and where nothing is asked.
+fn credentials(document: &mut Value, access: Access) {
+    document["components"]["securitySchemes"] = json!({
+        "token": {"type": "http", "scheme": "bearer", "description": "A token, or a JSON Web Token of an issuer"},
+        "certificate": {"type": "mutualTLS", "description": "A client certificate"},
+    });
+    document["security"] = match access {
+        Access::Either => json!([{}, {"token": []}, {"certificate": []}]),
+        Access::Asked => json!([{"token": []}, {"certificate": []}]),
+    };
+    for path in OPEN_PATHS {
+        document["paths"][path]["get"]["security"] = json!([]);
+    }
 }
 
 /// An object has no property that is not declared, unless it says which.
@@ -111,10 +179,10 @@ fn bound(part: &mut Value) {
             if is_large && !members.contains_key("maximum") {
                 members.insert("maximum".to_owned(), super::number::MAX.into());
             }
-            // Of 32 bits, but without a sign.
+            // Of 32 or 64 bits, but without a sign.
             if members
                 .get("maximum")
-                .is_some_and(|maximum| *maximum == u32::MAX)
+                .is_some_and(|maximum| *maximum == u32::MAX || *maximum == u64::MAX)
             {
                 members.remove("format");
             }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::problems::{KINDS, MEMBERS, SETS};
+use super::kinds::{KINDS, MEMBERS};
+use super::problems::SETS;
 use super::*;
 
 /// The sources of the bridge that tell of problems, in one text.
@@ -101,8 +102,8 @@ fn the_reference_tells_each_problem_with_its_statuses() {
 
 #[test]
 fn every_operation_has_a_name_of_its_own_and_every_reference_leads_somewhere() {
-    for listener in [Listener::Private, Listener::Operator] {
-        let document = document(listener);
+    for listener in [Listener::Private, Listener::Public, Listener::Operator] {
+        let document = document(listener, Access::Either);
         let mut names = BTreeSet::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
@@ -115,4 +116,11 @@ fn every_operation_has_a_name_of_its_own_and_every_reference_leads_somewhere() {
             assert!(!schema.is_null(), "{listener:?}: {name} is nowhere");
         }
     }
+}
+
+#[test]
+fn no_route_is_without_a_description() {
+    let text = sources();
+    assert!(!text.contains(concat!(".rou", "te(")));
+    assert!(text.contains("routes!("));
 }

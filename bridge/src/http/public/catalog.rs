@@ -11,6 +11,10 @@ use horizon_schemas::{Catalog, Catalogue, Folders, TestReport, TestSuite, to_yam
 use super::{Public, visible};
 use crate::access::Caller;
 use crate::http::form::{JSON, Offer, negotiate};
+use crate::http::openapi::{
+    problems,
+    reading::{self, Known},
+};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 
@@ -64,6 +68,14 @@ impl Rehearsed {
 }
 
 /// The catalogue of what the caller may see.
+#[utoipa::path(
+    get,
+    path = "/catalog",
+    operation_id = "catalogue",
+    tag = "public",
+    params(Known),
+    responses(reading::Catalogue, problems::Catalogue)
+)]
 pub(in crate::http) async fn catalog(
     State(state): State<Arc<Public>>,
     caller: Caller,

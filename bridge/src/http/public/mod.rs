@@ -4,16 +4,17 @@
 //! - A contract that a caller may not see is answered as one that does not exist, whatever is asked of it.
 
 mod catalog;
+mod contracts;
 mod page;
 mod schemas;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::get;
 use horizon_schemas::{Catalog, Contract, Folders, Server, Status};
 use horizon_store::{LogName, PublicEvent, PublicStreamName, Store};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::follow::Follows;
 use super::problem::Problem;
@@ -35,17 +36,15 @@ pub(crate) struct Public {
     pub(crate) rehearsed: catalog::Rehearsed,
 }
 
-/// The public side: `GET /public`, `GET /public/{contract}`, `GET /public/{contract}/{sequence}`, `GET /catalog`, `GET /schemas`,
-/// `GET /schemas/{address}`. Without a fallback, so that it can be merged into another listener's routes.
-pub(crate) fn public_router(state: &Arc<Public>) -> Router {
-    Router::new()
-        .route("/public", get(page::contracts))
-        .route("/public/{contract}", get(page::events))
-        .route("/public/{contract}/{sequence}", get(page::event))
-        .route("/catalog", get(catalog::catalog))
-        .route("/schemas", get(schemas::schemas))
-        .route("/schemas/{*address}", get(schemas::schema))
-        .with_state(Arc::clone(state))
+/// The public side's routes, each with its description. Without a fallback, so that they can be merged into another listener's.
+pub(super) fn routes() -> OpenApiRouter<Arc<Public>> {
+    OpenApiRouter::new()
+        .routes(routes!(contracts::contracts))
+        .routes(routes!(page::events))
+        .routes(routes!(page::event))
+        .routes(routes!(catalog::catalog))
+        .routes(routes!(schemas::schemas))
+        .routes(routes!(schemas::schema))
 }
 
 /// What is wanted of a public stream.

@@ -1,4 +1,4 @@
-//! `GET /public`, `GET /public/{contract}` and `GET /public/{contract}/{sequence}`: public events, byte for byte as they are published.
+//! `GET /public/{contract}` and `GET /public/{contract}/{sequence}`: public events, byte for byte as they are published.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,20 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use horizon_store::{PublicEvent, PublicStreamName, ReadLimit, Sequence};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::IntoParams;
 
-use super::{Public, Wanted, granted, visible};
+use super::{Public, Wanted, granted};
 use crate::access::Caller;
 use crate::clock;
 use crate::http::body::path;
 use crate::http::follow::{self, PublicSource, last_event_id};
 use crate::http::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
 use crate::http::history::known_sequence;
+use crate::http::openapi::{
+    problems,
+    reading::{self, AfterPlace, Known, Resumed},
+};
 use crate::http::page::{
     self, Address, After, Direction, Keep, MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, Page, limit,
     malformed_query, query, refuse,
@@ -34,53 +39,46 @@ const DEFAULT_LIMIT_EVENTS: usize = 100;
 const SCAN_LIMIT_EVENTS: usize = 10_000;
 const MEND: &str = "`after` and `before` are sequences (`after` may be `head`), `since` is an RFC 3339 time, `key` an event's `partitionkey`, `type` its `type`, `limit` a number of events, `direction` is `forwards` or `backwards`, `wait` a number of seconds, `epoch` one that a link named";
 
-/// The contracts that the caller may see, with their heads.
-pub(in crate::http) async fn contracts(
-    State(state): State<Arc<Public>>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let (media_type, ()) = negotiate(&headers, &[(JSON, ())])?;
-    let catalog = state.catalog.current();
-    let mut told = Vec::new();
-    for contract in visible(&catalog, &caller) {
-        let name = contract.public_stream();
-        let Ok(stream) = PublicStreamName::new(&name) else {
-            continue;
-        };
-        let head = state.store.public_head(&state.log, &stream).await;
-        let head = head.map_err(unavailable)?.unwrap_or_default();
-        told.push(json!({
-            "contract": name,
-            "version": contract.version(),
-            "status": contract.status().name(),
-            "source": contract.source(),
-            "types": contract.public_types().collect::<Vec<_>>(),
-            "head": head.last.get(),
-            "events": head.crossed,
-            "address": format!("/public/{}", path_segment(&name)),
-        }));
-    }
-    let body = json!({ "contracts": told }).to_string().into_bytes();
-    Ok(Page::new(media_type, body).answer(&headers))
-}
-
 /// The query of a read.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Asked {
+    /// Only events after this place, or after all that there are now (`head`).
+    #[param(value_type = Option<AfterPlace>)]
     after: Option<After>,
+    /// Only events before this place; backwards only.
+    #[param(maximum = 18446744073709551615u64)]
     before: Option<u64>,
+    /// Only events that have crossed at this time (RFC 3339) or later.
+    #[param(format = DateTime)]
     since: Option<String>,
+    /// Only events of this key.
     key: Option<String>,
+    /// Only events of this type.
     r#type: Option<String>,
+    /// Most events of a page; more than 1,000 are not given, and at least one is.
+    #[param(maximum = 18446744073709551615u64)]
     limit: Option<usize>,
+    /// `forwards` unless given.
+    #[param(inline)]
     direction: Option<Direction>,
+    /// How many seconds to wait for an event where there is none yet.
+    #[param(maximum = 60)]
     wait: Option<u64>,
+    /// The epoch that the address is of, as links name it.
+    #[param(maximum = 18446744073709551615u64)]
     epoch: Option<u64>,
 }
 
 /// Reads a page of a public stream, or follows it.
+///
+/// In pages, forwards or backwards; as `text/event-stream` as they come, from where `Last-Event-ID` says.
+#[utoipa::path(
+    get, path = "/public/{contract}", operation_id = "readPublic", tag = "public",
+    params(("contract" = String, Path, description = "Such as `bank.accounts.v1`", min_length = 1), Asked, Known, Resumed),
+    responses(reading::PublicEvents, problems::ReadPublic),
+)]
 pub(in crate::http) async fn events(
     State(state): State<Arc<Public>>,
     caller: Caller,
@@ -98,7 +96,10 @@ pub(in crate::http) async fn events(
     let is_back = asked.direction == Some(Direction::Backwards);
     check(&asked, is_back, form)?;
     let head = head(&state, &stream).await?;
-    let resumed = last_event_id(&headers)?.filter(|_| form == Form::Follow);
+    let resumed = match form {
+        Form::Follow => last_event_id(&headers)?,
+        _ => None,
+    };
     let after = match (resumed, asked.after, &asked.since) {
         (Some(place), ..) => Sequence::new(place),
         (None, Some(After::Head), _) => head,
@@ -334,6 +335,15 @@ impl Request {
 }
 
 /// One public event by its sequence.
+#[utoipa::path(
+    get, path = "/public/{contract}/{sequence}", operation_id = "readPublicEvent", tag = "public",
+    params(
+        ("contract" = String, Path, description = "Such as `bank.accounts.v1`", min_length = 1),
+        ("sequence" = u64, Path, description = "Its `sequence`", maximum = 18446744073709551615u64),
+        Known,
+    ),
+    responses(reading::PublicEvent, problems::ReadPublicEvent),
+)]
 pub(in crate::http) async fn event(
     State(state): State<Arc<Public>>,
     caller: Caller,

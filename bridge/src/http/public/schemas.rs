@@ -18,6 +18,10 @@ use super::{Public, visible};
 use crate::access::Caller;
 use crate::http::body::path;
 use crate::http::form::{JSON, negotiate};
+use crate::http::openapi::{
+    problems,
+    reading::{self, Known},
+};
 use crate::http::page::{Keep, Page};
 use crate::http::problem::Problem;
 use crate::http::read::path_segment;
@@ -79,6 +83,14 @@ fn file(path: &str) -> &str {
 }
 
 /// All schemas, with where they are.
+#[utoipa::path(
+    get,
+    path = "/schemas",
+    operation_id = "publicSchemas",
+    tag = "public",
+    params(Known),
+    responses(reading::SchemaFiles, problems::Lists)
+)]
 pub(in crate::http) async fn schemas(
     State(state): State<Arc<Public>>,
     caller: Caller,
@@ -99,6 +111,11 @@ pub(in crate::http) async fn schemas(
 }
 
 /// One schema, as it is published.
+#[utoipa::path(
+    get, path = "/schemas/{*address}", operation_id = "publicSchema", tag = "public",
+    params(("address" = String, Path, description = "The path of its `dataschema`", min_length = 1), Known),
+    responses(reading::SchemaFile, problems::OneSchema),
+)]
 pub(in crate::http) async fn schema(
     State(state): State<Arc<Public>>,
     caller: Caller,
