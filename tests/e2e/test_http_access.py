@@ -30,7 +30,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def access(*more: str, payments: str = "append: [account], read: [account]") -> str:
+def access(*more: str, payments: str = "append: [account], import: [account], read: [account]") -> str:
     """The section `access`: a service, an auditor and operators."""
     return "\n".join([
         "", "access:", "  principals:",
@@ -181,6 +181,13 @@ def test_the_commands_show_a_token_and_print_json(guarded: Daemon) -> None:
     guarded.token = TOKENS["payments"]
     done = guarded.run("import", events, "--format", "json")
     assert json.loads(done.stdout)["appended"] == 1, done.stderr
+    # The door for imports asks for less of events, and has a grant of its own.
+    rewrite(guarded, access(payments="append: [account], read: [account]"))
+    guarded.token = TOKENS["operators"]
+    assert guarded.run("reload").returncode == 0
+    guarded.token = TOKENS["payments"]
+    answer = guarded.http("POST", "/streams/account-5?door=import", deposit("5"), {"authorization": f"Bearer {TOKENS['payments']}"})
+    assert answer.status == 403 and b"no grant to import" in answer.body, answer.body
     made = json.loads(
         subprocess.run([str(guarded.binary), "token", "--format", "json"], capture_output=True, timeout=30, check=True).stdout)
     assert digest(made["token"]) == made["sha256"] and len(made["token"]) >= 43

@@ -336,7 +336,7 @@ def test_a_caller_has_so_many_requests_in_flight_at_most(lone_daemon: Daemon) ->
     with ExitStack() as at_end:
         opened = [at_end.enter_context(connect(daemon)) for _ in range(3)]
         rests = [half(one) for one in opened]
-        refused = wait_until(lambda: (answer := daemon.http("GET", "/health")).status == 429 and answer, "three are in flight", 10)
+        refused = wait_until(lambda: (answer := daemon.http("GET", "/log?limit=1")).status == 429 and answer, "three are in flight", 10)
         assert int(refused.headers["retry-after"]) >= 1 and refused.json()["type"].endswith("too-many-requests")
         opened[0].sendall(rests[0])
         assert opened[0].recv(20).startswith(b"HTTP/1.1 201")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Failure, Format};
 use crate::address::Which;
 use crate::client::{Client, Credentials};
-use crate::config::{Config, Flags};
+use crate::config::Config;
 use crate::outlets::Tls;
 
 /// The variable with the token that a command shows.
@@ -75,7 +75,7 @@ impl Daemon {
         Ok(match &self.server {
             Some(url) => Client::at(url, credentials),
             None => {
-                let data = Config::load(&self.config, &Flags::default())?.data;
+                let data = Config::data_of(&self.config)?;
                 Client::of_data_folder(data, which, credentials)
             }
         })

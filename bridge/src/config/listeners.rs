@@ -81,7 +81,8 @@ pub(super) fn loopback_or_told(config: &Config, words: Option<&str>) -> Result<(
             mend: format!("write one of: {}", known.join(", ")),
         });
     }
-    let told = |missing: &str| words == Some(missing) || words == Some(WITHOUT_BOTH);
+    let said = words;
+    let told = |missing: &str| said == Some(missing) || said == Some(WITHOUT_BOTH);
     for (key, listener) in config.listeners() {
         if listener.listen.ip().is_loopback() {
             continue;
@@ -102,6 +103,8 @@ pub(super) fn loopback_or_told(config: &Config, words: Option<&str>) -> Result<(
                 WITHOUT_BOTH,
             ),
         };
+        // What is said already stays said.
+        let words = said.map_or(words, |_| WITHOUT_BOTH);
         return Err(ConfigError::Value {
             key,
             reason: format!(

@@ -154,6 +154,29 @@ impl Config {
         Ok(config)
     }
 
+    /// The data folder that a configuration names, even where something else in it cannot be used: it may have been changed since
+    /// the daemon was started, and then its operator needs to reach it.
+    ///
+    /// # Errors
+    /// As [`Config::load`], where not even the folder can be found.
+    pub(crate) fn data_of(path: &Path) -> Result<PathBuf, ConfigError> {
+        #[derive(Deserialize)]
+        struct Data {
+            data: Option<PathBuf>,
+        }
+        let error = match Config::load(path, &Flags::default()) {
+            Ok(config) => return Ok(config.data),
+            Err(error) => error,
+        };
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let Ok(Data { data }) = serde_saphyr::from_str(&text) else {
+            return Err(error);
+        };
+        let given = std::env::var_os(format!("{ENV_PREFIX}DATA")).map(PathBuf::from);
+        let data = given.or(data).unwrap_or_else(|| "data".into());
+        Ok(path.parent().unwrap_or(Path::new("")).join(data))
+    }
+
     /// The listeners, by their keys.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = (&'static str, &ListenerConfig)> {
         let public = self.public.as_ref().map(|public| ("public.listen", public));

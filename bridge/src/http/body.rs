@@ -146,7 +146,9 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
 /// What `POST /commits` takes.
 pub(super) fn commit_body(body: &[u8]) -> Result<CommitBody<'_>, Problem> {
     must_be_object(body)?;
-    serde_json::from_slice(body).map_err(|error| not_json(&error))
+    serde_json::from_slice(body).map_err(|error| {
+        malformed(error.to_string()).mend("send an object with `events`, at most 1,000, each with its `stream`, and `expectedRevisions` by stream if something is expected")
+    })
 }
 
 /// Refuses an array where an object is due: it would be read as the object's members in order.

@@ -239,4 +239,5 @@ async fn wrong_method() -> Problem {
         "wrong-method",
         "this address does not take this method",
     )
+    .mend("`Allow` tells which it takes, and GET /openapi.json what each does")
 }

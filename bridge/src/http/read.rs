@@ -335,6 +335,7 @@ fn missing(name: &str) -> Problem {
         "there is no such stream",
     )
     .detail(format!("nothing was appended to {name:?} yet"))
+    .mend("append to it, or see GET /streams?category=… for those that there are")
 }
 
 /// Refuses an address of another epoch: what it means may be something else now.

@@ -29,7 +29,7 @@ pub(super) fn malformed(detail: impl Into<String>) -> Problem {
 }
 
 pub(super) fn not_json(error: &serde_json::Error) -> Problem {
-    malformed(format!("{error}")).mend("send one event as a JSON object, an array of events, or an object with `events` and what is expected")
+    malformed(format!("{error}")).mend("send one event as a JSON object, an array of at most 1,000 events, or an object with `events` and what is expected")
 }
 
 pub(super) fn refusal(refused: Refused, index: usize) -> Problem {

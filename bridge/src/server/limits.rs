@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::access::Side;
+
 /// `limits:`, as written; what is left out has its default.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +30,8 @@ pub(crate) struct LimitOptions {
 pub(crate) struct Limits {
     /// Open connections of a listener.
     pub(crate) connections: usize,
+    /// Open connections of the operator's listener.
+    operator_connections: usize,
     /// Open connections of one address that is not this machine's own, at a listener.
     pub(crate) connections_per_address: usize,
     /// Requests and follows that are open at all listeners.
@@ -80,8 +84,10 @@ impl LimitOptions {
         let seconds = |key, value, default| {
             number(key, value, default, 1, 3_600).map(|seconds| Duration::from_secs(seconds as u64))
         };
+        let connections = number("limits.connections", self.connections, 16_384, 16, 1 << 20)?;
         Ok(Limits {
-            connections: number("limits.connections", self.connections, 16_384, 16, 1 << 20)?,
+            connections,
+            operator_connections: connections,
             connections_per_address: number(
                 "limits.connections_per_address",
                 self.connections_per_address,
@@ -134,6 +140,8 @@ impl LimitOptions {
     }
 }
 
+/// Most connections of the operator's listener where files are few.
+const OPERATORS_MOST: u64 = 1_024;
 /// Files that are for the store (512 at most), brokers and everything else.
 const FILES_APART: u64 = 768;
 
@@ -145,7 +153,12 @@ impl Limits {
             let apart = FILES_APART
                 .max(files / 4)
                 .min(files.saturating_sub(listeners));
-            let most = usize::try_from((files - apart) / listeners).unwrap_or(usize::MAX);
+            // Operators are few, and are to get in whatever comes to the other listeners.
+            let operators = ((files - apart) / 8).clamp(1, OPERATORS_MOST);
+            let others =
+                (files - apart).saturating_sub(operators) / listeners.saturating_sub(1).max(1);
+            let most = usize::try_from(others).unwrap_or(usize::MAX).max(1);
+            self.operator_connections = self.connections.min(operators as usize);
             if most < self.connections {
                 tracing::warn!(
                     limit = self.connections,
@@ -156,6 +169,20 @@ impl Limits {
             }
         }
         self
+    }
+}
+
+impl Limits {
+    /// The limits of a listener.
+    pub(super) fn of(&self, side: Side) -> Limits {
+        let connections = match side {
+            Side::Operator => self.operator_connections,
+            Side::Private | Side::Public => self.connections,
+        };
+        Limits {
+            connections,
+            ..self.clone()
+        }
     }
 }
 

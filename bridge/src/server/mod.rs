@@ -63,6 +63,7 @@ struct Door {
     names: Names,
     tls: Option<Arc<ServerTls>>,
     router: Router,
+    limits: Limits,
     connections: Arc<Connections>,
 }
 
@@ -95,6 +96,7 @@ pub(crate) fn serve(
     stop: watch::Receiver<bool>,
 ) -> (Numbers, impl Future<Output = Result<(), Infallible>> + Send) {
     let connections = Arc::<Connections>::default();
+    let limits = house.limits.of(listener.side);
     let door = Door {
         house,
         side: listener.side,
@@ -104,6 +106,7 @@ pub(crate) fn serve(
         },
         tls: listener.tls,
         router: listener.router,
+        limits,
         connections: Arc::clone(&connections),
     };
     let served = accept(Arc::new(door), listener.socket, stop);
@@ -130,7 +133,7 @@ async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                let place = connections.take_in(address.ip(), &door.house.limits);
+                let place = connections.take_in(address.ip(), &door.limits);
                 // Without a place it is closed at once.
                 if let Some(place) = place {
                     let serving =
