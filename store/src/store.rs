@@ -3,6 +3,8 @@
 //! Reads run on tokio's threads for blocking work, under a lock that closing waits for. Writes wait in a queue that is
 //! bounded in calls and in bytes; who waits too long is told that the store is busy.
 
+mod reads;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,28 +15,19 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
-use crate::database::{Database, Reach};
+use crate::database::Database;
 use crate::digest::Secrets;
 use crate::error::{OpenError, StoreError};
 use crate::folder::{Folder, hex};
 use crate::heads::Heads;
 use crate::history::History;
-use crate::keys::LogId;
 use crate::load::load;
-use crate::names::LogName;
 use crate::options::Options;
-use crate::page::ReadLimit;
-use crate::reading;
 use crate::space::{DiskSpace, Space};
 use crate::writer::{Queued, Request, Writer};
 
 /// The unit in which room in the queue is counted.
 const ROOM_BYTES: usize = 1024;
-/// Up to so many records from the head, a read is first tried in memory, without a thread for blocking work.
-const NEAR_RECORDS: u64 = 64;
-/// Bytes after which a page ends that is read so.
-const NEAR_BYTES: usize = 256 * 1024;
-
 /// An open store. Clones are cheap and share it.
 ///
 /// Dropped without [`Store::close`], it is as durable, but the next opening cannot tell damage at the end of the last
@@ -151,97 +144,12 @@ impl Store {
             .map_err(interrupted)?
     }
 
-    /// Runs a read where it may block.
-    pub(crate) async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.work(read).await
-    }
-
-    /// Runs a read of long history, which gives way to all else.
-    async fn read_history<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (answer, outcome) = oneshot::channel();
-        let inner = Arc::clone(&self.inner);
-        self.inner.history.hand_over(move || {
-            // Who asked may have gone.
-            let _ = answer.send(inner.with_database(|database| read(&inner, database)));
-        });
-        outcome.await.map_err(|_| interrupted())?
-    }
-
-    /// Runs work on the database where it may block; closing waits for it.
-    pub(crate) async fn work<T: Send + 'static, E: From<StoreError> + Send + 'static>(
-        &self,
-        read: impl FnOnce(&Inner, &Database) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E> {
-        let inner = Arc::clone(&self.inner);
-        spawn_blocking(move || inner.with_database(|database| read(&inner, database)))
-            .await
-            .map_err(|_| interrupted())?
-    }
-
-    /// Runs a read from a place on: at once if the head is near and what it needs is in memory, as what was written last is; else
-    /// where it may block, as is a page that `is_whole` finds cut short by how much is read at once.
-    pub(crate) async fn read_from<T: Send + 'static>(
-        &self,
-        from: u64,
-        head: u64,
-        limit: ReadLimit,
-        read: impl Fn(&Inner, &Database, Reach, ReadLimit) -> Result<T, StoreError> + Send + 'static,
-        is_whole: impl Fn(&T) -> bool,
-    ) -> Result<T, StoreError> {
-        if head.saturating_sub(from) <= NEAR_RECORDS {
-            let near = ReadLimit {
-                records: limit.records.min(NEAR_RECORDS as usize),
-                bytes: limit.bytes.min(NEAR_BYTES),
-            };
-            let found =
-                self.read_in_memory(|inner, database| read(inner, database, Reach::Memory, near));
-            if let Some(found) = found.filter(is_whole) {
-                return Ok(found);
-            }
-        }
-        let reach = reading::reach(from, head);
-        let read = move |inner: &Inner, database: &Database| read(inner, database, reach, limit);
-        if reach == Reach::History {
-            return self.read_history(read).await;
-        }
-        self.read(read).await
-    }
-
-    /// Runs a read that looks only in memory, at once; none if what it needs is not there, or the store is closing.
-    pub(crate) fn read_in_memory<T>(
-        &self,
-        read: impl FnOnce(&Inner, &Database) -> Result<T, StoreError>,
-    ) -> Option<T> {
-        let open = self.inner.open.try_read().ok()?;
-        read(&self.inner, &open.as_ref()?.database).ok()
-    }
-
     /// What is known in memory; an error once the store is closed.
     pub(crate) fn heads(&self) -> Result<&Heads, StoreError> {
         if self.inner.closing.load(Ordering::SeqCst) {
             return Err(StoreError::Closed);
         }
         Ok(&self.inner.heads)
-    }
-
-    /// Runs a read of a log, or gives what an unwritten log has.
-    pub(crate) async fn read_of<T: Default + Send + 'static>(
-        &self,
-        log: &LogName,
-        read: impl FnOnce(&Inner, &Database, LogId) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let log = log.clone();
-        self.read(move |inner, database| match inner.heads.log_id(&log) {
-            Some(log) => read(inner, database, log),
-            None => Ok(T::default()),
-        })
-        .await
     }
 
     /// Hands a request to the writer and waits for its answer.
@@ -277,22 +185,7 @@ impl fmt::Debug for Store {
     }
 }
 
-fn interrupted() -> StoreError {
-    StoreError::Io {
-        reason: "the read was interrupted".into(),
-    }
-}
-
 impl Inner {
-    /// Works on the database; closing waits for it.
-    fn with_database<T, E: From<StoreError>>(
-        &self,
-        work: impl FnOnce(&Database) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        work(&open.as_ref().ok_or(StoreError::Closed)?.database)
-    }
-
     async fn queue(&self, bytes: usize, request: Request) -> Result<(), StoreError> {
         let all = self.options.queue_max_bytes / ROOM_BYTES;
         let share = u32::try_from(bytes.div_ceil(ROOM_BYTES).min(all)).unwrap_or(u32::MAX);
