@@ -240,7 +240,9 @@ impl Crosser {
             false => run(),
         };
         let mut crossing = Crossing::default();
-        for (index, pass) in passes {
+        let mut halted = Vec::new();
+        for (index, mut pass) in passes {
+            halted.extend(pass.halt.take().map(|halt| (index, halt)));
             self.add(index, pass, page.head, &mut crossing).await?;
             // Cursors are the contracts' own, so a large pass may be written in parts.
             let bytes: usize = crossing.public.iter().map(|event| event.event.len()).sum();
@@ -250,7 +252,20 @@ impl Crosser {
                 self.write(std::mem::take(&mut crossing)).await?;
             }
         }
-        self.write(crossing).await
+        self.write(crossing).await?;
+        for (index, halt) in halted {
+            self.halt(index, halt);
+        }
+        Ok(())
+    }
+
+    /// A contract halts: where its cursor is, everything before that is written.
+    fn halt(&mut self, index: usize, Halt { full, reason }: Halt) {
+        if let Some(member) = self.members.get_mut(index) {
+            tracing::error!(contract = %member.stream, reason, "the contract halts; the others go on");
+            (member.halted, member.full) = (true, full);
+            self.status.halted(member.stream.as_str(), &reason);
+        }
     }
 
     /// Writes what was decided; one record, all or nothing.
@@ -281,11 +296,6 @@ impl Crosser {
         member
             .seal(&self.store, &self.log, pass.crossed, head, crossing)
             .await?;
-        if let Some(Halt { full, reason }) = pass.halt {
-            tracing::error!(contract = %member.stream, reason, "the contract halts; the others go on");
-            (member.halted, member.full) = (true, full);
-            self.status.halted(member.stream.as_str(), &reason);
-        }
         for entry in pass.parked.iter().filter(|entry| entry.reason.is_some()) {
             tracing::warn!(contract = %member.stream, position = entry.at, "an event violates its public schema; its key is parked");
         }

@@ -168,7 +168,9 @@ fn failures(status: &Status, store: &Store) -> Vec<String> {
 
 /// Whether the daemon does all of its work; a daemon that is starting or stopping does not answer. A low disk is told, and is no
 /// failure: a restart would not help.
-fn health(status: &Status, store: &Store) -> Result<&'static str, Problem> {
+///
+/// Why it does not is for operators: everybody may ask.
+fn health(status: &Status, store: &Store, for_operators: bool) -> Result<&'static str, Problem> {
     let failures = failures(status, store);
     if failures.is_empty() {
         let disk = store.disk_space();
@@ -181,12 +183,16 @@ fn health(status: &Status, store: &Store) -> Result<&'static str, Problem> {
             }
         });
     }
-    Err(Problem::new(
+    let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "unwell",
         "a part of the daemon has ended",
     )
-    .mend("see the daemon's log and `horizon status`, and restart it"))
+    .mend("see the daemon's log and `horizon status`, and restart it");
+    Err(match for_operators {
+        true => problem.detail(failures.join("; ")),
+        false => problem,
+    })
 }
 
 /// Whether all of the daemon works
@@ -197,7 +203,7 @@ fn health(status: &Status, store: &Store) -> Result<&'static str, Problem> {
     responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
 )]
 async fn private_health(State(state): State<Arc<Private>>) -> Result<&'static str, Problem> {
-    health(&state.status, &state.store)
+    health(&state.status, &state.store, false)
 }
 
 /// Whether all of the daemon works
@@ -208,7 +214,7 @@ async fn private_health(State(state): State<Arc<Private>>) -> Result<&'static st
     responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
 )]
 async fn public_health(State(state): State<Arc<Public>>) -> Result<&'static str, Problem> {
-    health(&state.status, &state.store)
+    health(&state.status, &state.store, false)
 }
 
 /// Whether all of the daemon works
@@ -219,7 +225,7 @@ async fn public_health(State(state): State<Arc<Public>>) -> Result<&'static str,
     responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
 )]
 async fn operator_health(State(state): State<Arc<Operator>>) -> Result<&'static str, Problem> {
-    health(&state.status, &state.store)
+    health(&state.status, &state.store, true)
 }
 
 async fn no_such_place() -> Problem {

@@ -33,9 +33,18 @@ pub(crate) fn selected(
         return super::log(database, reach, log, after, head, limit);
     };
     if reach == Reach::Memory {
-        // Near the head the log itself tells, and needs no index.
-        let mut page = super::log(database, reach, log, after, head, limit)?;
+        // Near the head the log itself tells, and needs no index: all of what is there, or the index is asked.
+        let all = ReadLimit {
+            records: ReadLimit::RECORDS_MAX,
+            ..limit
+        };
+        let mut page = super::log(database, reach, log, after, head, all)?;
         page.records.retain(|record| selection.fits(record));
+        if page.through < head || page.records.len() > limit.records {
+            return Err(StoreError::Io {
+                reason: "there is more than is read at once".into(),
+            });
+        }
         return Ok(page);
     }
     let mut room = Room::new(limit);
