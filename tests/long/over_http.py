@@ -163,7 +163,7 @@ def reading(daemon: Daemon, seconds: int) -> None:
     for connections in (1, 16, 64):
         threads = ["-t1"] if connections == 1 else []
         told = wrk(*threads, f"http://{address}/streams/account-1", seconds=seconds, connections=connections)
-        rate, median, slow = (re.search(pattern, told)[1] for pattern in (r"Requests/sec:\s*([\d.]+)", r"50%\s+(\S+)", r"99%\s+(\S+)"))
+        rate, median, slow = (re.search(pattern, told, re.MULTILINE)[1] for pattern in (r"Requests/sec:\s*([\d.]+)", r"^\s+50%\s+(\S+)", r"^\s+99%\s+(\S+)"))
         print(f"| {connections} connections | {float(rate):,.0f} | {median} | {slow} |", flush=True)
 
 
