@@ -55,6 +55,17 @@ pub(super) struct RefusedView {
     turned_away: u64,
 }
 
+/// What a line tells of a refusal; what is not known is left out.
+#[derive(Default)]
+struct Refused<'a> {
+    why: &'static str,
+    credential: Option<&'static str>,
+    principal: Option<&'a str>,
+    verb: Option<&'static str>,
+    scope: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
 /// Tells and counts.
 #[derive(Debug)]
 pub(super) struct Audit {
@@ -81,54 +92,57 @@ impl Audit {
     /// A request without a credential, or with one that is not good.
     pub(super) fn unauthenticated(&self, credential: &'static str, reason: &str, asked: &Asked) {
         self.unauthenticated.fetch_add(1, Ordering::Relaxed);
-        if let Some(left_out) = self.line() {
-            tracing::warn!(
-                target: "audit",
-                credential,
-                reason,
-                listener = asked.listener,
-                address = asked.address(),
-                method = asked.method,
-                path = asked.path,
-                left_out,
-                "refused: not authenticated"
-            );
-        }
+        let refused = Refused {
+            why: "not authenticated",
+            credential: Some(credential),
+            reason: Some(reason),
+            ..Refused::default()
+        };
+        self.tell(&refused, asked);
     }
 
     /// A known caller without the grant.
     pub(super) fn forbidden(&self, principal: &str, verb: Verb, scope: Scope<'_>, asked: &Asked) {
         self.forbidden.fetch_add(1, Ordering::Relaxed);
-        if let Some(left_out) = self.line() {
-            tracing::warn!(
-                target: "audit",
-                principal,
-                verb = verb.name(),
-                scope = Asked::path_of(&scope.to_string()),
-                listener = asked.listener,
-                address = asked.address(),
-                method = asked.method,
-                path = asked.path,
-                left_out,
-                "refused: not granted"
-            );
-        }
+        let scope = Asked::path_of(&scope.to_string());
+        let refused = Refused {
+            why: "not granted",
+            principal: Some(principal),
+            verb: Some(verb.name()),
+            scope: Some(&scope),
+            ..Refused::default()
+        };
+        self.tell(&refused, asked);
     }
 
     /// A caller that has too much open already, or that a browser sent here from elsewhere.
     pub(super) fn turned_away(&self, principal: &str, reason: &str, asked: &Asked) {
         self.limited.fetch_add(1, Ordering::Relaxed);
+        let refused = Refused {
+            why: "turned away",
+            principal: Some(principal),
+            reason: Some(reason),
+            ..Refused::default()
+        };
+        self.tell(&refused, asked);
+    }
+
+    fn tell(&self, refused: &Refused<'_>, asked: &Asked) {
         if let Some(left_out) = self.line() {
             tracing::warn!(
                 target: "audit",
-                principal,
-                reason,
+                credential = refused.credential,
+                principal = refused.principal,
+                verb = refused.verb,
+                scope = refused.scope,
+                reason = refused.reason,
                 listener = asked.listener,
                 address = asked.address(),
                 method = asked.method,
                 path = asked.path,
                 left_out,
-                "refused: turned away"
+                "refused: {}",
+                refused.why
             );
         }
     }
