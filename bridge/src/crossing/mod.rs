@@ -100,6 +100,19 @@ pub(crate) fn cursor_name(
     CursorName::new(&format!("crossing/{stream}"))
 }
 
+/// How far a contract has crossed; the beginning, if it has never crossed.
+pub(crate) async fn cursor_of(
+    store: &Store,
+    log: &LogName,
+    stream: &PublicStreamName,
+) -> Result<Position, StoreError> {
+    let Ok(name) = cursor_name(stream) else {
+        return Ok(Position::ZERO);
+    };
+    let cursor = store.crossing_cursor(log, &name).await?;
+    Ok(cursor.unwrap_or(Position::ZERO))
+}
+
 impl Crosser {
     /// Finds out how far each contract is; a new one begins where its `start` says.
     pub(crate) async fn restore(

@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use horizon_store::{Position, PublicStreamName, RelayName, Sequence, StoreError};
+use horizon_store::{PublicStreamName, RelayName, Sequence, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use super::openapi::problems;
 use super::problem::Problem;
 use super::refusals::unavailable;
 use crate::access::GateView;
-use crate::crossing::cursor_name;
+use crate::crossing::cursor_of;
 use crate::crossing::parked::ParkedKeys;
 use crate::daemon::DoorsView;
 use crate::loaded::LoadView;
@@ -215,14 +215,7 @@ async fn contract_status(
     stream: &PublicStreamName,
 ) -> Result<ContractStatus, StoreError> {
     let head = state.store.public_head(&state.log, stream).await?;
-    let cursor = match cursor_name(stream) {
-        Ok(name) => state
-            .store
-            .crossing_cursor(&state.log, &name)
-            .await?
-            .unwrap_or(Position::ZERO),
-        Err(_) => Position::ZERO,
-    };
+    let cursor = cursor_of(&state.store, &state.log, stream).await?;
     let scope = horizon_store::ParkScope::Crossing(stream.clone());
     let parked = ParkedKeys::read(&state.store, &state.log, &scope)
         .await?

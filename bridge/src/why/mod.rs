@@ -7,15 +7,15 @@ mod about;
 
 use horizon_schemas::{Contract, Outcome, PassedOver, PrivateEvent, Status, Violation};
 use horizon_store::{
-    Event, ParkOutcome, ParkScope, ParkedEntry, Position, PublicStreamName, RelayName, Resolution,
-    Sequence, StoreError,
+    Event, ParkOutcome, ParkScope, ParkedEntry, PublicStreamName, RelayName, Resolution, Sequence,
+    StoreError,
 };
 
 pub(crate) use about::About;
 use about::{AtContract, AtOutlet, Crossed};
 
 use crate::clock;
-use crate::crossing::{cursor_name, pass};
+use crate::crossing::{cursor_of, pass};
 use crate::http::Operator;
 use crate::relay::{beginning, relay_name};
 use crate::stored::public_at;
@@ -76,14 +76,7 @@ async fn at_contract(
         ..AtContract::default()
     };
     // The cursor first: what it has passed has left its traces already.
-    let cursor = match cursor_name(stream) {
-        Ok(name) => state
-            .store
-            .crossing_cursor(&state.log, &name)
-            .await?
-            .unwrap_or(Position::ZERO),
-        Err(_) => Position::ZERO,
-    };
+    let cursor = cursor_of(&state.store, &state.log, stream).await?;
     let crossings = state.store.public_of(&state.log, event.position).await?;
     if let Some((_, sequence)) = crossings.into_iter().find(|(crossed, _)| crossed == stream) {
         return crossed(state, contract, stream, sequence, told).await;
