@@ -2,14 +2,10 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use super::form::{BATCH, CLOUD_EVENT};
 use super::problem::Problem;
 use super::refusals::malformed;
 use crate::intake::{is_attribute_header, media_type};
-
-/// One event in JSON (CloudEvents, structured mode).
-pub(super) const STRUCTURED: &str = "application/cloudevents+json";
-/// An array of events in JSON (CloudEvents, batched mode).
-pub(super) const BATCH: &str = "application/cloudevents-batch+json";
 
 /// What `POST /streams/{stream}` takes, as `Accept-Post` tells it (Linked Data Platform 1.0, section 7.1).
 pub(super) const ACCEPT_POST: &str =
@@ -34,7 +30,7 @@ pub(super) enum Mode {
 pub(super) fn mode(headers: &HeaderMap) -> Result<Mode, Problem> {
     let (text, essence) = content_type(headers)?;
     let mode = match essence.as_str() {
-        STRUCTURED => Mode::Structured,
+        CLOUD_EVENT => Mode::Structured,
         BATCH => Mode::Batched,
         other if other.starts_with("application/cloudevents") => {
             let reason = format!("the event format {other} is not known");
@@ -58,7 +54,7 @@ pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     let (text, essence) = content_type(headers)?;
     json(text, &essence, "application/json")?;
     match essence.as_str() {
-        STRUCTURED | BATCH => Err(unsupported(
+        CLOUD_EVENT | BATCH => Err(unsupported(
             "CloudEvents are taken at /streams/{stream} only, as each names no stream",
             "application/json",
         )),

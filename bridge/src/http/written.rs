@@ -9,7 +9,9 @@ use horizon_store::{AttributeValue, Event};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::form::JSON;
 use crate::clock;
+use crate::intake::media_type::{charset, is_json, is_utf8};
 
 /// What the names of the store's own attributes begin with.
 pub(crate) const OWN_PREFIX: &str = "horizon";
@@ -22,14 +24,13 @@ enum Shown<'a> {
 }
 
 fn shown<'a>(media_type: Option<&str>, data: &'a [u8]) -> Shown<'a> {
-    let (essence, parameters) = media_type
-        .and_then(|text| text.split_once(';'))
-        .unwrap_or((media_type.unwrap_or("application/json"), ""));
+    let media_type = media_type.unwrap_or(JSON);
+    let essence = media_type.split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
     let Ok(text) = std::str::from_utf8(data) else {
         return Shown::Binary(data);
     };
-    if essence.ends_with("/json") || essence.ends_with("+json") {
+    if is_json(&essence) {
         return match serde_json::from_str::<&RawValue>(text) {
             Ok(_) => Shown::Json(text),
             Err(_) => Shown::Binary(data),
@@ -42,12 +43,8 @@ fn shown<'a>(media_type: Option<&str>, data: &'a [u8]) -> Shown<'a> {
             essence.as_str(),
             "application/xml" | "application/yaml" | "application/x-www-form-urlencoded"
         );
-    let parameters = parameters.to_ascii_lowercase();
-    let charset = parameters
-        .split(';')
-        .find_map(|one| one.trim().strip_prefix("charset=").map(str::trim));
-    let is_utf8 = charset
-        .is_none_or(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"));
+    // Some write it so.
+    let is_utf8 = is_utf8(media_type) || charset(media_type).is_some_and(|named| named == "utf8");
     if is_text && is_utf8 {
         Shown::Text(text)
     } else {

@@ -12,17 +12,19 @@ pub(crate) fn is_json(essence: &str) -> bool {
     essence.ends_with("/json") || essence.ends_with("+json")
 }
 
-/// Whether the text's `charset`, if it names one, is that of JSON.
-pub(crate) fn is_utf8(text: &str) -> bool {
+/// The `charset` that the text names, in lower case.
+pub(crate) fn charset(text: &str) -> Option<String> {
     let mut parameters = text
         .split(';')
         .skip(1)
         .filter_map(|one| one.split_once('='));
-    let charset = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    charset.is_none_or(|(_, value)| {
-        let value = value.trim().trim_matches('"');
-        value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("us-ascii")
-    })
+    let (_, value) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    Some(value.trim().trim_matches('"').to_ascii_lowercase())
+}
+
+/// Whether the text's `charset`, if it names one, is that of JSON.
+pub(crate) fn is_utf8(text: &str) -> bool {
+    charset(text).is_none_or(|charset| matches!(charset.as_str(), "utf-8" | "us-ascii"))
 }
 
 /// Visible characters that are no delimiters (RFC 9110, section 5.6.2).
