@@ -170,9 +170,7 @@ impl Limits {
         }
         self
     }
-}
 
-impl Limits {
     /// The limits of a listener.
     pub(super) fn of(&self, side: Side) -> Limits {
         let connections = match side {
