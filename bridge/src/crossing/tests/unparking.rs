@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use horizon_schemas::Catalog;
 use horizon_store::{ParkOutcome, ParkedKey};
 use tokio::sync::oneshot;
 
