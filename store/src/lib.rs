@@ -117,6 +117,7 @@ pub use place::{Position, Revision, Sequence};
 pub use public::{
     Counts, CrossError, Crossing, CursorMove, NewPublicEvent, PublicEvent, PublicHead,
 };
+pub use reading::HISTORY_FROM_RECORDS;
 pub use relay::{RelayTotals, SettleError, Settled, Settlement};
 pub use restore::{Restored, restore};
 pub use selection::Selection;

@@ -28,7 +28,7 @@ const FETCH: usize = 32;
 /// Room from which on as many are fetched at first; with less, it is looked how large the first few are.
 const FETCH_BYTES: usize = 1024 * 1024;
 /// A read that begins further than this from the head is one of history: what it reads does not stay in the block cache.
-const HISTORY_FROM_RECORDS: u64 = 65_536;
+pub const HISTORY_FROM_RECORDS: u64 = 65_536;
 
 /// Where a read may look that begins at a place, by how far the head is.
 pub(crate) fn reach(from: u64, head: u64) -> Reach {

@@ -29,7 +29,7 @@ use crate::commands::Failure;
 use crate::config::{Config, EventsWithoutSchema};
 use crate::contract_changes;
 use crate::crossing::Crosser;
-use crate::http::{self, Follows, Operator, Private, Public};
+use crate::http::{self, Follows, Operator, Private, Public, Turns};
 use crate::loaded::SharedCatalog;
 use crate::outlets::BrokerOptions;
 use crate::server::raise_file_limit;
@@ -247,12 +247,14 @@ impl Daemon {
     /// Starts the listeners' servers.
     fn serve(&mut self, listeners: Bound, config: &Config) {
         let follows = Follows::new(self.stop_intake.subscribe());
+        let turns = Turns::default();
         let public = Arc::new(Public {
             store: self.store.clone(),
             log: self.log.clone(),
             catalog: self.reloader.catalog.clone(),
             status: Arc::clone(&self.status),
             follows: follows.clone(),
+            turns: turns.clone(),
             folders: folders(config),
             servers: servers(config),
             rehearsed: Default::default(),
@@ -264,6 +266,7 @@ impl Daemon {
             body_limit_bytes: config.body_limit_bytes,
             status: Arc::clone(&self.status),
             follows,
+            turns,
             expecting: config.expecting.clone(),
         };
         let private = http::private_router(private, &public);

@@ -22,11 +22,12 @@ use super::openapi::{
 };
 use super::page::{
     self, Address, After, Direction, Keep, MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, Page, limit, query,
-    refuse,
 };
+use super::paging::{End, Paging, Said};
 use super::problem::Problem;
 use super::read::same_epoch;
 use super::refusals::unavailable;
+use super::turns::Taken;
 use super::written::{cloud_event, plain};
 use crate::access::{Caller, Scope, Verb};
 
@@ -89,13 +90,15 @@ pub(crate) async fn log(
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
     same_epoch(asked.epoch, head)?;
     let is_back = asked.direction == Some(Direction::Backwards);
-    if is_back {
-        let said = [("after", asked.after.is_some()), ("wait", wait.is_some())];
-        refuse(&said, "means nothing backwards", MEND)?;
-    } else {
-        let said = [("before", asked.before.is_some())];
-        refuse(&said, "means something backwards only", MEND)?;
-    }
+    let said = Said {
+        after: asked.after.is_some(),
+        before: asked.before.is_some(),
+        limit: asked.limit.is_some(),
+        wait: wait.is_some(),
+        is_back,
+        ..Said::default()
+    };
+    said.check(form, MEND)?;
     let selected = Selected {
         category: asked.category,
         event_type: asked.r#type,
@@ -106,12 +109,6 @@ pub(crate) async fn log(
         None => Position::ZERO,
     };
     if form == Form::Follow {
-        let said = [
-            ("limit", asked.limit.is_some()),
-            ("wait", wait.is_some()),
-            ("direction", is_back),
-        ];
-        refuse(&said, "means nothing where events are followed", MEND)?;
         let after = last_event_id(&headers)?.map_or(after, Position::new);
         known_position(&state, after).await?;
         let source = LogSource::begin(&state, selected, after).await?;
@@ -121,13 +118,15 @@ pub(crate) async fn log(
         selected,
         after,
         before: asked.before.map_or(Position::END, Position::new),
-        limit: limit(asked.limit, MAX_LIMIT_EVENTS),
-        is_back,
-        wait: asked.wait,
-        epoch: asked.epoch,
+        paging: Paging {
+            limit: limit(asked.limit, MAX_LIMIT_EVENTS),
+            is_back,
+            wait: asked.wait,
+            epoch: asked.epoch,
+        },
     };
     let page = if is_back {
-        request.read(&state, after).await?
+        request.read(&state, after, 0).await?
     } else {
         known_position(&state, after).await?;
         let wait = wait.filter(|_| method != Method::HEAD);
@@ -171,32 +170,42 @@ struct Request {
     selected: Selected,
     after: Position,
     before: Position,
-    limit: usize,
-    is_back: bool,
-    wait: Option<u64>,
-    epoch: Option<u64>,
+    paging: Paging,
 }
 
 impl Request {
-    async fn read(&self, state: &Private, after: Position) -> Result<LogPage, Problem> {
+    /// Reads a page that begins so many places from the head.
+    async fn read(
+        &self,
+        state: &Private,
+        after: Position,
+        from_head: u64,
+    ) -> Result<Taken<LogPage>, Problem> {
         let limit = ReadLimit {
-            records: self.limit,
+            records: self.paging.limit,
             bytes: PAGE_LIMIT_BYTES,
         };
         let (store, log, selection) = (&state.store, &state.log, self.selected.selection());
-        let read = if self.is_back {
-            store
-                .read_log_back(log, &selection, self.before, limit)
-                .await
-        } else {
-            store.read_log(log, &selection, after, limit).await
+        let read = async {
+            if self.paging.is_back {
+                store
+                    .read_log_back(log, &selection, self.before, limit)
+                    .await
+            } else {
+                store.read_log(log, &selection, after, limit).await
+            }
         };
+        let read = state.turns.read(from_head, read).await;
         read.map_err(unavailable)
     }
 
     /// Reads forwards, and waits at the head until there is something. Where much is passed that is not selected, it does not look
     /// at all of it in one request.
-    async fn poll(&self, state: &Private, wait: std::time::Duration) -> Result<LogPage, Problem> {
+    async fn poll(
+        &self,
+        state: &Private,
+        wait: std::time::Duration,
+    ) -> Result<Taken<LogPage>, Problem> {
         let mut heads = state
             .store
             .watch_log(&state.log)
@@ -205,7 +214,8 @@ impl Request {
         let mut patience = std::pin::pin!(state.follows.patience(wait));
         let mut from = self.after;
         loop {
-            let page = self.read(state, from).await?;
+            let from_head = heads.borrow().get().saturating_sub(from.get());
+            let mut page = self.read(state, from, from_head).await?;
             let is_empty = !page
                 .records
                 .iter()
@@ -214,6 +224,7 @@ impl Request {
                 return Ok(page);
             }
             from = page.through;
+            page.give_turn_back();
             tokio::select! {
                 moved = heads.wait_for(|head| *head > page.head) => if moved.is_err() { return Ok(page) },
                 () = &mut patience => return Ok(page),
@@ -238,16 +249,11 @@ impl Request {
             }
             _ => joined(form, events.map(cloud_event)),
         };
-        // The document tells the head, which moves on. Without it, a page that others come after is what it is for as long as the
-        // epoch lasts, which the address must name.
-        let is_settled = form != Form::Json
-            && next.is_some()
-            && self.wait.is_none()
-            && self.epoch.is_some()
-            && (!self.is_back || self.before <= read.head);
+        let begins_within = self.before <= read.head;
+        let is_settled = self.paging.is_settled(form, next.is_some(), begins_within);
         Page {
             etag: Some(format!("\"{}-{}{}\"", read.head, read.through, form.mark())),
-            keep: Keep::immutable_if(is_settled && read.records.len() >= self.limit),
+            keep: Keep::immutable_if(is_settled && read.records.len() >= self.paging.limit),
             links,
             through: Some(read.through.get()),
             head: Some(read.head.get()),
@@ -258,25 +264,13 @@ impl Request {
     fn links(&self, read: &LogPage) -> Vec<(&'static str, Address)> {
         let base = Address::new("/log")
             .with_some("category", self.selected.category.as_ref())
-            .with_some("type", self.selected.event_type.as_ref())
-            .with("limit", self.limit)
-            .with("epoch", read.head.epoch());
-        if self.is_back {
-            let base = base.with("direction", "backwards");
-            let more = read.through > Position::ZERO;
-            let next = more.then(|| ("next", base.with("before", read.through)));
-            return [("first", base)].into_iter().chain(next).collect();
-        }
-        let next = base.with("after", read.through);
-        let next = match self.wait {
-            _ if read.through < read.head => Some(next.with_some("wait", self.wait)),
-            Some(wait) => Some(next.with("wait", wait)),
-            None => None,
+            .with_some("type", self.selected.event_type.as_ref());
+        let end = End {
+            through: read.through.get(),
+            head: read.head.get(),
+            has_more_before: read.through > Position::ZERO,
+            epoch: read.head.epoch(),
         };
-        let first = ("first", base.with("after", 0));
-        [first]
-            .into_iter()
-            .chain(next.map(|next| ("next", next)))
-            .collect()
+        self.paging.links(base, &end)
     }
 }

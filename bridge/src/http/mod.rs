@@ -22,6 +22,7 @@ pub(crate) mod openapi;
 mod operator;
 mod order;
 mod page;
+mod paging;
 mod parked;
 mod problem;
 mod public;
@@ -31,6 +32,7 @@ mod relays;
 mod reload;
 mod replays;
 mod streams;
+mod turns;
 mod unparking;
 mod written;
 
@@ -53,6 +55,7 @@ use crate::unparking::Desk;
 pub(crate) use follow::Follows;
 pub(crate) use problem::Problem;
 pub(crate) use public::Public;
+pub(crate) use turns::Turns;
 pub(crate) use written::OWN_PREFIX;
 
 /// What the private side's handlers work with.
@@ -63,6 +66,7 @@ pub(crate) struct Private {
     pub(crate) body_limit_bytes: usize,
     pub(crate) status: Arc<Status>,
     pub(crate) follows: Follows,
+    pub(crate) turns: Turns,
     /// The categories whose streams are not appended to without an expected revision.
     pub(crate) expecting: BTreeSet<String>,
 }

@@ -24,10 +24,12 @@ use super::openapi::{
     reading::{self, Known, Resumed},
 };
 use super::page::{
-    self, Address, Direction, Keep, PAGE_LIMIT_BYTES, Page, limit, malformed_query, query, refuse,
+    self, Address, Direction, Keep, PAGE_LIMIT_BYTES, Page, limit, malformed_query, query,
 };
+use super::paging::Said;
 use super::problem::Problem;
 use super::refusals::{malformed, unavailable};
+use super::turns::Taken;
 use super::written::{cloud_event, plain};
 use crate::access::{Caller, Scope, Verb};
 
@@ -87,16 +89,14 @@ pub(crate) async fn stream(
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
     same_epoch(asked.epoch, head)?;
     let direction = asked.direction.unwrap_or_default();
+    let said = Said {
+        limit: asked.limit.is_some(),
+        wait: asked.wait.is_some(),
+        is_back: direction == Direction::Backwards,
+        ..Said::default()
+    };
+    said.check_follow(form, MEND)?;
     if form == Form::Follow {
-        refuse(
-            &[
-                ("limit", asked.limit.is_some()),
-                ("wait", asked.wait.is_some()),
-                ("direction", direction == Direction::Backwards),
-            ],
-            "means nothing where events are followed",
-            MEND,
-        )?;
         let resumed = last_event_id(&headers)?.map(Position::new);
         let source = StreamSource::begin(&state, stream, asked.from, resumed).await?;
         let source = source.ok_or_else(|| missing(&name))?;
@@ -121,10 +121,11 @@ pub(crate) async fn stream(
             let mut patience = std::pin::pin!(patience);
             loop {
                 heads.mark_unchanged();
-                let read = request.read(&state, &stream).await?;
+                let mut read = request.read(&state, &stream).await?;
                 if !read.events.is_empty() || read.revision == Revision::ZERO {
                     break read;
                 }
+                read.give_turn_back();
                 tokio::select! {
                     changed = heads.changed() => if changed.is_err() { break read },
                     () = &mut patience => break read,
@@ -149,23 +150,29 @@ struct Request {
 }
 
 impl Request {
-    async fn read(&self, state: &Private, stream: &StreamName) -> Result<StreamPage, Problem> {
+    async fn read(
+        &self,
+        state: &Private,
+        stream: &StreamName,
+    ) -> Result<Taken<StreamPage>, Problem> {
         let limit = ReadLimit {
             records: self.limit,
             bytes: PAGE_LIMIT_BYTES,
         };
         let (store, log) = (&state.store, &state.log);
-        let read = match self.direction {
-            Direction::Forwards => {
-                let from = self.first();
-                store.read_stream(log, stream, from, limit).await
-            }
-            Direction::Backwards => {
-                let from = self.from.unwrap_or(Revision::END);
-                store.read_stream_back(log, stream, from, limit).await
+        let read = async {
+            match self.direction {
+                Direction::Forwards => {
+                    let from = self.first();
+                    store.read_stream(log, stream, from, limit).await
+                }
+                Direction::Backwards => {
+                    let from = self.from.unwrap_or(Revision::END);
+                    store.read_stream_back(log, stream, from, limit).await
+                }
             }
         };
-        read.map_err(unavailable)
+        state.turns.read(0, read).await.map_err(unavailable)
     }
 
     /// Where a page that goes forwards begins.

@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 
 use super::follow::Follows;
 use super::problem::Problem;
+use super::turns::Turns;
 use crate::access::{Caller, Scope, Verb};
 use crate::loaded::SharedCatalog;
 use crate::status::Status as RunningStatus;
@@ -29,6 +30,7 @@ pub(crate) struct Public {
     pub(crate) catalog: SharedCatalog,
     pub(crate) status: Arc<RunningStatus>,
     pub(crate) follows: Follows,
+    pub(crate) turns: Turns,
     /// Where the contracts' tests are, which give the catalogue its examples.
     pub(crate) folders: Folders,
     /// The brokers as consumers reach them.

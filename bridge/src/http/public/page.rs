@@ -25,11 +25,13 @@ use crate::http::openapi::{
 };
 use crate::http::page::{
     self, Address, After, Direction, Keep, MAX_LIMIT_EVENTS, PAGE_LIMIT_BYTES, Page, limit,
-    malformed_query, query, refuse,
+    malformed_query, query,
 };
+use crate::http::paging::{End, Paging, Said};
 use crate::http::problem::Problem;
 use crate::http::read::{path_segment, same_epoch, two};
 use crate::http::refusals::{malformed, unavailable};
+use crate::http::turns::Taken;
 use crate::relay::beginning::last_of;
 use crate::stored::public_at;
 
@@ -94,7 +96,15 @@ pub(in crate::http) async fn events(
     let epoch = state.store.head(&state.log).await.map_err(unavailable)?;
     same_epoch(asked.epoch, epoch)?;
     let is_back = asked.direction == Some(Direction::Backwards);
-    check(&asked, is_back, form)?;
+    let said = Said {
+        after: asked.after.is_some(),
+        since: asked.since.is_some(),
+        before: asked.before.is_some(),
+        limit: asked.limit.is_some(),
+        wait: asked.wait.is_some(),
+        is_back,
+    };
+    said.check(form, MEND)?;
     let head = head(&state, &stream).await?;
     let resumed = match form {
         Form::Follow => last_event_id(&headers)?,
@@ -121,42 +131,18 @@ pub(in crate::http) async fn events(
     let request = Request {
         wanted,
         before: asked.before.map_or(Sequence::END, Sequence::new),
-        limit: limit(asked.limit, DEFAULT_LIMIT_EVENTS),
-        is_back,
-        wait: asked.wait,
-        epoch: asked.epoch,
+        paging: Paging {
+            limit: limit(asked.limit, DEFAULT_LIMIT_EVENTS),
+            is_back,
+            wait: asked.wait,
+            epoch: asked.epoch,
+        },
         present_epoch: epoch.epoch(),
     };
     let wait = wait.filter(|_| method != Method::HEAD).unwrap_or_default();
     let found = request.poll(&state, &stream, after, wait).await?;
     let page = request.page((media_type, form), &stream, &found);
     Ok(page.answer(&headers))
-}
-
-/// Refuses what contradicts itself.
-fn check(asked: &Asked, is_back: bool, form: Form) -> Result<(), Problem> {
-    if is_back {
-        let said = [
-            ("after", asked.after.is_some()),
-            ("since", asked.since.is_some()),
-            ("wait", asked.wait.is_some()),
-        ];
-        refuse(&said, "means nothing backwards", MEND)?;
-    } else {
-        let said = [("before", asked.before.is_some())];
-        refuse(&said, "means something backwards only", MEND)?;
-    }
-    let both = asked.after.is_some() && asked.since.is_some();
-    refuse(&[("since", both)], "and `after` are two beginnings", MEND)?;
-    if form == Form::Follow {
-        let said = [
-            ("limit", asked.limit.is_some()),
-            ("wait", asked.wait.is_some()),
-            ("direction", is_back),
-        ];
-        refuse(&said, "means nothing where events are followed", MEND)?;
-    }
-    Ok(())
 }
 
 async fn head(state: &Public, stream: &PublicStreamName) -> Result<Sequence, Problem> {
@@ -193,10 +179,7 @@ struct Found {
 struct Request {
     wanted: Wanted,
     before: Sequence,
-    limit: usize,
-    is_back: bool,
-    wait: Option<u64>,
-    epoch: Option<u64>,
+    paging: Paging,
     present_epoch: u64,
 }
 
@@ -208,17 +191,20 @@ impl Request {
         stream: &PublicStreamName,
         mut after: Sequence,
         wait: Duration,
-    ) -> Result<Found, Problem> {
+    ) -> Result<Taken<Found>, Problem> {
         let heads = state.store.watch_public(&state.log, stream).await;
         let mut heads = heads.map_err(unavailable)?;
         let mut patience = std::pin::pin!(state.follows.patience(wait));
         loop {
-            let found = self.scan(state, stream, after).await?;
+            let from_head = heads.borrow().get().saturating_sub(after.get());
+            let found = self.scan(state, stream, after);
+            let mut found = state.turns.read(from_head, found).await?;
             let is_behind = found.through < found.head;
-            if !found.events.is_empty() || is_behind || self.is_back || wait.is_zero() {
+            if !found.events.is_empty() || is_behind || self.paging.is_back || wait.is_zero() {
                 return Ok(found);
             }
             after = found.through;
+            found.give_turn_back();
             tokio::select! {
                 moved = heads.wait_for(|head| *head > found.head) => if moved.is_err() { return Ok(found) },
                 () = &mut patience => return Ok(found),
@@ -234,14 +220,18 @@ impl Request {
         after: Sequence,
     ) -> Result<Found, Problem> {
         let (mut events, mut bytes, mut looked) = (Vec::new(), 0, 0);
-        let mut through = if self.is_back { self.before } else { after };
+        let mut through = if self.paging.is_back {
+            self.before
+        } else {
+            after
+        };
         loop {
             let limit = ReadLimit {
                 records: MAX_LIMIT_EVENTS.min(SCAN_LIMIT_EVENTS - looked),
                 bytes: PAGE_LIMIT_BYTES,
             };
             let (store, log) = (&state.store, &state.log);
-            let read = if self.is_back {
+            let read = if self.paging.is_back {
                 store.read_public_back(log, stream, through, limit).await
             } else {
                 store.read_public(log, stream, through, limit).await
@@ -255,14 +245,14 @@ impl Request {
                     bytes += event.event.len();
                     events.push(event);
                 }
-                if events.len() >= self.limit || bytes >= PAGE_LIMIT_BYTES {
+                if events.len() >= self.paging.limit || bytes >= PAGE_LIMIT_BYTES {
                     break;
                 }
             }
-            let is_full = events.len() >= self.limit || bytes >= PAGE_LIMIT_BYTES;
-            let is_done = !self.is_back && through >= read.head;
+            let is_full = events.len() >= self.paging.limit || bytes >= PAGE_LIMIT_BYTES;
+            let is_done = !self.paging.is_back && through >= read.head;
             if is_end || is_full || is_done || looked >= SCAN_LIMIT_EVENTS {
-                let through = if is_end && self.is_back {
+                let through = if is_end && self.paging.is_back {
                     Sequence::ZERO
                 } else {
                     through
@@ -294,11 +284,9 @@ impl Request {
             }
             _ => joined(form, events),
         };
-        let is_settled = form != Form::Json
-            && next.is_some()
-            && self.wait.is_none()
-            && self.epoch.is_some()
-            && (!self.is_back || self.before <= head);
+        let is_settled = self
+            .paging
+            .is_settled(form, next.is_some(), self.before <= head);
         let epoch = self.present_epoch;
         Page {
             etag: Some(format!("\"{epoch}-{head}-{through}{}\"", form.mark())),
@@ -313,24 +301,14 @@ impl Request {
     fn links(&self, stream: &PublicStreamName, found: &Found) -> Vec<(&'static str, Address)> {
         let base = Address::new(&format!("/public/{}", path_segment(stream.as_str())))
             .with_some("key", self.wanted.key.as_ref())
-            .with_some("type", self.wanted.event_type.as_ref())
-            .with("limit", self.limit)
-            .with("epoch", self.present_epoch);
-        if self.is_back {
-            let base = base.with("direction", "backwards");
-            let more = found.through > Sequence::new(1);
-            let next = more.then(|| ("next", base.with("before", found.through)));
-            return [("first", base)].into_iter().chain(next).collect();
-        }
-        let next = base.with("after", found.through);
-        let next = match self.wait {
-            _ if found.through < found.head => Some(next.with_some("wait", self.wait)),
-            Some(wait) => Some(next.with("wait", wait)),
-            None => None,
+            .with_some("type", self.wanted.event_type.as_ref());
+        let end = End {
+            through: found.through.get(),
+            head: found.head.get(),
+            has_more_before: found.through > Sequence::new(1),
+            epoch: self.present_epoch,
         };
-        let first = ("first", base.with("after", 0));
-        let next = next.map(|next| ("next", next));
-        [first].into_iter().chain(next).collect()
+        self.paging.links(base, &end)
     }
 }
 
