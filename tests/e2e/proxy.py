@@ -56,6 +56,7 @@ class Proxy:
         self._server_port = server_port
         self._listening: asyncio.Task[None] | None = None
         self._links: set[_Link] = set()
+        self._beginning: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -112,23 +113,30 @@ class Proxy:
         with listener:
             while True:
                 client, _ = await self._loop.sock_accept(listener)
-                server = socket.socket()
-                server.setblocking(False)
-                try:
-                    await self._loop.sock_connect(server, (LOOPBACK, self._server_port))
-                except OSError:
-                    _close(client, reset=True)
-                    server.close()
-                    continue
-                self._links.add(_Link(self, client, server))
+                # On its own: one that is under way is not refused.
+                beginning = asyncio.create_task(self._begin(client))
+                self._beginning.add(beginning)
+                beginning.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, client: socket.socket) -> None:
+        server = socket.socket()
+        server.setblocking(False)
+        try:
+            await self._loop.sock_connect(server, (LOOPBACK, self._server_port))
+        except OSError:
+            _close(client, reset=True)
+            server.close()
+        else:
+            self._links.add(_Link(self, client, server))
 
     async def _refuse(self) -> None:
         if self._listening is not None:
             self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+            await asyncio.gather(self._listening, *self._beginning, return_exceptions=True)
             self._listening = None
 
     async def _cut(self, reset: bool) -> None:
+        await asyncio.gather(*self._beginning)
         await asyncio.gather(*(link.end(reset) for link in list(self._links)))
 
     def forget(self, link: _Link) -> None:
