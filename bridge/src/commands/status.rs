@@ -55,9 +55,9 @@ fn in_words(status: &Value) -> String {
         "unmatched",
         "violated",
         "parkedKeys",
-        "halted",
     ];
     parts.push(table(status.get("contracts"), &contracts));
+    parts.extend(halted(status));
     let relays = [
         "relay",
         "state",
@@ -99,6 +99,22 @@ fn issuers(status: &Value) -> Option<String> {
                 cell(issuer, "issuer"),
                 cell(issuer, "keys"),
                 cell(issuer, "lastError")
+            )
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Which contracts have halted, why, and what lets them go on.
+fn halted(status: &Value) -> Option<String> {
+    let contracts = status.get("contracts").and_then(Value::as_array)?;
+    let halted = contracts.iter().filter(|one| one["halted"].is_string());
+    let lines: Vec<String> = halted
+        .map(|one| {
+            format!(
+                "{} has halted: {}",
+                cell(one, "contract"),
+                cell(one, "halted")
             )
         })
         .collect();

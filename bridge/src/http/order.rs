@@ -26,6 +26,22 @@ pub(super) async fn order<T: DeserializeOwned>(request: Request, mend: &str) -> 
     serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()).mend(mend))
 }
 
+/// Longest reason, in bytes.
+const REASON_LIMIT_BYTES: usize = 1_000;
+
+/// Why something is ordered, in the words of who orders it; `mend` tells what it is for.
+pub(super) fn reason(text: &str, mend: &str) -> Result<String, Problem> {
+    let reason = text.trim();
+    if reason.is_empty() || reason.len() > REASON_LIMIT_BYTES {
+        return Err(
+            malformed(format!("a reason has 1 to {REASON_LIMIT_BYTES} bytes"))
+                .with("pointer", "/reason")
+                .mend(mend),
+        );
+    }
+    Ok(reason.to_owned())
+}
+
 /// Takes an order that says nothing.
 pub(super) async fn nothing(request: Request) -> Result<(), Problem> {
     let Nothing {} = order(request, "send {}").await?;

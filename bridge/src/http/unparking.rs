@@ -180,7 +180,7 @@ async fn done(progress: &mut watch::Receiver<Progress>) -> Option<Progress> {
     done.ok().map(|progress| progress.clone())
 }
 
-fn not_running(state: &Operator, scope: &Scope) -> Problem {
+pub(super) fn not_running(state: &Operator, scope: &Scope) -> Problem {
     let relay = scope
         .relay()
         .and_then(|relay| state.status.relay(relay.as_str()));

@@ -15,7 +15,7 @@ pub(crate) use about::About;
 use about::{AtContract, AtOutlet, Crossed};
 
 use crate::clock;
-use crate::crossing::{cursor_of, pass};
+use crate::crossing::{cursor_of, pass, read_skips};
 use crate::http::Operator;
 use crate::relay::{beginning, relay_name};
 use crate::stored::public_at;
@@ -97,6 +97,12 @@ async fn at_contract(
         let at = clock::rfc3339(resolution.at_ms);
         let (outcome, reason) = has_left(resolution);
         (told.outcome, told.reason, told.unparked) = (outcome, reason, Some(at));
+        return Ok(told);
+    }
+    let mut skips = read_skips(&state.store, &state.log).await?.into_iter();
+    if let Some(skipped) = skips.find(|one| one.is_at(stream, event.position)) {
+        told.outcome = "skipped";
+        (told.reason, told.unparked) = (Some(skipped.reason), Some(skipped.skipped));
         return Ok(told);
     }
     if !contract.status().crosses() {
