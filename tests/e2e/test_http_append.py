@@ -311,6 +311,19 @@ def test_of_several_etags_any_may_hold(daemon: Daemon, stream: str) -> None:
     assert post(3, '"0-77", "0-78"').status == 200, "a repeat is recognised before it"
 
 
+def test_a_stream_that_is_expected_twice_is_refused(daemon: Daemon) -> None:
+    event = json.dumps(one(1) | {"stream": "thing-a/b"})
+    body = f'{{"expectedRevisions": {{"thing-a/b": 7, "thing-c": "any", "thing-a/b": "none"}}, "events": [{event}]}}'
+    told = problem(daemon.http("POST", "/commits", body.encode()), 400, "malformed", "twice", "once")
+    assert told["pointer"] == "/expectedRevisions/thing-a~1b"
+    for body in (f'{{"events": [], "events": [{event}]}}', f'{{"expectedRevisions": {{}}, "expectedRevisions": {{}}, "events": [{event}]}}',
+                 f'{{"events": [{{"stream": "thing-0", {event[1:]}]}}'):
+        problem(daemon.http("POST", "/commits", body.encode()), 400, "malformed")
+    twice = f'{{"expectedRevision": 7, "expectedRevision": "any", "events": [{json.dumps(one(1))}]}}'
+    problem(daemon.http("POST", "/streams/thing-d", twice.encode()), 400, "malformed")
+    assert daemon.http("GET", "/streams/thing-a%2Fb").status == 404
+
+
 def test_a_category_may_demand_that_something_is_expected(daemon: Daemon) -> None:
     required = "expectation-required"
     problem(daemon.http("POST", "/streams/strict-1", one(1)), 428, required, "categories.strict.expected_revision", "If-Match")

@@ -245,7 +245,7 @@ pub(crate) async fn commit(
     }
     let mut writes = Vec::new();
     let mut expected_of = BTreeSet::new();
-    for (stream, expected) in parsed.expected_revisions {
+    for (stream, expected) in parsed.expected_revisions.of {
         let stream = stream_name(&stream)?;
         // That it is as expected tells of it.
         may_append(&caller, door, &stream)?;

@@ -1,6 +1,7 @@
 //! What an append is asked with: addresses, names and bodies, read within their limits.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use horizon_schemas::check_json;
 use horizon_store::{Expected, Revision, StreamName};
 use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -34,9 +36,42 @@ pub(super) struct StreamBody<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct CommitBody<'a> {
     #[serde(default, rename = "expectedRevisions")]
-    pub(super) expected_revisions: BTreeMap<String, ExpectedRevision>,
+    pub(super) expected_revisions: Expectations,
     #[serde(borrow)]
     pub(super) events: RawEvents<'a>,
+}
+
+/// What is expected of streams, each named once.
+#[derive(Default)]
+pub(super) struct Expectations {
+    pub(super) of: BTreeMap<String, ExpectedRevision>,
+    /// A stream that is named twice.
+    twice: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Expectations {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Expectations;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of streams and what is expected of each")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expectations, A::Error> {
+                let mut expectations = Expectations::default();
+                while let Some((stream, expected)) = map.next_entry::<String, _>()? {
+                    if expectations.of.contains_key(&stream) {
+                        expectations.twice.get_or_insert_with(|| stream.clone());
+                    }
+                    expectations.of.insert(stream, expected);
+                }
+                Ok(expectations)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// A revision, `none`, `exists` or `any`.
@@ -146,9 +181,25 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
 /// What `POST /commits` takes.
 pub(super) fn commit_body(body: &[u8]) -> Result<CommitBody<'_>, Problem> {
     must_be_object(body)?;
-    serde_json::from_slice(body).map_err(|error| {
+    let commit: CommitBody<'_> = serde_json::from_slice(body).map_err(|error| {
         malformed(error.to_string()).mend("send an object with `events`, at most 1,000, each with its `stream`, and `expectedRevisions` by stream if something is expected")
-    })
+    })?;
+    match &commit.expected_revisions.twice {
+        None => Ok(commit),
+        Some(stream) => Err(malformed(format!(
+            "`expectedRevisions` names the stream {stream:?} twice"
+        ))
+        .with("pointer", pointer(&["expectedRevisions", stream]))
+        .mend("name each stream once, with the one revision that you decided on")),
+    }
+}
+
+/// A JSON pointer (RFC 6901).
+fn pointer(names: &[&str]) -> String {
+    let escaped = names
+        .iter()
+        .map(|name| name.replace('~', "~0").replace('/', "~1"));
+    escaped.fold(String::new(), |pointer, name| pointer + "/" + &name)
 }
 
 /// Refuses an array where an object is due: it would be read as the object's members in order.
