@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use axum::http::Uri;
+use horizon_schemas::PublicAddress;
 use serde::Deserialize;
 
 use super::{Config, ConfigError};
@@ -67,6 +69,30 @@ impl RawHttp {
         };
         (listener.resolve(port), self.body_limit_bytes)
     }
+}
+
+/// Where consumers reach the public side, as it is written.
+pub(super) fn public_url(text: String) -> Result<PublicAddress, ConfigError> {
+    let parsed = text.parse::<Uri>().ok().and_then(|uri| {
+        let secure = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let host = uri.authority()?.as_str();
+        let is_plain = !host.contains('@') && uri.query().is_none() && !text.contains('#');
+        is_plain.then(|| PublicAddress {
+            secure,
+            host: host.to_owned(),
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    });
+    parsed.ok_or_else(|| ConfigError::Value {
+        key: "public_url",
+        reason: format!("{text:?} is no address of a public side"),
+        mend: "write https:// or http://, the host, and the port and a path if need be: https://events.bank.example"
+            .to_owned(),
+    })
 }
 
 /// Other machines reach a listener only with TLS and authentication, or where the operator has said in words what is missing.
