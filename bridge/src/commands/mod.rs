@@ -35,6 +35,11 @@ use horizon_store::{OpenError, Options, Store};
 
 use reach::{Daemon, How};
 
+/// What stands behind a word for so many.
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
 /// Exit status where the command line, configuration, contracts or schemas have to be mended.
 const MEND: u8 = 2;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Failure, Format, How, print};
+use super::{Failure, Format, How, plural, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
@@ -32,15 +32,17 @@ fn cell(row: &Value, name: &str) -> String {
 fn in_words(status: &Value) -> String {
     let log = status.get("log").unwrap_or(&Value::Null);
     let mut parts = vec![format!(
-        "log {}: {} private events; head at position {} (records of the system have positions too)",
+        "log {}: {} private event{}; head at position {} (records of the system have positions too)",
         cell(log, "name"),
         cell(log, "events"),
+        plural(log["events"].as_u64().unwrap_or_default()),
         cell(log, "head")
     )];
     let flagged = cell(log, "flaggedSinceStart");
     if !matches!(flagged.as_str(), "0" | "-") {
         parts.push(format!(
-            "{flagged} events were recorded since the daemon was started although they do not fit their private schema; they are flagged"
+            "{flagged} event{} flagged since the daemon was started: recorded although the private schema is against it",
+            plural(log["flaggedSinceStart"].as_u64().unwrap_or_default())
         ));
     }
     parts.extend(low_disk(status));

@@ -18,12 +18,12 @@ use serde_json::value::RawValue;
 use super::content::{self, must_be_json};
 use super::number::whole;
 use super::problem::Problem;
-use super::refusals::{malformed, not_json};
+use super::refusals::{malformed, not_json, unreadable};
 use crate::intake::{RawEvents, RawObject};
 
 /// What `POST /streams/{stream}` takes besides one event or an array of events.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct StreamBody<'a> {
     #[serde(default, rename = "expectedRevision")]
     pub(super) expected_revision: Option<ExpectedRevision>,
@@ -33,7 +33,7 @@ pub(super) struct StreamBody<'a> {
 
 /// What `POST /commits` takes: events of several streams in order, and what is expected of streams before the commit.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct CommitBody<'a> {
     #[serde(default, rename = "expectedRevisions")]
     pub(super) expected_revisions: Expectations,
@@ -118,11 +118,15 @@ pub(super) fn split_stream(
     ))
 }
 
+/// The names in an address are texts of any kind: what can be wrong with one is its encoding.
+pub(super) fn bad_path(_: PathRejection) -> Problem {
+    malformed("a name in the address is no UTF-8")
+        .mend("percent-encode names in addresses as UTF-8")
+}
+
 /// What stands in the address, percent-decoded.
 pub(super) fn path(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
-    path.map(|Path(text)| text).map_err(|rejection| {
-        malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
-    })
+    path.map(|Path(text)| text).map_err(bad_path)
 }
 
 pub(super) fn stream_name(name: &str) -> Result<StreamName, Problem> {
@@ -182,7 +186,7 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
 pub(super) fn commit_body(body: &[u8]) -> Result<CommitBody<'_>, Problem> {
     must_be_object(body)?;
     let commit: CommitBody<'_> = serde_json::from_slice(body).map_err(|error| {
-        malformed(error.to_string()).mend("send an object with `events`, at most 1,000, each with its `stream`, and `expectedRevisions` by stream if something is expected")
+        unreadable(&error).mend("send an object with `events`, at most 1,000, each with its `stream`, and `expectedRevisions` by stream if something is expected")
     })?;
     match &commit.expected_revisions.twice {
         None => Ok(commit),
@@ -239,6 +243,6 @@ pub(super) fn cloudevents(body: &[u8], batch: bool) -> Result<Vec<RawObject<'_>>
         false => serde_json::from_slice(body).map(|object| vec![object]),
     };
     read.map_err(|error| {
-        malformed(error.to_string()).mend("send one event as a JSON object (application/cloudevents+json), or an array of them (application/cloudevents-batch+json)")
+        unreadable(&error).mend("send one event as a JSON object (application/cloudevents+json), or an array of them (application/cloudevents-batch+json)")
     })
 }

@@ -22,7 +22,7 @@ const MEND: &str = "send {\"contract\", \"outlet\"}, and to pause a \"reason\"";
 
 /// What `POST /relays/pause` takes.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct PauseOrder {
     /// Such as `bank.accounts.v1`.
     contract: String,
@@ -35,7 +35,7 @@ pub(super) struct PauseOrder {
 
 /// What `POST /relays/resume` takes.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct ResumeOrder {
     /// Such as `bank.accounts.v1`.
     contract: String,

@@ -27,7 +27,7 @@ const MEND: &str = "send {\"contract\", \"at\", \"reason\"}";
 
 /// What `POST /contracts/skip` takes.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct SkipAtHalt {
     /// Such as `bank.accounts.v1`.
     contract: String,

@@ -289,7 +289,10 @@ async fn on_its_way(
                 .public_between(&state.log, stream, cursor, sequence)
                 .await?;
             let before = between.saturating_sub(1);
-            told.reason = Some(format!("{before} events are before it"));
+            told.reason = Some(match before {
+                1 => "1 event is before it".to_owned(),
+                _ => format!("{before} events are before it"),
+            });
         }
     }
     Ok(told)
