@@ -191,7 +191,8 @@ def test_a_contract_is_told_to_be_read_over_http_where_it_is_known_how_consumers
     page = read(out / "index.html").text
     assert "https://events.shop.example:8443/horizon/public/shop.orders.v2" in page and "public/shop.orders.v3" not in page
 
-    for wrong in ("events.shop.example", "ftp://events.shop.example", "https://me:secret@events.shop.example", "https://a.example?b"):
+    for wrong in ("events.shop.example", "ftp://events.shop.example", "https://me:secret@events.shop.example", "https://a.example?b",
+                  "https://a.example:99999"):
         config.write_text(config.read_text().replace("https://events.shop.example:8443/horizon/", wrong))
         refused = horizon("catalog", team)
         assert refused.returncode == 2 and "public_url" in refused.stderr and "mend" in refused.stderr, refused

@@ -104,7 +104,7 @@ def test_a_connection_that_fails_is_told_with_its_address_and_what_to_do(lone_da
         first, mend = done.stderr.strip().splitlines()
         assert done.returncode == 1 and address in first and reason in first and "= mend:" in mend, done.stderr
         assert not [word for word in (*INTERNAL, "io:", "http:/ ", "ureq") if word in first], first
-    for address in ("nonsense", "127.0.0.1:8481", "ftp://127.0.0.1"):
+    for address in ("nonsense", "127.0.0.1:8481", "ftp://127.0.0.1", "http://127.0.0.1:99999", "http://127.0.0.1:"):
         done = lone_daemon.run("status", "--server", address)
         assert done.returncode == 2 and address in done.stderr and "http://127.0.0.1:8481" in done.stderr, done.stderr
     assert "`import` and `preview`" in " ".join(lone_daemon.run("preview", "--help").stdout.split())

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Failure, Format};
-use crate::address::Which;
+use crate::address::{self, Which};
 use crate::client::{Client, Credentials};
 use crate::config::Config;
 use crate::outlets::Tls;
@@ -70,9 +70,7 @@ impl CredentialFlags {
 
 /// Refuses what is no address of a listener.
 fn known_address(url: &str) -> Result<(), Failure> {
-    let parsed = url.parse::<axum::http::Uri>().ok();
-    let scheme = parsed.as_ref().and_then(axum::http::Uri::scheme_str);
-    if matches!(scheme, Some("http" | "https")) {
+    if address::web(url).is_some() {
         return Ok(());
     }
     Err(Failure::Mend(format!(

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use axum::http::Uri;
 use horizon_schemas::PublicAddress;
 use serde::Deserialize;
 
 use super::{Config, ConfigError};
+use crate::address;
 use crate::server::ServerTlsOptions;
 
 /// What an operator must write to open a listener to other machines without both.
@@ -73,12 +73,8 @@ impl RawHttp {
 
 /// Where consumers reach the public side, as it is written.
 pub(super) fn public_url(text: String) -> Result<PublicAddress, ConfigError> {
-    let parsed = text.parse::<Uri>().ok().and_then(|uri| {
-        let secure = match uri.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
+    let parsed = address::web(&text).and_then(|uri| {
+        let secure = uri.scheme_str() == Some("https");
         let host = uri.authority()?.as_str();
         let is_plain = !host.contains('@') && uri.query().is_none() && !text.contains('#');
         is_plain.then(|| PublicAddress {
