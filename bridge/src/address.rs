@@ -5,7 +5,19 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
+
+/// An address by HTTP or HTTPS, with a host, and with a port that can be one if it names a port.
+pub(crate) fn web(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let authority = uri.authority()?;
+    let after_host = authority.as_str().rsplit_once(authority.host());
+    let names_port = after_host.is_some_and(|(_, port)| !port.is_empty());
+    let is_sound = matches!(uri.scheme_str()?, "http" | "https")
+        && (!names_port || authority.port_u16().is_some());
+    is_sound.then_some(uri)
+}
 
 const FILE_NAME: &str = "addresses.json";
 

@@ -165,7 +165,10 @@ impl Client {
         if let Some(bearer) = self.bearer() {
             request = request.header("authorization", bearer);
         }
-        read(request.call().map_err(unreachable)?)
+        read(
+            &base,
+            request.call().map_err(|error| unreachable(&base, &error))?,
+        )
     }
 
     /// What `path` answers to a JSON body.
@@ -176,22 +179,38 @@ impl Client {
             request = request.header("authorization", bearer);
         }
         let request = request.header("content-type", "application/json");
-        read(request.send(body).map_err(unreachable)?)
+        read(
+            &base,
+            request
+                .send(body)
+                .map_err(|error| unreachable(&base, &error))?,
+        )
     }
 }
 
-fn unreachable(error: ureq::Error) -> ClientError {
-    ClientError::Unreachable(error.to_string())
+/// Why there was no answer from `base`, without the words of a library where there are others.
+fn unreachable(base: &str, error: &ureq::Error) -> ClientError {
+    let reason = match error {
+        // What the system itself says of a connection; its number tells no more.
+        ureq::Error::Io(error) if error.raw_os_error().is_some() => error.kind().to_string(),
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Timeout(_) => "it took too long".to_owned(),
+        ureq::Error::HostNotFound => "there is no such host".to_owned(),
+        ureq::Error::ConnectionFailed => "no connection came about".to_owned(),
+        ureq::Error::BodyExceedsLimit(_) => "its answer is too large".to_owned(),
+        _ => "what answers there does not speak HTTP as the daemon does".to_owned(),
+    };
+    ClientError::Unreachable(format!("{base}: {reason}"))
 }
 
-fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Value, ClientError> {
+fn read(base: &str, mut response: ureq::http::Response<ureq::Body>) -> Result<Value, ClientError> {
     let status = response.status();
     let body = response
         .body_mut()
         .with_config()
         .limit(ANSWER_LIMIT_BYTES)
         .read_to_vec()
-        .map_err(|error| ClientError::Unreachable(error.to_string()))?;
+        .map_err(|error| unreachable(base, &error))?;
     let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
     if status.is_success() {
         Ok(answer)

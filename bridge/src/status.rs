@@ -88,6 +88,12 @@ impl Status {
             .remove(contract);
     }
 
+    /// The contracts that have halted.
+    pub(crate) fn halted_contracts(&self) -> Vec<String> {
+        let halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+        halted.keys().cloned().collect()
+    }
+
     /// Why a contract halted, if it did.
     pub(crate) fn halt_of(&self, contract: &str) -> Option<String> {
         self.halted

@@ -105,10 +105,15 @@ pub(crate) fn cross(
                 event_type: &way.public.event_type,
             },
         };
-        let violate = |violations: Vec<Violation>| Outcome::Violation {
-            key: key.of(event.data, &identity).ok(),
-            public_type: way.public.event_type.clone(),
-            violations,
+        // An event without a key stands in the way of all others, whatever else is wrong with it.
+        let violate = |mut violations: Vec<Violation>| {
+            let key = key.of(event.data, &identity);
+            let key = key.map_err(|no_key| violations.push(no_key)).ok();
+            Outcome::Violation {
+                key,
+                public_type: way.public.event_type.clone(),
+                violations,
+            }
         };
         match way.holds(event.data, &identity) {
             Ok(false) => {}
@@ -120,11 +125,13 @@ pub(crate) fn cross(
                 return (violate(vec![violation]), Some(place));
             }
             Ok(true) if event.flagged && !way.flagged_crosses => {
-                let violation = Violation {
+                // Without a key it cannot cross however flagged events are taken.
+                let has_key = key.of(event.data, &identity).is_ok();
+                let violation = has_key.then(|| Violation {
                     pointer: String::new(),
                     reason: FLAGGED.to_owned(),
-                };
-                return (violate(vec![violation]), Some(place));
+                });
+                return (violate(violation.into_iter().collect()), Some(place));
             }
             Ok(true) => {
                 let outcome = match &time {

@@ -48,7 +48,7 @@ mod version;
 
 pub use cases::{CaseReport, TestReport, TestSuite, Untouched, rehearsal_secret};
 pub use catalog::{Catalog, EventsWithoutSchema, Folders, KnownBrokers, Protocol, Rules};
-pub use catalogue::{Catalogue, SchemaOfContract, Server, to_yaml};
+pub use catalogue::{Catalogue, PublicAddress, SchemaOfContract, Server, to_yaml};
 pub use contract::{
     Contract, Deprecation, EntryOfFrom, PassedOver, Rehearsed, Start, Status, Waiver,
 };

@@ -154,6 +154,51 @@ def test_a_consumer_finds_where_to_subscribe_and_what_it_needs(tmp_path: Path) -
     assert told["servers"]["main"] == {"host": "127.0.0.1:1883", "protocol": "mqtt", "protocolVersion": "5"}
 
 
+def test_a_contract_is_told_to_be_read_over_http_where_it_is_known_how_consumers_reach_it(tmp_path: Path) -> None:
+    team = tmp_path / "team"
+    shutil.copytree(SHOP, team)
+    contract = team / "contracts" / "shop.orders.v2.yaml"
+    text = contract.read_text()
+    # A broker of the name that the server would have, and messages that are all binary.
+    contract.write_text(text.replace('topic: "shop/orders/v2/{key}/{name}"', 'topic: "shop/orders/v2/{key}/{name}", content_mode: binary')
+                        .replace("exchange: shop.orders.v2", "exchange: shop.orders.v2, content_mode: binary, header_prefix: ce-"))
+    draft = contract.with_name("shop.orders.v3.yaml")
+    draft.write_text(text.replace("version: 2.", "version: 3.").replace("horizon: 1\n", "horizon: 1\nstatus: draft\n")
+                     .replace("orders/v2", "orders/v3").replace("exchange: shop.orders.v2", "exchange: shop.orders.v3"))
+    config = team / "horizon.yaml"
+    config.write_text(config.read_text().replace("brokers:\n", "brokers:\n  http:\n    mqtt: { host: other.example }\n"))
+    without = json.loads((catalogue(team, tmp_path / "without") / "asyncapi.json").read_text())
+    assert "http" not in {one["protocol"].removesuffix("s") for one in without["servers"].values()}
+    assert not [name for name in without["channels"] if name.endswith("-http")]
+
+    config.write_text(config.read_text() + "\npublic_url: https://events.shop.example:8443/horizon/\n")
+    out = catalogue(team, tmp_path / "out")
+    [found] = judged(out / "asyncapi.json")
+    assert found["diagnostics"] == [] and found["wrong"] == [], found
+    told = json.loads((out / "asyncapi.json").read_text())
+    server = told["servers"]["http-public"]
+    assert (server["protocol"], server["host"], server["pathname"]) == ("https", "events.shop.example:8443", "/horizon")
+    assert told["servers"]["http"]["protocol"] == "mqtt"
+    channel = told["channels"]["shop.orders.v2-http"]
+    assert channel["address"] == "/public/shop.orders.v2" and channel["servers"] == [{"$ref": "#/servers/http-public"}]
+    assert channel["x-contract"]["status"] == "active"
+    for name, message in channel["messages"].items():
+        one = told["components"]["messages"][message["$ref"].rpartition("/")[2]]
+        assert one["contentType"] == "application/cloudevents+json" and one["title"], name
+    operation = told["operations"]["publish-shop.orders.v2-http"]
+    assert operation["bindings"]["http"]["method"] == "GET"
+    assert "shop.orders.v3-mqtt-main" in told["channels"] and "shop.orders.v3-http" not in told["channels"], "a draft is not there to be read"
+    page = read(out / "index.html").text
+    assert "https://events.shop.example:8443/horizon/public/shop.orders.v2" in page and "public/shop.orders.v3" not in page
+
+    for wrong in ("events.shop.example", "ftp://events.shop.example", "https://me:secret@events.shop.example", "https://a.example?b",
+                  "https://a.example:99999"):
+        config.write_text(config.read_text().replace("https://events.shop.example:8443/horizon/", wrong))
+        refused = horizon("catalog", team)
+        assert refused.returncode == 2 and "public_url" in refused.stderr and "mend" in refused.stderr, refused
+        config.write_text(config.read_text().replace(wrong, "https://events.shop.example:8443/horizon/"))
+
+
 @pytest.mark.parametrize("folder", [EXAMPLE, SHOP], ids=["bank", "shop"])
 def test_nothing_private_and_no_secret_is_in_it(tmp_path: Path, folder: Path) -> None:
     team = tmp_path / "team"

@@ -40,7 +40,7 @@ def test_http_refuses_what_import_flags(daemon: Daemon, tmp_path: Path) -> None:
     log = daemon.log.read_text()
     assert "flagged" in log and unfit["id"] in log and "must be at least 0" not in log
     assert daemon.status()["log"]["flaggedSinceStart"] == 2
-    assert "2 events were recorded since the daemon was started" in daemon.run("status").stdout
+    assert "2 events flagged since the daemon was started" in daemon.run("status").stdout
     again = daemon.run("import", tmp_path / "lines.jsonl")
     assert "0 events appended, 0 of them flagged, 3 were stored already" in again.stdout
 

@@ -195,7 +195,7 @@ def test_a_header_that_is_no_attribute_is_refused_by_name(daemon: Daemon, more: 
 
 
 def test_headers_that_are_there_twice_are_refused(daemon: Daemon) -> None:
-    for name in ("ce-id", "ce-x", "content-type", "if-match"):
+    for name in ("ce-id", "ce-x", "content-type"):
         twice = [*BINARY.items(), (name, "a/b"), (name, "a/b")]
         answer = daemon.exact_http("POST", "/streams/thing-0", b"", twice)
         assert answer.status == 400 and b"twice" in answer.body, answer.body
@@ -287,10 +287,41 @@ def test_every_row_of_the_table_of_preconditions(daemon: Daemon, stream: str) ->
     for foreign in ('"xyzzy"', '""', 'W/"0-6"', '"0-6-6"', '"0-x"', '"6"'):
         assert problem(post(one(8), if_match=foreign), 412, wrong, "never gave")["actual"] == 6
     assert post(one(1), if_match='"xyzzy"').status == 200, "a repeat"
-    for bad in (*({"if_match": no_tag} for no_tag in ("1", "W/1", '"', '"0-5", "0-6"')), {"if_none_match": '"0-1"'},
+    for bad in (*({"if_match": no_tag} for no_tag in ("1", "W/1", '"', "", ",", '*, "0-6"', '"0-5" "0-6"', '"0-5", 6')), {"if_none_match": '"0-1"'},
                 {"if_match": "*", "if_none_match": "*"}):
         problem(post(one(8), **bad), 400, "malformed-precondition")
     problem(post({"expectedRevision": 6, "events": [one(8)]}, if_match="*"), 400, "malformed", "once")
+
+
+def test_of_several_etags_any_may_hold(daemon: Daemon, stream: str) -> None:
+    path, wrong = f"/streams/{stream}", "wrong-expected-revision"
+
+    def post(number: int, tags: str, more: str = "") -> Answer:
+        headers = [("content-type", "application/json"), ("if-match", tags), *([("if-match", more)] if more else [])]
+        return daemon.exact_http("POST", path, json.dumps(one(number)).encode(), headers)
+
+    assert daemon.http("POST", path, [one(1), one(2)]).status == 201
+    for number, tags in enumerate(('"0-1", "0-2"', '"x,y" ,"0-9","0-3"', 'W/"0-9",, "0-4",', '"0-4.batch", "0-5.batch"', '"7-6", "0-6"'), 3):
+        answer = post(number, tags)
+        assert (answer.status, answer.json().get("revision")) == (201, number), (tags, answer)
+    assert post(8, '"0-1"', '"0-7"').status == 201, "lines of one name are one list"
+    for none in ('"0-1", "0-2"', 'W/"0-8", "0-1"', '"0-8,0-8"'):
+        assert problem(post(9, none), 412, wrong)["actual"] == 8
+    problem(post(9, '"7-1", "x"'), 412, "wrong-epoch")
+    assert post(3, '"0-77", "0-78"').status == 200, "a repeat is recognised before it"
+
+
+def test_a_stream_that_is_expected_twice_is_refused(daemon: Daemon) -> None:
+    event = json.dumps(one(1) | {"stream": "thing-a/b"})
+    body = f'{{"expectedRevisions": {{"thing-a/b": 7, "thing-c": "any", "thing-a/b": "none"}}, "events": [{event}]}}'
+    told = problem(daemon.http("POST", "/commits", body.encode()), 400, "malformed", "twice", "once")
+    assert told["pointer"] == "/expectedRevisions/thing-a~1b"
+    for body in (f'{{"events": [], "events": [{event}]}}', f'{{"expectedRevisions": {{}}, "expectedRevisions": {{}}, "events": [{event}]}}',
+                 f'{{"events": [{{"stream": "thing-0", {event[1:]}]}}'):
+        problem(daemon.http("POST", "/commits", body.encode()), 400, "malformed")
+    twice = f'{{"expectedRevision": 7, "expectedRevision": "any", "events": [{json.dumps(one(1))}]}}'
+    problem(daemon.http("POST", "/streams/thing-d", twice.encode()), 400, "malformed")
+    assert daemon.http("GET", "/streams/thing-a%2Fb").status == 404
 
 
 def test_a_category_may_demand_that_something_is_expected(daemon: Daemon) -> None:

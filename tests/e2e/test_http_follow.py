@@ -81,6 +81,21 @@ def test_a_follow_begins_where_it_is_told(daemon: Daemon) -> None:
         assert revisions == list(range(first or now + 1, now + 2)), path
 
 
+def test_who_waits_for_a_revision_and_comes_back_before_it_is_there_gets_nothing_before_it(daemon: Daemon) -> None:
+    append(daemon, count=2)
+    path = "/streams/account-5?from=5"
+    with Follower(daemon, path) as follower:
+        follower.wait_caught_up()
+        told = follower.last_id
+    assert told, "history has ended, and that has a place"
+    append(daemon, count=2)
+    with Follower(daemon, path, told) as follower:
+        follower.wait_caught_up()
+        due = append(daemon, count=2)
+        follower.wait_for(lambda told: str(due) in [one.id for one in told], "what it waits for")
+    assert [int(told.json()["horizonrevision"]) for told in follower.messages()] == [5, 6]
+
+
 def test_a_stream_is_followed_and_tells_of_nothing_else(daemon: Daemon) -> None:
     append(daemon, "5", 2)
     append(daemon, "6", 2)

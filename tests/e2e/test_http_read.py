@@ -12,6 +12,7 @@ from exact import loads
 from facts import Event, card, deposit
 from following import BATCH, JSON, LINES, get, lines, links, pages
 from rig.daemon import Answer, Daemon
+from rig.waiting import wait_until
 
 STREAM = "/streams/account-42"
 OWN = {"horizonstream", "horizonrevision", "horizonposition", "horizonrecorded", "horizonflagged"}
@@ -222,3 +223,26 @@ def test_a_page_is_bounded_in_bytes(daemon: Daemon) -> None:
     for path in (STREAM, "/log", f"{STREAM}?direction=backwards"):
         sizes = [len(answer.body) for answer in pages(daemon, path, BATCH)]
         assert len(sizes) > 1 and max(sizes) < 6_000_000 and sum(sizes) > 4_800_000, sizes
+
+
+def test_damage_at_a_readers_own_place_is_the_stores_trouble_and_no_other_history(daemon: Daemon) -> None:
+    # So many that the damage lies far from both ends, which a start reads.
+    for _ in range(4):
+        answer = daemon.http("POST", STREAM, [deposit("42") for _ in range(250)])
+        assert answer.status == 201
+    head = answer.json()["position"]
+    wait_until(lambda: all(one["cursor"] >= head for one in daemon.status()["contracts"]), "all has crossed", 20)
+    # A backup brings everything into tables.
+    assert daemon.run("backup", daemon.folder / "backups").returncode == 0
+    assert daemon.stop() == 0
+    [table] = [one for one in (daemon.folder / "data" / "rocksdb").glob("*.sst") if b"transactionId" in one.read_bytes()]
+    flipped = bytearray(table.read_bytes())
+    flipped[len(flipped) // 2] ^= 4
+    table.write_bytes(flipped)
+    daemon.start()
+    told = {place: get(daemon, f"/log?after={place}&limit=1") for place in range(1, head)}
+    assert {answer.status for answer in told.values()} == {200, 503}
+    [trouble] = {answer.json()["type"] for answer in told.values() if answer.status == 503}
+    assert trouble == "urn:horizon:problem:store-unavailable"
+    beyond = get(daemon, f"/log?after={head + 99}")
+    assert (beyond.status, beyond.json()["type"]) == (409, "urn:horizon:problem:another-history"), beyond

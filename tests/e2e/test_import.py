@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import signal
 import subprocess
 from pathlib import Path
 
+from facts import deposit
 from oracle import read_events
 from rig.daemon import Daemon
 from rig.waiting import wait_until
@@ -26,6 +28,13 @@ def test_a_file_is_imported_and_its_rate_told(daemon: Daemon, some_events: Path)
     again = daemon.run("import", some_events)
     assert again.returncode == 0 and stored(daemon) == 2_000
     assert re.search(r"\b0 events appended, 0 of them flagged, 2,000 were stored already", again.stdout), again.stdout
+
+
+def test_one_event_is_not_several(daemon: Daemon, tmp_path: Path) -> None:
+    one = tmp_path / "one.jsonl"
+    one.write_text(json.dumps(deposit("1") | {"stream": "account-1"}) + "\n")
+    assert re.match(r"1 event appended", daemon.run("import", one).stdout)
+    assert "1 private event;" in daemon.run("status").stdout
 
 
 def test_a_compressed_file_is_imported_in_its_order(daemon: Daemon, some_events: Path, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_events_that_cannot_be_sent_are_counted_and_told_and_the_others_go(rack:
     topic = "bank/" + "y" * 1000 + "/{key}"
     done = daemon.run("replay", ACCOUNTS, "--outlet", MQTT, "--topic", topic)
     assert done.returncode == 1 and f"{KEYS} confirmed, 0 unheard, 1 refused" in done.stdout
-    assert "sequence 6: the topic" in done.stdout and "1024 are allowed" in done.stdout and "1 events were refused" in done.stderr
+    assert "sequence 6: the topic" in done.stdout and "1024 are allowed" in done.stdout and "1 event was refused" in done.stderr
     assert parked(daemon) == [], "a replay parks nothing"
 
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use horizon_store::{Backup as Made, FoundBackup, list_backups};
 use serde_json::{Value, json};
 
-use super::{Failure, Format, How, print, run_to_end};
+use super::{Failure, Format, How, plural, print, run_to_end};
 use crate::clock;
 use crate::http::keep::backup_made;
 
@@ -107,9 +107,10 @@ pub(super) fn in_words(backup: &Value) -> String {
         .flatten()
     {
         lines.push(format!(
-            "  log {}: {} private events, up to position {}",
+            "  log {}: {} private event{}, up to position {}",
             text(log, "name"),
             number(log, "events"),
+            plural(number(log, "events")),
             number(log, "head")
         ));
     }

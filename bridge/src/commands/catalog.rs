@@ -42,7 +42,8 @@ impl Catalog {
         let suite =
             TestSuite::load(&daemon::folders(&config), &catalog).map_err(Failure::Diagnostics)?;
         let tests = suite.run(&catalog);
-        let catalogue = Catalogue::new(&catalog, &self.title, daemon::servers(&config), &tests);
+        let catalogue = Catalogue::new(&catalog, &self.title, daemon::servers(&config), &tests)
+            .read_at_address(config.public_url.clone());
         let json = || {
             serde_json::to_string_pretty(&catalogue.asyncapi())
                 .map_err(|error| Failure::Failed(error.to_string()))

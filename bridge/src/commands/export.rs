@@ -10,7 +10,7 @@ use horizon_store::{Exported, Progress};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Failure, Format, How, open_stopped, print, run_to_end};
+use super::{Failure, Format, How, open_stopped, plural, print, run_to_end};
 use crate::http::export::export_made;
 
 /// How often the spinner turns, in milliseconds.
@@ -118,9 +118,11 @@ async fn export(
 /// An export that was made, in words.
 fn told(file: &str, events: u64, public: u64, bytes: u64, blake3: &str) -> String {
     format!(
-        "{file}: {} private events, {} public events, {} (BLAKE3 {blake3})\nit holds the store's secret and all private events: keep it as you keep the store",
+        "{file}: {} private event{}, {} public event{}, {} (BLAKE3 {blake3})\nit holds the store's secret and all private events: keep it as you keep the store",
         HumanCount(events),
+        plural(events),
         HumanCount(public),
+        plural(public),
         HumanBytes(bytes),
     )
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Failure, Format, How, print};
+use super::{Failure, Format, How, plural, print};
 use crate::address::Which;
 use crate::client::{Client, ClientError};
 use lines::{Chunk, Lines};
@@ -118,8 +118,9 @@ impl Import {
             ));
         }
         print(&format!(
-            "{} events appended, {} of them flagged, {} were stored already; {:.2} s, {} events/s",
+            "{} event{} appended, {} of them flagged, {} were stored already; {:.2} s, {} events/s",
             HumanCount(tally.appended),
+            plural(tally.appended),
             HumanCount(tally.flagged),
             HumanCount(tally.known),
             seconds,

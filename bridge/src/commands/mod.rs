@@ -20,6 +20,7 @@ mod restore;
 mod restore_export;
 mod schema;
 mod serve;
+mod skip;
 mod status;
 mod test;
 mod token;
@@ -33,6 +34,11 @@ use horizon_schemas::Diagnostics;
 use horizon_store::{OpenError, Options, Store};
 
 use reach::{Daemon, How};
+
+/// What stands behind a word for so many.
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
 
 /// Exit status where the command line, configuration, contracts or schemas have to be mended.
 const MEND: u8 = 2;
@@ -65,6 +71,8 @@ pub(crate) enum Command {
     Status(status::Status),
     /// List the keys that cannot go on, show what waits, try it again, or give it up
     Parked(parked::Parked),
+    /// Give up the event at which a contract has halted, for good
+    Skip(skip::Skip),
     /// Send a stretch of a public stream to an outlet again; live delivery goes on beside it
     Replay(replay::Replay),
     /// Pause the relay to one outlet, also over restarts
@@ -106,6 +114,7 @@ impl Command {
             Command::Status(command) => command.run(),
             Command::Parked(command) => command.run(),
             Command::Replay(command) => command.run(),
+            Command::Skip(command) => command.run(),
             Command::Pause(command) => command.run(),
             Command::Resume(command) => command.run(),
             Command::Reload(command) => command.run(),

@@ -251,11 +251,15 @@ fn in_words(shown: &Value) -> String {
         .as_str()
         .map(|outlet| format!(" at {outlet}"));
     let mut lines = vec![format!(
-        "key {} of {}{}: {} events wait",
+        "key {} of {}{}: {} event{}",
         text(shown, "key"),
         text(shown, "contract"),
         outlet.unwrap_or_default(),
         shown["waiting"],
+        match shown["waiting"].as_u64() {
+            Some(1) => " waits",
+            _ => "s wait",
+        },
     )];
     for waits in &events {
         let event = &waits["event"];

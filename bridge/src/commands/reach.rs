@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Failure, Format};
-use crate::address::Which;
+use crate::address::{self, Which};
 use crate::client::{Client, Credentials};
 use crate::config::Config;
 use crate::outlets::Tls;
@@ -17,8 +17,8 @@ pub(crate) struct Daemon {
     /// The daemon's configuration; its data folder tells where the daemon listens, and which certificate it has
     #[arg(long, value_name = "FILE", default_value = "horizon.yaml")]
     pub(super) config: PathBuf,
-    /// The address of the daemon's listener instead: the private one for `import` (http://127.0.0.1:8480), else the operator's
-    /// (http://127.0.0.1:8481)
+    /// The address of the daemon's listener instead: the private one for `import` and `preview` (http://127.0.0.1:8480), else the
+    /// operator's (http://127.0.0.1:8481)
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     #[command(flatten)]
@@ -68,12 +68,25 @@ impl CredentialFlags {
     }
 }
 
+/// Refuses what is no address of a listener.
+fn known_address(url: &str) -> Result<(), Failure> {
+    if address::web(url).is_some() {
+        return Ok(());
+    }
+    Err(Failure::Mend(format!(
+        "--server {url}: this is no address of a listener\n  = mend: write it as http://127.0.0.1:8481, with https:// where the listener has TLS"
+    )))
+}
+
 impl Daemon {
     /// A client of one of the daemon's listeners.
     pub(super) fn client(&self, which: Which) -> Result<Client, Failure> {
         let credentials = self.credentials.read()?;
         Ok(match &self.server {
-            Some(url) => Client::at(url, credentials),
+            Some(url) => {
+                known_address(url)?;
+                Client::at(url, credentials)
+            }
             None => {
                 let data = Config::data_of(&self.config)?;
                 Client::of_data_folder(data, which, credentials)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::status::table;
-use super::{Failure, Format, How, print};
+use super::{Failure, Format, How, plural, print};
 use crate::client::{Client, ClientError};
 
 /// How often the daemon is asked how far it is.
@@ -110,9 +110,13 @@ impl Replay {
                 "the replay was stopped before its end".to_owned(),
             )),
             _ if refused > 0 && self.dry_run => Err(Failure::Failed(format!(
-                "{refused} events cannot be sent there"
+                "{refused} event{} cannot be sent there",
+                plural(refused)
             ))),
-            _ if refused > 0 => Err(Failure::Failed(format!("{refused} events were refused"))),
+            _ if refused > 0 => Err(Failure::Failed(match refused {
+                1 => "1 event was refused".to_owned(),
+                _ => format!("{refused} events were refused"),
+            })),
             _ => Ok(()),
         }
     }
@@ -327,8 +331,9 @@ fn in_words(replay: &Value) -> String {
     let (refused, unheard) = (of("/progress/refused"), of("/progress/unheard"));
     lines.push(match (dry, unheard) {
         (true, _) => format!(
-            "{} events would be sent, {} bytes in all; {refused} cannot be",
+            "{} event{} would be sent, {} bytes in all; {refused} cannot be",
             of("/progress/found").saturating_sub(refused),
+            plural(of("/progress/found").saturating_sub(refused)),
             of("/progress/foundBytes"),
         ),
         (false, 0) => format!(

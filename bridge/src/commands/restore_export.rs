@@ -8,7 +8,7 @@ use horizon_store::{ImportError, Imported, KeepError, Options, import};
 use indicatif::HumanCount;
 
 use super::export::{progress_bar, show};
-use super::{Failure, print, run_to_end};
+use super::{Failure, plural, print, run_to_end};
 
 /// Makes a store of an export; compressed by gzip if the name ends in .gz, `-` is standard input. Tells what arrived.
 pub(super) fn restore_export(file: &Path, folder: &Path) -> Result<Imported, Failure> {
@@ -32,9 +32,11 @@ pub(super) fn restore_export(file: &Path, folder: &Path) -> Result<Imported, Fai
     bar.finish_and_clear();
     let imported = imported.map_err(|error| failure(file, &error))?;
     print(&format!(
-        "{} private events and {} public events of store {} are restored into {} (BLAKE3 {})",
+        "{} private event{} and {} public event{} of store {} are restored into {} (BLAKE3 {})",
         HumanCount(imported.counts.events),
+        plural(imported.counts.events),
         HumanCount(imported.counts.public_events),
+        plural(imported.counts.public_events),
         imported.store,
         folder.display(),
         imported.blake3,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Failure, Format, How, print};
+use super::{Failure, Format, How, plural, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
@@ -32,15 +32,17 @@ fn cell(row: &Value, name: &str) -> String {
 fn in_words(status: &Value) -> String {
     let log = status.get("log").unwrap_or(&Value::Null);
     let mut parts = vec![format!(
-        "log {}: {} private events; head at position {} (records of the system have positions too)",
+        "log {}: {} private event{}; head at position {} (records of the system have positions too)",
         cell(log, "name"),
         cell(log, "events"),
+        plural(log["events"].as_u64().unwrap_or_default()),
         cell(log, "head")
     )];
     let flagged = cell(log, "flaggedSinceStart");
     if !matches!(flagged.as_str(), "0" | "-") {
         parts.push(format!(
-            "{flagged} events were recorded since the daemon was started although they do not fit their private schema; they are flagged"
+            "{flagged} event{} flagged since the daemon was started: recorded although the private schema is against it",
+            plural(log["flaggedSinceStart"].as_u64().unwrap_or_default())
         ));
     }
     parts.extend(low_disk(status));
@@ -55,9 +57,9 @@ fn in_words(status: &Value) -> String {
         "unmatched",
         "violated",
         "parkedKeys",
-        "halted",
     ];
     parts.push(table(status.get("contracts"), &contracts));
+    parts.extend(halted(status));
     let relays = [
         "relay",
         "state",
@@ -99,6 +101,22 @@ fn issuers(status: &Value) -> Option<String> {
                 cell(issuer, "issuer"),
                 cell(issuer, "keys"),
                 cell(issuer, "lastError")
+            )
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Which contracts have halted, why, and what lets them go on.
+fn halted(status: &Value) -> Option<String> {
+    let contracts = status.get("contracts").and_then(Value::as_array)?;
+    let halted = contracts.iter().filter(|one| one["halted"].is_string());
+    let lines: Vec<String> = halted
+        .map(|one| {
+            format!(
+                "{} has halted: {}",
+                cell(one, "contract"),
+                cell(one, "halted")
             )
         })
         .collect();

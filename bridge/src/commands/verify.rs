@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::restore::failure;
-use super::{Failure, Format, How, print, run_to_end};
+use super::{Failure, Format, How, plural, print, run_to_end};
 use crate::http::keep::verification_of;
 
 #[derive(Debug, clap::Args)]
@@ -69,6 +69,8 @@ impl Verify {
 
 fn in_words(verified: &Value, findings: &[&Value]) -> String {
     let number = |name: &str| verified.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let counted =
+        |name: &str, word: &str| format!("{} {word}{}", number(name), plural(number(name)));
     let mut lines = Vec::new();
     for finding in findings {
         let text = |name: &str| {
@@ -88,10 +90,10 @@ fn in_words(verified: &Value, findings: &[&Value]) -> String {
         lines.push(format!("and {} more", number("moreFindings")));
     }
     lines.push(format!(
-        "{} logs, {} private events, {} public events, {} entries read: {}",
-        number("logs"),
-        number("events"),
-        number("publicEvents"),
+        "{}, {}, {}, {} entries read: {}",
+        counted("logs", "log"),
+        counted("events", "private event"),
+        counted("publicEvents", "public event"),
         number("entries"),
         if findings.is_empty() {
             "everything is as it must be"

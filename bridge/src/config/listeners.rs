@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use horizon_schemas::PublicAddress;
 use serde::Deserialize;
 
 use super::{Config, ConfigError};
+use crate::address;
 use crate::server::ServerTlsOptions;
 
 /// What an operator must write to open a listener to other machines without both.
@@ -67,6 +69,26 @@ impl RawHttp {
         };
         (listener.resolve(port), self.body_limit_bytes)
     }
+}
+
+/// Where consumers reach the public side, as it is written.
+pub(super) fn public_url(text: String) -> Result<PublicAddress, ConfigError> {
+    let parsed = address::web(&text).and_then(|uri| {
+        let secure = uri.scheme_str() == Some("https");
+        let host = uri.authority()?.as_str();
+        let is_plain = !host.contains('@') && uri.query().is_none() && !text.contains('#');
+        is_plain.then(|| PublicAddress {
+            secure,
+            host: host.to_owned(),
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    });
+    parsed.ok_or_else(|| ConfigError::Value {
+        key: "public_url",
+        reason: format!("{text:?} is no address of a public side"),
+        mend: "write https:// or http://, the host, and the port and a path if need be: https://events.bank.example"
+            .to_owned(),
+    })
 }
 
 /// Other machines reach a listener only with TLS and authentication, or where the operator has said in words what is missing.

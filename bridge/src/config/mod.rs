@@ -16,7 +16,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Value};
-use horizon_schemas::Doors;
+use horizon_schemas::{Doors, PublicAddress};
 use serde::Deserialize;
 
 use crate::access::AccessOptions;
@@ -82,6 +82,8 @@ pub(crate) struct Config {
     pub(crate) operator: ListenerConfig,
     /// A listener with the public side only, if there is one.
     pub(crate) public: Option<ListenerConfig>,
+    /// Where consumers reach the public side, for the catalogue.
+    pub(crate) public_url: Option<PublicAddress>,
     /// Who may do what; without it, everybody may do everything.
     pub(crate) access: Option<AccessOptions>,
     /// What clients may cost.

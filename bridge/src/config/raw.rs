@@ -9,7 +9,7 @@ use figment::value::Dict;
 use horizon_schemas::{Doors, Unfit};
 use serde::Deserialize;
 
-use super::listeners::{RawHttp, RawListener, loopback_or_told};
+use super::listeners::{RawHttp, RawListener, loopback_or_told, public_url};
 use super::{Config, ConfigError, EventsWithoutSchema};
 use crate::access::AccessOptions;
 use crate::outlets::BrokerOptions;
@@ -45,6 +45,7 @@ pub(crate) struct RawConfig {
     http: RawHttp,
     operator: RawListener,
     public: Option<RawListener>,
+    public_url: Option<String>,
     access: Option<AccessOptions>,
     limits: LimitOptions,
     disk: RawDisk,
@@ -144,6 +145,7 @@ impl RawConfig {
             http,
             operator: self.operator.resolve(8481),
             public: self.public.map(|public| public.resolve(8482)),
+            public_url: self.public_url.map(public_url).transpose()?,
             access: self.access,
             limits: limits(&self.limits)?,
             body_limit_bytes: bounded(

@@ -1,5 +1,6 @@
 //! One contract on its way along the log, and the only place where public events are made.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use horizon_schemas::{Contract, Crossed};
@@ -10,7 +11,9 @@ use horizon_store::{
 
 use super::begin::{Timed, begin};
 use super::parked::ParkedKeys;
+use super::pass::Halt;
 use super::previous::PreviousSequences;
+use super::skips::{self, Skipped};
 use super::{CrossingError, cursor_name};
 
 /// One contract and how far it is.
@@ -22,9 +25,10 @@ pub(super) struct Member {
     pub(super) last: Sequence,
     pub(super) parked: ParkedKeys,
     previous: PreviousSequences,
-    pub(super) halted: bool,
-    /// It halted because too much is parked, and can go on when less is.
-    pub(super) full: bool,
+    /// Events ahead of the cursor that an operator has given up.
+    pub(super) skips: BTreeSet<Position>,
+    /// Why it cannot go on, if it has halted.
+    pub(super) halt: Option<Halt>,
 }
 
 impl Member {
@@ -38,8 +42,10 @@ impl Member {
         timed: &Timed,
     ) -> Result<Vec<Member>, CrossingError> {
         let (mut members, mut cursors) = (Vec::new(), Vec::new());
+        let skipped = skips::read(store, log).await?;
         for contract in contracts {
-            let (member, beginning) = Member::restore(store, log, contract, timed).await?;
+            let restored = Member::restore(store, log, contract, timed, &skipped).await;
+            let (member, beginning) = restored?;
             members.push(member);
             cursors.extend(beginning);
         }
@@ -60,6 +66,7 @@ impl Member {
         log: &LogName,
         contract: &Arc<Contract>,
         timed: &Timed,
+        skipped: &[Skipped],
     ) -> Result<(Member, Option<CursorMove>), CrossingError> {
         let stream = PublicStreamName::new(&contract.public_stream())?;
         let cursor_name = cursor_name(&stream)?;
@@ -82,16 +89,18 @@ impl Member {
             .map_or(Sequence::ZERO, |head| head.last);
         let scope = ParkScope::Crossing(stream.clone());
         let parked = ParkedKeys::read(store, log, &scope).await?;
+        let skips = skipped.iter();
+        let skips = skips.filter_map(|one| one.ahead_of(&stream, cursor));
         let member = Member {
             contract: Arc::clone(contract),
+            skips: skips.collect(),
             stream,
             cursor_name,
             cursor,
             last,
             parked,
             previous: PreviousSequences::default(),
-            halted: false,
-            full: false,
+            halt: None,
         };
         Ok((member, beginning))
     }

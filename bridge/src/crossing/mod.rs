@@ -13,6 +13,8 @@ mod orders;
 pub(crate) mod parked;
 pub(crate) mod pass;
 mod previous;
+mod skipping;
+mod skips;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,6 +36,8 @@ use member::Member;
 pub(crate) use orders::CrossingOrder;
 use orders::Job;
 use pass::{Batch, Halt, Pass, Setting};
+pub(crate) use skipping::NotSkipped;
+pub(crate) use skips::{Skipped, read as read_skips};
 
 /// Most records of one pass.
 const PASS_LIMIT_RECORDS: usize = 1_024;
@@ -186,7 +190,7 @@ impl Crosser {
     fn groups(&self, durable: Position) -> Vec<(Position, Vec<usize>)> {
         let mut groups: Vec<(Position, Vec<usize>)> = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
-            if member.halted || member.cursor >= durable {
+            if member.halt.is_some() || member.cursor >= durable {
                 continue;
             }
             match groups
@@ -215,7 +219,7 @@ impl Crosser {
         let meet = self
             .members
             .iter()
-            .filter(|member| !member.halted)
+            .filter(|member| member.halt.is_none())
             .map(|member| member.cursor)
             .filter(|other| *other > cursor)
             .min();
@@ -240,6 +244,7 @@ impl Crosser {
                         &batch,
                         cursor,
                         &mut member.parked,
+                        &member.skips,
                         &setting,
                     );
                     passes.push((index, pass));
@@ -273,11 +278,12 @@ impl Crosser {
     }
 
     /// A contract halts: where its cursor is, everything before that is written.
-    fn halt(&mut self, index: usize, Halt { full, reason }: Halt) {
+    fn halt(&mut self, index: usize, halt: Halt) {
         if let Some(member) = self.members.get_mut(index) {
+            let reason = halt.told(&member.stream);
             tracing::error!(contract = %member.stream, reason, "the contract halts; the others go on");
-            (member.halted, member.full) = (true, full);
             self.status.halted(member.stream.as_str(), &reason);
+            member.halt = Some(halt);
         }
     }
 

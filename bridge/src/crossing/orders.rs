@@ -17,7 +17,7 @@ use horizon_store::{
 use tokio::sync::oneshot;
 
 use super::member::Member;
-use super::{CROSSING_LIMIT_BYTES, Crosser, CrossingError, Timed, pass};
+use super::{CROSSING_LIMIT_BYTES, Crosser, CrossingError, NotSkipped, Skipped, Timed, pass};
 use crate::contract_changes::{self, Change};
 use crate::patience::patiently;
 use crate::stored::event_at;
@@ -35,6 +35,13 @@ pub(crate) enum CrossingOrder {
     Unpark {
         stream: PublicStreamName,
         order: Order,
+    },
+    /// Give up the event at which a contract has halted.
+    Skip {
+        stream: PublicStreamName,
+        at: Position,
+        reason: String,
+        answer: oneshot::Sender<Result<Skipped, NotSkipped>>,
     },
     /// Go on with these contracts, and write down what has changed; all or nothing.
     TakeUp {
@@ -80,6 +87,17 @@ impl Crosser {
     pub(super) async fn take(&mut self, order: CrossingOrder) {
         match order {
             CrossingOrder::Unpark { stream, order } => self.accept(stream, order),
+            CrossingOrder::Skip {
+                stream,
+                at,
+                reason,
+                answer,
+            } => {
+                // Without its contract nobody answers.
+                if let Some(skipped) = self.skip(&stream, at, reason).await {
+                    let _ = answer.send(skipped);
+                }
+            }
             CrossingOrder::TakeUp {
                 contracts,
                 changes,
@@ -142,7 +160,7 @@ impl Crosser {
         old.extend(new);
         for mut member in old {
             self.status.goes_on(member.stream.as_str());
-            member.halted = false;
+            member.halt = None;
             let stays =
                 |contract: &&Arc<Contract>| contract.public_stream() == member.stream.as_str();
             if let Some(contract) = contracts.iter().find(stays) {
@@ -329,9 +347,10 @@ impl Crosser {
             events.filtered += left.filtered;
             events.skipped += left.skipped;
         });
-        if member.halted && member.full && member.parked.limit_reached().is_none() {
+        let is_full = member.halt.as_ref().is_some_and(|halt| halt.full);
+        if is_full && member.parked.limit_reached().is_none() {
             tracing::info!(contract = %member.stream, "fewer events are parked; the contract tries to go on");
-            member.halted = false;
+            member.halt = None;
             self.status.goes_on(member.stream.as_str());
         }
         Ok(match decided.stuck {

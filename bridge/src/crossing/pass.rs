@@ -6,7 +6,7 @@
 //! - An event whose key is parked is never crossed: it waits behind the first one, in order.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use horizon_schemas::{Contract, Crossed, IdSecret, Outcome, PrivateEvent, Violation, parse_json};
 use horizon_store::{
@@ -93,11 +93,26 @@ pub(super) struct Pass {
     pub(super) halt: Option<Halt>,
 }
 
-/// Why a contract cannot go on.
+/// Why a contract cannot go on past an event.
 pub(super) struct Halt {
     /// Whether it can as soon as fewer events are parked.
     pub(super) full: bool,
+    pub(super) at: Position,
     pub(super) reason: String,
+}
+
+impl Halt {
+    /// The reason, and what lets the contract go on.
+    pub(super) fn told(&self, stream: &PublicStreamName) -> String {
+        let Halt { full, at, reason } = self;
+        match full {
+            true => format!("{reason}; it goes on when fewer are: see `horizon parked`"),
+            false => format!(
+                "{reason}; change the contract so that it leaves such events out (by `when`, say) and reload, or give up this one: \
+                 `horizon skip {stream} --at {at} --reason TEXT`"
+            ),
+        }
+    }
 }
 
 /// When and where a pass runs, and what it needs to.
@@ -107,13 +122,15 @@ pub(super) struct Setting<'a> {
     pub(super) now_ms: u64,
 }
 
-/// Runs `contract` over the batch, which begins after `after`. `parked` learns of keys that this pass parks.
+/// Runs `contract` over the batch, which begins after `after`. `parked` learns of keys that this pass parks; what is in `skips` was
+/// given up.
 pub(super) fn run(
     contract: &Contract,
     stream: &PublicStreamName,
     batch: &Batch<'_>,
     after: Position,
     parked: &mut ParkedKeys,
+    skips: &BTreeSet<Position>,
     setting: &Setting<'_>,
 ) -> Pass {
     let mut pass = Pass {
@@ -129,6 +146,10 @@ pub(super) fn run(
         pass.counts.unmatched += (place - decided) as u64;
         decided = place + 1;
         let at = candidate.event.position;
+        if skips.contains(&at) {
+            pass.counts.violated += 1;
+            continue;
+        }
         match outcome(contract, candidate, setting.secret) {
             Outcome::Unmatched => pass.counts.unmatched += 1,
             Outcome::Filtered => pass.counts.filtered += 1,
@@ -160,6 +181,7 @@ pub(super) fn run(
             } => {
                 pass.halt = Some(Halt {
                     full: false,
+                    at,
                     reason: format!(
                         "the event at position {at} has no usable key, so nothing can be parked: {}",
                         in_words(&public_type, &violations)
@@ -187,7 +209,8 @@ impl Pass {
         parked: &mut ParkedKeys,
     ) -> bool {
         if let Some(reason) = parked.full(&key) {
-            self.halt = Some(Halt { full: true, reason });
+            let full = true;
+            self.halt = Some(Halt { full, at, reason });
             return false;
         }
         parked.add(&key);

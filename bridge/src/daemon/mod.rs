@@ -257,6 +257,7 @@ impl Daemon {
             turns: turns.clone(),
             folders: folders(config),
             servers: servers(config),
+            address: config.public_url.clone(),
             rehearsed: Default::default(),
         });
         let private = Private {

@@ -18,7 +18,11 @@ use crate::replays::{Stretch, Work};
 
 /// What is to be sent again, and where to.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "a JSON object"
+)]
 #[schema(as = ReplayOrder)]
 pub(crate) struct Wanted {
     /// The public stream, such as `bank.accounts.v1`.

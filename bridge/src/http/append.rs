@@ -11,7 +11,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use horizon_schemas::{Door, PrivateSchemas};
-use horizon_store::{Commit, Expected, NewEvent, StreamName, StreamWrite};
+use horizon_store::{
+    AppendError, Commit, Committed, Expected, NewEvent, Revision, StreamName, StreamWrite,
+};
 
 use super::Private;
 use super::appended::{self, CommitAppended, StreamAppended};
@@ -70,6 +72,7 @@ pub(crate) async fn to_stream(
     let mode = mode(&headers)?;
     let body = any_body(request, state.body_limit_bytes).await?;
     let (by_body, events) = sent_events(mode, headers, &body)?;
+    let mut or_at = Vec::new();
     let (expected, from) = match (by_header, by_body) {
         (Some(_), Some(_)) => {
             return Err(
@@ -77,7 +80,10 @@ pub(crate) async fn to_stream(
                     .mend("give it once"),
             );
         }
-        (Some(expected), None) => (expected, ExpectationFrom::Header),
+        (Some(by_header), None) => {
+            or_at = by_header.or_at;
+            (by_header.expected, ExpectationFrom::Header)
+        }
         (None, Some(expected)) => (expected, ExpectationFrom::Body),
         (None, None) if state.must_expect(&stream, door) => (NEVER, ExpectationFrom::Nowhere),
         (None, None) => (Expected::Any, ExpectationFrom::Body),
@@ -98,13 +104,30 @@ pub(crate) async fn to_stream(
     let commit = Commit {
         writes: vec![write(&stream, expected, taken)],
     };
-    let committed = state
-        .store
-        .append(&state.log, commit)
+    let committed = append_at_any(&state, commit, or_at)
         .await
         .map_err(|error| append_problem(error, |_| from))?;
     let told = flagged.tell(&state.status, &committed, door);
     Ok(appended::of_stream(&stream, &committed, head, told))
+}
+
+/// Appends to a stream that is as expected, or at one of the other revisions. Where it is, the store tells: each is tried once.
+async fn append_at_any(
+    state: &Private,
+    mut commit: Commit,
+    mut or_at: Vec<Revision>,
+) -> Result<Committed, AppendError> {
+    while !or_at.is_empty() {
+        let actual = match state.store.append(&state.log, commit.clone()).await {
+            Err(AppendError::WrongRevision { actual, .. }) if or_at.contains(&actual) => actual,
+            other => return other,
+        };
+        or_at.retain(|other| *other != actual);
+        for write in &mut commit.writes {
+            write.expected = Expected::Exact(actual);
+        }
+    }
+    state.store.append(&state.log, commit).await
 }
 
 /// Whether the caller may append to a stream by a door. The one for imports asks for less of events, and so for more of who brings
@@ -222,7 +245,7 @@ pub(crate) async fn commit(
     }
     let mut writes = Vec::new();
     let mut expected_of = BTreeSet::new();
-    for (stream, expected) in parsed.expected_revisions {
+    for (stream, expected) in parsed.expected_revisions.of {
         let stream = stream_name(&stream)?;
         // That it is as expected tells of it.
         may_append(&caller, door, &stream)?;

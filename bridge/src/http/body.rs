@@ -1,6 +1,7 @@
 //! What an append is asked with: addresses, names and bodies, read within their limits.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -10,18 +11,19 @@ use bytes::Bytes;
 use horizon_schemas::check_json;
 use horizon_store::{Expected, Revision, StreamName};
 use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::content::{self, must_be_json};
 use super::number::whole;
 use super::problem::Problem;
-use super::refusals::{malformed, not_json};
+use super::refusals::{malformed, not_json, unreadable};
 use crate::intake::{RawEvents, RawObject};
 
 /// What `POST /streams/{stream}` takes besides one event or an array of events.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct StreamBody<'a> {
     #[serde(default, rename = "expectedRevision")]
     pub(super) expected_revision: Option<ExpectedRevision>,
@@ -31,12 +33,45 @@ pub(super) struct StreamBody<'a> {
 
 /// What `POST /commits` takes: events of several streams in order, and what is expected of streams before the commit.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct CommitBody<'a> {
     #[serde(default, rename = "expectedRevisions")]
-    pub(super) expected_revisions: BTreeMap<String, ExpectedRevision>,
+    pub(super) expected_revisions: Expectations,
     #[serde(borrow)]
     pub(super) events: RawEvents<'a>,
+}
+
+/// What is expected of streams, each named once.
+#[derive(Default)]
+pub(super) struct Expectations {
+    pub(super) of: BTreeMap<String, ExpectedRevision>,
+    /// A stream that is named twice.
+    twice: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Expectations {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Expectations;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of streams and what is expected of each")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expectations, A::Error> {
+                let mut expectations = Expectations::default();
+                while let Some((stream, expected)) = map.next_entry::<String, _>()? {
+                    if expectations.of.contains_key(&stream) {
+                        expectations.twice.get_or_insert_with(|| stream.clone());
+                    }
+                    expectations.of.insert(stream, expected);
+                }
+                Ok(expectations)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// A revision, `none`, `exists` or `any`.
@@ -83,11 +118,15 @@ pub(super) fn split_stream(
     ))
 }
 
+/// The names in an address are texts of any kind: what can be wrong with one is its encoding.
+pub(super) fn bad_path(_: PathRejection) -> Problem {
+    malformed("a name in the address is no UTF-8")
+        .mend("percent-encode names in addresses as UTF-8")
+}
+
 /// What stands in the address, percent-decoded.
 pub(super) fn path(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
-    path.map(|Path(text)| text).map_err(|rejection| {
-        malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
-    })
+    path.map(|Path(text)| text).map_err(bad_path)
 }
 
 pub(super) fn stream_name(name: &str) -> Result<StreamName, Problem> {
@@ -146,9 +185,25 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
 /// What `POST /commits` takes.
 pub(super) fn commit_body(body: &[u8]) -> Result<CommitBody<'_>, Problem> {
     must_be_object(body)?;
-    serde_json::from_slice(body).map_err(|error| {
-        malformed(error.to_string()).mend("send an object with `events`, at most 1,000, each with its `stream`, and `expectedRevisions` by stream if something is expected")
-    })
+    let commit: CommitBody<'_> = serde_json::from_slice(body).map_err(|error| {
+        unreadable(&error).mend("send an object with `events`, at most 1,000, each with its `stream`, and `expectedRevisions` by stream if something is expected")
+    })?;
+    match &commit.expected_revisions.twice {
+        None => Ok(commit),
+        Some(stream) => Err(malformed(format!(
+            "`expectedRevisions` names the stream {stream:?} twice"
+        ))
+        .with("pointer", pointer(&["expectedRevisions", stream]))
+        .mend("name each stream once, with the one revision that you decided on")),
+    }
+}
+
+/// A JSON pointer (RFC 6901).
+fn pointer(names: &[&str]) -> String {
+    let escaped = names
+        .iter()
+        .map(|name| name.replace('~', "~0").replace('/', "~1"));
+    escaped.fold(String::new(), |pointer, name| pointer + "/" + &name)
 }
 
 /// Refuses an array where an object is due: it would be read as the object's members in order.
@@ -188,6 +243,6 @@ pub(super) fn cloudevents(body: &[u8], batch: bool) -> Result<Vec<RawObject<'_>>
         false => serde_json::from_slice(body).map(|object| vec![object]),
     };
     read.map_err(|error| {
-        malformed(error.to_string()).mend("send one event as a JSON object (application/cloudevents+json), or an array of them (application/cloudevents-batch+json)")
+        unreadable(&error).mend("send one event as a JSON object (application/cloudevents+json), or an array of them (application/cloudevents-batch+json)")
     })
 }

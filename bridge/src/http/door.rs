@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::appended::FirstFlagged;
+use super::page::said;
 use super::problem::Problem;
 use crate::intake::{Mistake, Taken};
 use crate::status::Status;
@@ -52,7 +53,7 @@ pub(super) fn door(query: Result<Query<Through>, QueryRejection>) -> Result<Door
         .detail(detail)
         .mend(format!("`door` is one of {known}; leave it out for http"))
     };
-    let Query(Through { door }) = query.map_err(|rejection| refused(rejection.body_text()))?;
+    let Query(Through { door }) = query.map_err(|rejection| refused(said(&rejection)))?;
     let Some(name) = door else {
         return Ok(Door::Http);
     };

@@ -19,7 +19,7 @@ use super::refusals::unavailable;
 
 /// What `POST /exports` takes.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct ExportOrder {
     /// The file's whole path on the daemon's machine; nothing is there yet.
     #[schema(value_type = String, pattern = r"^/[^\u0000]*$")]

@@ -4,15 +4,20 @@
 //! nothing had happened.
 
 use axum::http::StatusCode;
-use horizon_store::{Position, PublicStreamName, ReadLimit, Selection, Sequence};
+use horizon_store::{Position, PublicStreamName, ReadLimit, Record, Selection, Sequence};
 
 use super::Private;
 use super::problem::Problem;
 use super::public::Public;
 use super::refusals::unavailable;
-use crate::stored::public_at;
 
-/// Refuses a position that the log has not.
+/// One record, of whatever size.
+const ONE: ReadLimit = ReadLimit {
+    records: 1,
+    bytes: 1,
+};
+
+/// Refuses a position that the log has not. A place that cannot be read is the store's trouble, and no other history.
 pub(super) async fn known_position(state: &Private, after: Position) -> Result<(), Problem> {
     let (store, log) = (&state.store, &state.log);
     let head = store.head(log).await.map_err(unavailable)?;
@@ -20,39 +25,18 @@ pub(super) async fn known_position(state: &Private, after: Position) -> Result<(
     if after == Position::ZERO || after == head {
         return Ok(());
     }
-    if after < head {
-        let before = Position::new(after.get() - 1);
-        let one = ReadLimit {
-            records: 1,
-            bytes: 1,
-        };
-        let read = store.read_log(log, &Selection::All, before, one).await;
-        match read {
-            Ok(page)
-                if page
-                    .records
-                    .first()
-                    .is_some_and(|one| one.position() == after) =>
-            {
-                return Ok(());
-            }
-            // Before what is between two epochs there is no position to read after.
-            Ok(_) | Err(horizon_store::StoreError::Damaged { .. }) => {}
-            Err(error) => return Err(unavailable(error)),
-        }
-    }
-    let epochs = store.epochs(log).await.map_err(unavailable)?;
+    let behind = Position::new(after.get().saturating_add(1)).min(Position::END);
+    let read = store.read_log_back(log, &Selection::All, behind, ONE).await;
+    let records = read.map_err(unavailable)?.records;
     // Everything up to there is the same in both histories.
-    let common = epochs
-        .iter()
-        .filter(|epoch| epoch.first > after || epoch.first.epoch() > after.epoch())
-        .map(|epoch| epoch.after)
-        .min()
-        .unwrap_or(head);
+    let common = records.first().map_or(Position::ZERO, Record::position);
+    if common == after {
+        return Ok(());
+    }
     Err(another("position", after.get(), head.get(), common.get()))
 }
 
-/// Refuses a sequence that the public stream has not.
+/// Refuses a sequence that the public stream has not; likewise.
 pub(super) async fn known_sequence(
     state: &Public,
     stream: &PublicStreamName,
@@ -64,26 +48,13 @@ pub(super) async fn known_sequence(
     if after == Sequence::ZERO || after == head {
         return Ok(());
     }
-    if after < head {
-        match public_at(store, log, stream, after).await {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) | Err(horizon_store::StoreError::Damaged { .. }) => {}
-            Err(error) => return Err(unavailable(error)),
-        }
+    let behind = Sequence::new(after.get().saturating_add(1)).min(Sequence::END);
+    let read = store.read_public_back(log, stream, behind, ONE).await;
+    let events = read.map_err(unavailable)?.events;
+    let common = events.first().map_or(Sequence::ZERO, |one| one.sequence);
+    if common == after {
+        return Ok(());
     }
-    let one = ReadLimit {
-        records: 1,
-        bytes: 1,
-    };
-    let before = store
-        .read_public_back(log, stream, after.min(Sequence::END), one)
-        .await;
-    let common = before
-        .map_err(unavailable)?
-        .events
-        .first()
-        .map(|one| one.sequence);
-    let common = common.unwrap_or_default();
     Err(another("sequence", after.get(), head.get(), common.get()))
 }
 

@@ -22,7 +22,7 @@ use crate::clock;
 
 /// What `POST /backups` takes.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct BackupOrder {
     /// The folder's whole path on the daemon's machine.
     #[schema(value_type = String, pattern = r"^/[^\u0000]*$")]

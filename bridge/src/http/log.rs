@@ -16,6 +16,7 @@ use super::Private;
 use super::follow::{self, LogSource, last_event_id};
 use super::form::{self, Form, joined, negotiate};
 use super::history::known_position;
+use super::number::in_query;
 use super::openapi::{
     problems,
     reading::{self, AfterPlace, Known, Resumed},
@@ -43,9 +44,11 @@ pub(crate) struct Asked {
     after: Option<After>,
     /// Only events before this place; backwards only.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     before: Option<u64>,
     /// Most events of a page; more than 1,000 are not given, and at least one is.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     limit: Option<usize>,
     /// Only events of this category of streams.
     category: Option<String>,
@@ -56,9 +59,11 @@ pub(crate) struct Asked {
     direction: Option<Direction>,
     /// How many seconds to wait for an event where there is none yet.
     #[param(maximum = 60)]
+    #[serde(default, deserialize_with = "in_query")]
     wait: Option<u64>,
     /// The epoch that the address is of, as links name it.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     epoch: Option<u64>,
 }
 

@@ -31,6 +31,7 @@ mod refusals;
 mod relays;
 mod reload;
 mod replays;
+mod skipping;
 mod streams;
 mod turns;
 mod unparking;
@@ -129,6 +130,7 @@ fn operator_routes() -> OpenApiRouter<Arc<Operator>> {
         .routes(routes!(operator::status))
         .routes(routes!(operator::why))
         .routes(routes!(contracts::contracts))
+        .routes(routes!(skipping::skip))
         .routes(routes!(parked::keys))
         .routes(routes!(parked::events))
         .routes(routes!(unparking::retry))
@@ -170,22 +172,14 @@ fn failures(status: &Status, store: &Store) -> Vec<String> {
     stopped.into_iter().chain(status.failures()).collect()
 }
 
-/// Whether the daemon does all of its work; a daemon that is starting or stopping does not answer. A low disk is told, and is no
-/// failure: a restart would not help.
+/// Whether the daemon does all of its work; a daemon that is starting or stopping does not answer. A low disk and halted contracts
+/// are told, and are no failures: a restart would not help.
 ///
 /// Why it does not is for operators: everybody may ask.
-fn health(status: &Status, store: &Store, for_operators: bool) -> Result<&'static str, Problem> {
+fn health(status: &Status, store: &Store, for_operators: bool) -> Result<String, Problem> {
     let failures = failures(status, store);
     if failures.is_empty() {
-        let disk = store.disk_space();
-        return Ok(match (disk.appends_refused, disk.crossing_refused) {
-            (false, false) => "ok\n",
-            (true, false) => "ok\nthe disk is low: appends are refused until there is room\n",
-            (false, true) => "ok\nthe disk is low: nothing crosses until there is room\n",
-            (true, true) => {
-                "ok\nthe disk is low: appends are refused, and nothing crosses, until there is room\n"
-            }
-        });
+        return Ok(well(status, store, for_operators));
     }
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -199,36 +193,62 @@ fn health(status: &Status, store: &Store, for_operators: bool) -> Result<&'stati
     })
 }
 
+/// What is told while no part has ended.
+fn well(status: &Status, store: &Store, for_operators: bool) -> String {
+    let mut text = "ok\n".to_owned();
+    let disk = store.disk_space();
+    text.push_str(match (disk.appends_refused, disk.crossing_refused) {
+        (false, false) => "",
+        (true, false) => "the disk is low: appends are refused until there is room\n",
+        (false, true) => "the disk is low: nothing crosses until there is room\n",
+        (true, true) => {
+            "the disk is low: appends are refused, and nothing crosses, until there is room\n"
+        }
+    });
+    let halted = status.halted_contracts();
+    match (halted.is_empty(), for_operators) {
+        (true, _) => {}
+        (false, false) => text.push_str("a contract has halted, until an operator acts\n"),
+        (false, true) => {
+            let names = halted.join(", ");
+            text.push_str(&format!(
+                "halted until somebody acts: {names}; see `horizon status`\n"
+            ));
+        }
+    }
+    text
+}
+
 /// Whether all of the daemon works
 ///
-/// A second line tells of a low disk, which is no failure: a restart would not help.
+/// More lines tell of a low disk and of halted contracts, which are no failures: a restart would not help.
 #[utoipa::path(
     get, path = "/health", operation_id = "health", tag = "status",
     responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
 )]
-async fn private_health(State(state): State<Arc<Private>>) -> Result<&'static str, Problem> {
+async fn private_health(State(state): State<Arc<Private>>) -> Result<String, Problem> {
     health(&state.status, &state.store, false)
 }
 
 /// Whether all of the daemon works
 ///
-/// A second line tells of a low disk, which is no failure: a restart would not help.
+/// More lines tell of a low disk and of halted contracts, which are no failures: a restart would not help.
 #[utoipa::path(
     get, path = "/health", operation_id = "health", tag = "status",
     responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
 )]
-async fn public_health(State(state): State<Arc<Public>>) -> Result<&'static str, Problem> {
+async fn public_health(State(state): State<Arc<Public>>) -> Result<String, Problem> {
     health(&state.status, &state.store, false)
 }
 
 /// Whether all of the daemon works
 ///
-/// A second line tells of a low disk, which is no failure: a restart would not help.
+/// More lines tell of a low disk and of halted contracts, which are no failures: a restart would not help.
 #[utoipa::path(
     get, path = "/health", operation_id = "health", tag = "status",
     responses((status = OK, description = "All of it works", body = String, content_type = "text/plain"), problems::Health),
 )]
-async fn operator_health(State(state): State<Arc<Operator>>) -> Result<&'static str, Problem> {
+async fn operator_health(State(state): State<Arc<Operator>>) -> Result<String, Problem> {
     health(&state.status, &state.store, true)
 }
 

@@ -1,5 +1,7 @@
 //! Whole numbers in JSON: `5` and `5.0` are the same (JSON Schema 2020-12, section 4.2.3), and some clients write the latter.
 
+use std::str::FromStr;
+
 use serde::{Deserialize as _, Deserializer, de};
 use serde_json::Number;
 
@@ -15,6 +17,21 @@ pub(crate) fn whole<N: TryFrom<u64>>(number: &Number) -> Option<N> {
     };
     let number = text.parse().ok().filter(|number| *number <= MAX)?;
     N::try_from(number).ok()
+}
+
+/// For parts of a query that may be absent.
+pub(crate) fn in_query<'de, N, D>(deserializer: D) -> Result<Option<N>, D::Error>
+where
+    N: FromStr,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    let number = text.parse().map(Some);
+    number.map_err(|_| {
+        de::Error::custom(format_args!(
+            "{text:?} is no whole number within its bounds"
+        ))
+    })
 }
 
 /// For members that may be absent or null.

@@ -58,7 +58,13 @@ impl<'de> Deserialize<'de> for After {
 pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>, mend: &str) -> Result<T, Problem> {
     query
         .map(|Query(query)| query)
-        .map_err(|rejection| malformed_query(rejection.body_text(), mend))
+        .map_err(|rejection| malformed_query(said(&rejection), mend))
+}
+
+/// What is wrong with a query: the part at fault, and why.
+pub(super) fn said(rejection: &QueryRejection) -> String {
+    let source = std::error::Error::source(rejection);
+    source.map_or_else(|| rejection.body_text(), ToString::to_string)
 }
 
 pub(super) fn malformed_query(detail: impl Into<String>, mend: &str) -> Problem {

@@ -14,9 +14,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Operator;
 use super::answer::json_answer;
+use super::number::in_query;
 use super::openapi::problems;
+use super::page::said;
 use super::problem::Problem;
-use super::read::path_segment;
+use super::read::{path_segment, two};
 use super::refusals::{malformed, unavailable};
 use crate::parked::{EventTold, KeyTold, Scope};
 
@@ -24,6 +26,9 @@ use crate::parked::{EventTold, KeyTold, Scope};
 const DEFAULT_LIMIT: usize = 100;
 /// Most keys or events of one answer.
 const MAX_LIMIT: usize = 1_000;
+
+/// What a query may say.
+const MEND: &str = "`contract` and `outlet` are names as `horizon status` shows them, `limit` is a number from 1 to 1000, `after` stands in `next` of the page before";
 
 /// The query of `GET /parked`.
 #[derive(Deserialize, IntoParams)]
@@ -38,6 +43,7 @@ pub(crate) struct KeysQuery {
     after: Option<String>,
     /// Most keys of the answer; 100 unless given.
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "in_query")]
     limit: Option<usize>,
 }
 
@@ -73,9 +79,11 @@ pub(crate) struct EventsQuery {
     outlet: Option<String>,
     /// Only events after this place.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     after: Option<u64>,
     /// Most events of the answer; 100 unless given.
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "in_query")]
     limit: Option<usize>,
 }
 
@@ -129,9 +137,8 @@ pub(crate) async fn events(
     place: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Path((contract, key)) = place.map_err(|rejection| {
-        malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
-    })?;
+    let (contract, key) = two(place)?;
+
     let Query(query) = query.map_err(malformed_query)?;
     let limit = limit_of(query.limit)?;
     let scope = one_scope(&state.catalog.current(), &contract, query.outlet.as_deref())?;
@@ -301,6 +308,7 @@ fn malformed_limit() -> Problem {
         "the query is not understood",
     )
     .detail(format!("`limit` is a number from 1 to {MAX_LIMIT}"))
+    .mend(MEND)
 }
 
 fn malformed_query(rejection: QueryRejection) -> Problem {
@@ -309,7 +317,8 @@ fn malformed_query(rejection: QueryRejection) -> Problem {
         "malformed-query",
         "the query is not understood",
     )
-    .detail(rejection.body_text())
+    .detail(said(&rejection))
+    .mend(MEND)
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::Private;
-use super::body::path;
+use super::body::{bad_path, path};
 use super::etag::etag;
 use super::follow::{self, StreamSource, last_event_id};
 use super::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
+use super::number::in_query;
 use super::openapi::{
     events::StreamPath,
     problems,
@@ -44,18 +45,22 @@ const MEND: &str = "`from` is a revision, `limit` a number of events, `direction
 pub(crate) struct Asked {
     /// The revision of the first event of the page; backwards, too.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     from: Option<u64>,
     /// Most events of a page; more than 1,000 are not given, and at least one is.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     limit: Option<usize>,
     /// `forwards` unless given.
     #[param(inline)]
     direction: Option<Direction>,
     /// How many seconds to wait for an event where there is none yet.
     #[param(maximum = 60)]
+    #[serde(default, deserialize_with = "in_query")]
     wait: Option<u64>,
     /// The epoch that the address is of, as links name it.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     epoch: Option<u64>,
 }
 
@@ -330,9 +335,7 @@ pub(crate) async fn event(
 pub(super) fn two(
     place: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<(String, String), Problem> {
-    place.map(|Path(names)| names).map_err(|rejection| {
-        malformed(rejection.body_text()).mend("percent-encode names in addresses as UTF-8")
-    })
+    place.map(|Path(names)| names).map_err(bad_path)
 }
 
 fn missing(name: &str) -> Problem {

@@ -28,8 +28,16 @@ pub(super) fn malformed(detail: impl Into<String>) -> Problem {
     .detail(detail)
 }
 
+/// A body that cannot be read: no JSON, or JSON of another shape.
+pub(super) fn unreadable(error: &serde_json::Error) -> Problem {
+    malformed(match error.is_data() {
+        true => error.to_string(),
+        false => format!("the body is no JSON: {error}"),
+    })
+}
+
 pub(super) fn not_json(error: &serde_json::Error) -> Problem {
-    malformed(format!("{error}")).mend("send one event as a JSON object, an array of at most 1,000 events, or an object with `events` and what is expected")
+    unreadable(error).mend("send one event as a JSON object, an array of at most 1,000 events, or an object with `events` and what is expected")
 }
 
 pub(super) fn refusal(refused: Refused, index: usize) -> Problem {

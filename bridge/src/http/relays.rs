@@ -11,21 +11,18 @@ use utoipa::ToSchema;
 use super::Operator;
 use super::answer::json_answer;
 use super::openapi::problems;
-use super::order::order;
+use super::order::{order, reason};
 use super::problem::Problem;
-use super::refusals::{malformed, unavailable};
+use super::refusals::unavailable;
 use crate::daemon::Paused;
 use crate::pauses::Pause;
-
-/// Longest reason, in bytes.
-const REASON_LIMIT_BYTES: usize = 1_000;
 
 /// What an order must be.
 const MEND: &str = "send {\"contract\", \"outlet\"}, and to pause a \"reason\"";
 
 /// What `POST /relays/pause` takes.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct PauseOrder {
     /// Such as `bank.accounts.v1`.
     contract: String,
@@ -38,7 +35,7 @@ pub(super) struct PauseOrder {
 
 /// What `POST /relays/resume` takes.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct ResumeOrder {
     /// Such as `bank.accounts.v1`.
     contract: String,
@@ -68,15 +65,8 @@ pub(crate) async fn pause(
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let order: PauseOrder = order(request, MEND).await?;
-    let reason = order.reason.trim();
-    if reason.is_empty() || reason.len() > REASON_LIMIT_BYTES {
-        return Err(malformed("a relay is paused for a reason")
-            .detail(format!("it has 1 to {REASON_LIMIT_BYTES} bytes"))
-            .with("pointer", "/reason")
-            .mend("say why, for those who find it paused"));
-    }
+    let reason = reason(&order.reason, "say why, for those who find it paused")?;
     let relay = format!("{}/{}", order.contract, order.outlet);
-    let reason = reason.to_owned();
     // It goes on when nobody waits any more.
     let reloader = Arc::clone(&state.reloader);
     let pausing = tokio::spawn(async move {

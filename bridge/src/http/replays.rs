@@ -90,8 +90,10 @@ pub(crate) async fn stop(
 }
 
 fn number(id: Result<Path<u64>, PathRejection>) -> Result<u64, Problem> {
-    id.map(|Path(id)| id)
-        .map_err(|rejection| malformed("a replay has a number").detail(rejection.body_text()))
+    id.map(|Path(id)| id).map_err(|_| {
+        malformed("the address names no replay")
+            .mend("give its number, as `horizon replay list` tells it")
+    })
 }
 
 fn view(state: &Operator, id: u64) -> Result<ReplayView, Problem> {

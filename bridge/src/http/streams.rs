@@ -13,6 +13,7 @@ use utoipa::IntoParams;
 
 use super::Private;
 use super::form::{JSON, negotiate};
+use super::number::in_query;
 use super::openapi::{
     problems,
     reading::{self, Known},
@@ -43,6 +44,7 @@ pub(crate) struct Asked {
     after: Option<String>,
     /// Most events of a page; more than 1,000 are not given, and at least one is.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     limit: Option<usize>,
 }
 

@@ -27,7 +27,7 @@ const PATIENCE_SECONDS: u64 = 30;
 
 /// What `POST /parked/retry` takes: one `key`, or `all`.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct RetryOrder {
     contract: String,
     outlet: Option<String>,
@@ -38,7 +38,11 @@ pub(super) struct RetryOrder {
 
 /// What `POST /parked/skip` takes: one `key`, or `all`.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "a JSON object"
+)]
 pub(super) struct SkipOrder {
     contract: String,
     outlet: Option<String>,
@@ -180,7 +184,7 @@ async fn done(progress: &mut watch::Receiver<Progress>) -> Option<Progress> {
     done.ok().map(|progress| progress.clone())
 }
 
-fn not_running(state: &Operator, scope: &Scope) -> Problem {
+pub(super) fn not_running(state: &Operator, scope: &Scope) -> Problem {
     let relay = scope
         .relay()
         .and_then(|relay| state.status.relay(relay.as_str()));

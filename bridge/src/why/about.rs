@@ -32,7 +32,7 @@ pub(crate) struct About {
 pub(super) struct AtContract {
     pub(super) contract: String,
     pub(super) version: String,
-    /// `crossed`, `filtered`, `unmatched`, `violated`, `parked`, `waiting`, `inactive`, `passed`, or how it has left a parked key.
+    /// `crossed`, `filtered`, `unmatched`, `violated`, `parked`, `waiting`, `inactive`, `passed`, `skipped`, or how it has left a parked key.
     #[schema(value_type = String)]
     pub(super) outcome: &'static str,
     /// Why.
@@ -41,7 +41,7 @@ pub(super) struct AtContract {
     /// The key under which it is parked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-    /// When it has left a parked key.
+    /// When it has left a parked key, or was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(super) unparked: Option<String>,

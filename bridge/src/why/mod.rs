@@ -15,7 +15,7 @@ pub(crate) use about::About;
 use about::{AtContract, AtOutlet, Crossed};
 
 use crate::clock;
-use crate::crossing::{cursor_of, pass};
+use crate::crossing::{cursor_of, pass, read_skips};
 use crate::http::Operator;
 use crate::relay::{beginning, relay_name};
 use crate::stored::public_at;
@@ -97,6 +97,12 @@ async fn at_contract(
         let at = clock::rfc3339(resolution.at_ms);
         let (outcome, reason) = has_left(resolution);
         (told.outcome, told.reason, told.unparked) = (outcome, reason, Some(at));
+        return Ok(told);
+    }
+    let mut skips = read_skips(&state.store, &state.log).await?.into_iter();
+    if let Some(skipped) = skips.find(|one| one.is_at(stream, event.position)) {
+        told.outcome = "skipped";
+        (told.reason, told.unparked) = (Some(skipped.reason), Some(skipped.skipped));
         return Ok(told);
     }
     if !contract.status().crosses() {
@@ -283,7 +289,10 @@ async fn on_its_way(
                 .public_between(&state.log, stream, cursor, sequence)
                 .await?;
             let before = between.saturating_sub(1);
-            told.reason = Some(format!("{before} events are before it"));
+            told.reason = Some(match before {
+                1 => "1 event is before it".to_owned(),
+                _ => format!("{before} events are before it"),
+            });
         }
     }
     Ok(told)

@@ -4,6 +4,7 @@ use super::about::AboutType;
 use super::components::{Names, components, with_parts};
 use super::layout::{self, Layout};
 use super::outlets::{address, channel_ids, filter, permissions, template};
+use super::over_http::{NO_OUTLET, binding};
 use super::{Catalogue, Server, envelope, neutral, status_of};
 use crate::catalog::Protocol;
 use crate::contract::Contract;
@@ -22,9 +23,11 @@ pub(super) fn document(catalogue: &Catalogue<'_>) -> Value {
     let mut messages = Map::new();
     let mut used = BTreeSet::new();
     let names = Names::of(&catalogue.catalog.published);
-    let mut ids = channel_ids(catalogue.contracts());
+    let mut ids = channel_ids(catalogue);
     for contract in catalogue.contracts() {
-        for layout in Layout::all(contract) {
+        let mut layouts = Layout::all(contract);
+        layouts.extend(catalogue.read_at(contract).map(|_| Layout::Structured));
+        for layout in layouts {
             for public in &contract.about.types {
                 messages.insert(
                     message_id(contract, public, &layout),
@@ -37,17 +40,29 @@ pub(super) fn document(catalogue: &Catalogue<'_>) -> Value {
             let Some(id) = ids.remove(&part) else {
                 continue;
             };
-            operations.insert(format!("publish-{id}"), operation(contract, outlet, &id));
+            let operation = operation(contract, protocol(outlet), bindings(outlet), &id);
+            operations.insert(format!("publish-{id}"), operation);
             channels.insert(id, channel(catalogue, contract, outlet));
+        }
+        if let Some(id) = ids.remove(&(contract.public_stream.as_str(), NO_OUTLET)) {
+            let operation = operation(contract, "HTTP", binding(), &id);
+            operations.insert(format!("publish-{id}"), operation);
+            let messages = messages_of(contract, &Layout::Structured);
+            let mut channel = catalogue.http_channel(contract, messages);
+            channel["x-contract"] = of_contract(contract);
+            channels.insert(id, channel);
         }
     }
     let schemas = components(&catalogue.catalog.published, &names, used);
+    let brokers = catalogue.servers.iter();
+    let brokers = brokers.map(|one| (one.name.clone(), server(one)));
+    let servers: Map<_, _> = brokers.chain(catalogue.http_server()).collect();
     json!({
         "asyncapi": "3.0.0",
         "id": "urn:horizon:catalogue",
         "info": info(catalogue),
         "defaultContentType": layout::STRUCTURED,
-        "servers": catalogue.servers.iter().map(|one| (one.name.clone(), server(one))).collect::<Map<_, _>>(),
+        "servers": servers,
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages, "schemas": schemas},
@@ -161,20 +176,20 @@ fn parameters(contract: &Contract, outlet: &OutletSpec, address: &str) -> Map<St
     parameters
 }
 
+/// A contract's messages, as its channels refer to them.
+fn messages_of(contract: &Contract, layout: &Layout) -> Map<String, Value> {
+    let types = contract.about.types.iter();
+    let refer = |public: &AboutType| {
+        let id = message_id(contract, public, layout);
+        let message = json!({"$ref": format!("#/components/messages/{id}")});
+        (public.name.clone(), message)
+    };
+    types.map(refer).collect()
+}
+
 fn channel(catalogue: &Catalogue<'_>, contract: &Contract, outlet: &OutletSpec) -> Value {
     let (address, layout) = (address(contract, outlet), Layout::of(outlet));
-    let messages: Map<String, Value> = contract
-        .about
-        .types
-        .iter()
-        .map(|public| {
-            let id = message_id(contract, public, &layout);
-            (
-                public.name.clone(),
-                json!({"$ref": format!("#/components/messages/{id}")}),
-            )
-        })
-        .collect();
+    let messages = messages_of(contract, &layout);
     let parameters = parameters(contract, outlet, &address);
     let mut made = json!({
         "address": address,
@@ -232,15 +247,18 @@ fn protocol(outlet: &OutletSpec) -> &'static str {
     }
 }
 
-fn operation(contract: &Contract, outlet: &OutletSpec, channel: &str) -> Value {
-    let bindings = match &outlet.kind {
+fn bindings(outlet: &OutletSpec) -> Value {
+    match &outlet.kind {
         OutletKind::Mqtt(place) => {
             json!({"mqtt": {"qos": place.qos, "retain": place.retain, "bindingVersion": MQTT_BINDING}})
         }
         OutletKind::Amqp(_) => {
             json!({"amqp": {"deliveryMode": 2, "mandatory": true, "timestamp": true, "bindingVersion": AMQP_BINDING}})
         }
-    };
+    }
+}
+
+fn operation(contract: &Contract, protocol: &str, bindings: Value, channel: &str) -> Value {
     let messages: Vec<Value> = contract
         .about
         .types
@@ -250,7 +268,7 @@ fn operation(contract: &Contract, outlet: &OutletSpec, channel: &str) -> Value {
     json!({
         "action": "send",
         "channel": {"$ref": format!("#/channels/{channel}")},
-        "summary": format!("{} publishes over {}.", contract.public_stream, protocol(outlet)),
+        "summary": format!("{} publishes over {protocol}.", contract.public_stream),
         "bindings": bindings,
         "messages": messages,
         "x-status": contract.status.name(),

@@ -3,6 +3,7 @@
 use super::about::AboutType;
 use super::fields::{Field, fields};
 use super::outlets::{QUEUE, address, filter, filters, permissions};
+use super::over_http::HOW;
 use super::{Catalogue, status_of};
 use crate::contract::{Contract, Status};
 use crate::outlet::{ContentMode, OutletKind, OutletSpec};
@@ -99,11 +100,20 @@ fn of_contract(catalogue: &Catalogue<'_>, contract: &Contract, page: &mut String
     }
     entry(page, "Source", &code(&contract.source));
     page.push_str("</dl>\n<h3>Where to subscribe</h3>\n");
-    if contract.outlets.is_empty() {
+    let over_http = catalogue.read_at(contract);
+    if contract.outlets.is_empty() && over_http.is_none() {
         page.push_str("<p class=\"faint\">It has no outlet.</p>\n");
     }
     for outlet in &contract.outlets {
         of_outlet(catalogue, contract, outlet, page);
+    }
+    if let Some(address) = over_http {
+        page.push_str("<h4>HTTP</h4>\n<dl>\n");
+        entry(page, "Address", &code(&address.of_contract(contract)));
+        entry(page, "Read", &marked(HOW));
+        entry(page, "Content mode", "structured");
+        entry(page, "You need", "to be granted this contract");
+        page.push_str("</dl>\n");
     }
     page.push_str("<h3>Event types</h3>\n");
     for public in &about.types {
@@ -180,6 +190,19 @@ fn of_outlet(
         }
     }
     page.push_str("</dl>\n");
+}
+
+/// A text of Horizon's own whose code stands between backticks.
+fn marked(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let part = |(nth, part)| {
+        if nth % 2 == 1 {
+            code(part)
+        } else {
+            escaped(part)
+        }
+    };
+    parts.map(part).collect()
 }
 
 fn content_mode(outlet: &OutletSpec) -> &'static str {

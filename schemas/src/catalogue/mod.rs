@@ -15,6 +15,7 @@ mod html;
 mod layout;
 mod neutral;
 mod outlets;
+mod over_http;
 mod yaml;
 
 use crate::cases::TestReport;
@@ -26,6 +27,7 @@ use examples::Examples;
 use serde_json::Value;
 
 pub use addresses::SchemaOfContract;
+pub use over_http::PublicAddress;
 pub use yaml::to_yaml;
 
 /// A broker, as consumers reach it. It holds no credentials.
@@ -47,6 +49,7 @@ pub struct Catalogue<'c> {
     catalog: &'c Catalog,
     title: String,
     servers: Vec<Server>,
+    public_address: Option<PublicAddress>,
     examples: Examples,
     /// The contracts that are told of.
     shown: Vec<&'c Contract>,
@@ -64,9 +67,17 @@ impl<'c> Catalogue<'c> {
             catalog,
             title: title.to_owned(),
             servers,
+            public_address: None,
             examples: Examples::of(catalog, tests),
             shown: catalog.contracts().iter().map(AsRef::as_ref).collect(),
         }
+    }
+
+    /// The same, and where consumers read over HTTP if that is known.
+    #[must_use]
+    pub fn read_at_address(mut self, address: Option<PublicAddress>) -> Self {
+        self.public_address = address;
+        self
     }
 
     /// The same of some contracts only, by their public streams: of the others nothing is told.

@@ -1,6 +1,8 @@
 //! Where consumers find public events: addresses, filters and the permissions that a broker must give them.
 
+use super::Catalogue;
 use super::distinct::distinct;
+use super::over_http::NO_OUTLET;
 use crate::contract::Contract;
 use crate::outlet::{OutletKind, OutletSpec};
 use crate::template::{Template, TemplateValues};
@@ -10,16 +12,20 @@ use std::collections::BTreeMap;
 /// What stands for the name of a consumer's own queue.
 pub(super) const QUEUE: &str = "QUEUE";
 
-/// The ids of the outlets' channels, by public stream and outlet name.
-pub(super) fn channel_ids<'c>(
-    contracts: impl Iterator<Item = &'c Contract>,
-) -> BTreeMap<(&'c str, &'c str), String> {
-    distinct(contracts.flat_map(|contract| {
+/// The ids of the outlets' channels, by public stream and outlet name, and of those of contracts that are read over HTTP.
+pub(super) fn channel_ids<'c>(catalogue: &Catalogue<'c>) -> BTreeMap<(&'c str, &'c str), String> {
+    let outlets = catalogue.contracts().flat_map(|contract| {
         contract.outlets.iter().map(move |outlet| {
             let part = (contract.public_stream.as_str(), outlet.name());
             (part, channel_id(contract, outlet))
         })
-    }))
+    });
+    let over_http = catalogue.contracts().filter_map(|contract| {
+        let stream = contract.public_stream.as_str();
+        let wanted = ((stream, NO_OUTLET), format!("{stream}-http"));
+        catalogue.read_at(contract).map(|_| wanted)
+    });
+    distinct(outlets.chain(over_http))
 }
 
 /// The id that an outlet's channel asks for: the public stream and the outlet's name.

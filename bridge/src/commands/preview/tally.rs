@@ -9,6 +9,7 @@ use horizon_schemas::{
 use lru::LruCache;
 use serde_json::{Value, json};
 
+use crate::commands::plural;
 use crate::crossing::parked::{PARKED_KEYS_LIMIT, ParkedKeys};
 
 /// Pairs of key and public type whose last sequence is remembered.
@@ -171,10 +172,11 @@ impl<'c> Tally<'c> {
     /// For people.
     pub(super) fn in_words(&self) -> String {
         let mut lines = vec![format!(
-            "{} {}: {} private events",
+            "{} {}: {} private event{}",
             self.contract.public_stream(),
             self.contract.version(),
-            self.events
+            self.events,
+            plural(self.events)
         )];
         let mut row = |what: &str, count: &Count| {
             let first = count
@@ -206,17 +208,19 @@ impl<'c> Tally<'c> {
             lines.push(format!("             {}", text(first, "help")));
         }
         lines.push(format!(
-            "  {:>9}  keys would be parked (at most {PARKED_KEYS_LIMIT}), and {} events would wait behind the first of their key",
+            "  {:>9}  keys would be parked (at most {PARKED_KEYS_LIMIT}), and {} event{} would wait behind the first of their key",
             self.parked.len(),
-            self.waiting
+            self.waiting,
+            plural(self.waiting)
         ));
         if let Some(full) = &self.full {
             lines.push(format!("  the contract would halt at {full}"));
         }
         if let Some(first) = &self.halted.first {
             lines.push(format!(
-                "  the contract would halt at {first}: {} events have no usable key, so nothing can be parked",
-                self.halted.events
+                "  the contract would halt at {first}: {} event{} without a usable key, so nothing can be parked",
+                self.halted.events,
+                plural(self.halted.events)
             ));
         }
         lines.join("\n")

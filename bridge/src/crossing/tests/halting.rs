@@ -65,6 +65,27 @@ async fn too_many_parked_keys_halt_a_contract_until_there_are_fewer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_before_a_crash_is_passed_after_it() {
+    let mut rig = Rig::new().await;
+    rig.append("Moved", r#"{"accountId":null,"amount":1}"#)
+        .await;
+    moved(&mut rig, "a", 2).await;
+    let status = rig.cross(&ONE).await;
+    let halted = status.halt_of("one.v1").unwrap();
+    let advice = "horizon skip one.v1 --at 1 --reason";
+    assert!(halted.contains(advice), "{halted}");
+    // As far as a skip has come when its record is durable.
+    let (stream, at, reason) = (stream(), Position::new(1), "a test".to_owned());
+    let recorded = skips::record(&rig.store, &rig.log, &stream, at, reason);
+    recorded.await.unwrap();
+    let status = rig.cross(&ONE).await;
+    assert_eq!(status.halt_of("one.v1"), None);
+    assert_eq!(origins(&rig.public("one").await), [2]);
+    let head = rig.store.public_head(&rig.log, &stream).await.unwrap();
+    assert_eq!(head.unwrap().counts.violated, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_halted_contract_tries_again_when_contracts_are_taken_up_and_removed_ones_stop() {
     let mut rig = Rig::new().await;
     moved(&mut rig, "a", 1).await;

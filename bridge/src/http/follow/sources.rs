@@ -97,7 +97,8 @@ pub(in crate::http) struct StreamSource {
 }
 
 impl StreamSource {
-    /// From a revision on, or after a position where a reader comes back; none if there is no such stream.
+    /// From a revision on, and after a position where a reader comes back; none if there is no such stream. Who waits for a revision
+    /// that is not there yet is told positions all the same, and comes back with one of those: nothing before the revision is for him.
     pub(in crate::http) async fn begin(
         state: &Private,
         stream: StreamName,
@@ -110,8 +111,9 @@ impl StreamSource {
         let Some(last) = store.last_event(log, &stream).await.map_err(unavailable)? else {
             return Ok(None);
         };
+        let from = from.unwrap_or(1).max(1);
         let next = match after {
-            None => from.unwrap_or(1).max(1),
+            None => from,
             Some(after) => {
                 crate::http::history::known_position(state, after).await?;
                 let (mut low, mut high) = (0, last.revision.get());
@@ -127,7 +129,7 @@ impl StreamSource {
                         high = middle - 1;
                     }
                 }
-                low + 1
+                from.max(low + 1)
             }
         };
         // Without a position to go on from, nothing was looked at as far as ids are concerned.

@@ -52,8 +52,12 @@ pub(in crate::http) struct StreamPath {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct Preconditions {
-    /// The ETag of the stream as it was when you decided, or `*`: it must exist. Not beside `If-None-Match`.
-    #[param(rename = "if-match", pattern = r#"^(\*|(W/)?"[!#-~]*")$"#)]
+    /// The ETag of the stream as it was when you decided, or several of which any may hold, or `*`: it must exist. Not beside
+    /// `If-None-Match`.
+    #[param(
+        rename = "if-match",
+        pattern = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#
+    )]
     if_match: Option<String>,
     /// `*`: it must not exist.
     #[param(rename = "if-none-match", inline)]

@@ -90,6 +90,11 @@ pub(super) const KINDS: &[Kind] = &[
         &[409],
         "the contract or the relay does not run now",
     ),
+    Kind(
+        "not-halted",
+        &[409],
+        "the contract has not halted for this event",
+    ),
     Kind("backup-refused", &[409], "the folder holds something else"),
     Kind(
         "export-refused",

@@ -161,6 +161,9 @@ sets! {
     /// Of orders for parked keys.
     Unpark GRANTED: "malformed" "no-such-contract" "no-such-outlet" "not-parked" "slow-body" "relay-paused" "not-running"
         "body-too-large" "not-json" "store-unavailable";
+    /// Of `POST /contracts/skip`.
+    SkipAtHalt GRANTED: "malformed" "no-such-contract" "slow-body" "not-halted" "not-running" "body-too-large" "not-json"
+        "store-unavailable" "disk-low";
     /// Of `POST /backups`.
     Backup GRANTED: "malformed" "slow-body" "backup-refused" "body-too-large" "not-json" "backup-failed" "store-unavailable" "disk-low";
     /// Of `POST /exports`.

@@ -88,10 +88,10 @@ pub(in crate::http) async fn catalog(
         .collect();
     let report = state.rehearsed.of(&catalog, &state.folders).await;
     let report = report.unwrap_or_default();
-    let servers = state.servers.clone();
+    let (servers, address) = (state.servers.clone(), state.address.clone());
     // Many contracts make a long document.
     let written = tokio::task::spawn_blocking(move || {
-        let catalogue = Catalogue::new(&catalog, TITLE, servers, &report);
+        let catalogue = Catalogue::new(&catalog, TITLE, servers, &report).read_at_address(address);
         let catalogue = catalogue.only(&|contract| shown.contains(contract));
         match writing {
             Writing::Json => catalogue.asyncapi().to_string(),

@@ -11,7 +11,7 @@ mod schemas;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use horizon_schemas::{Catalog, Contract, Folders, Server, Status};
+use horizon_schemas::{Catalog, Contract, Folders, PublicAddress, Server, Status};
 use horizon_store::{LogName, PublicEvent, PublicStreamName, Store};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,6 +35,8 @@ pub(crate) struct Public {
     pub(crate) folders: Folders,
     /// The brokers as consumers reach them.
     pub(crate) servers: Vec<Server>,
+    /// Where they read over HTTP, if that is known.
+    pub(crate) address: Option<PublicAddress>,
     pub(crate) rehearsed: catalog::Rehearsed,
 }
 

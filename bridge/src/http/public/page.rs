@@ -19,6 +19,7 @@ use crate::http::body::path;
 use crate::http::follow::{self, PublicSource, last_event_id};
 use crate::http::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
 use crate::http::history::known_sequence;
+use crate::http::number::in_query;
 use crate::http::openapi::{
     problems,
     reading::{self, AfterPlace, Known, Resumed},
@@ -51,6 +52,7 @@ pub(in crate::http) struct Asked {
     after: Option<After>,
     /// Only events before this place; backwards only.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     before: Option<u64>,
     /// Only events that have crossed at this time (RFC 3339) or later.
     #[param(format = DateTime)]
@@ -61,15 +63,18 @@ pub(in crate::http) struct Asked {
     r#type: Option<String>,
     /// Most events of a page; more than 1,000 are not given, and at least one is.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     limit: Option<usize>,
     /// `forwards` unless given.
     #[param(inline)]
     direction: Option<Direction>,
     /// How many seconds to wait for an event where there is none yet.
     #[param(maximum = 60)]
+    #[serde(default, deserialize_with = "in_query")]
     wait: Option<u64>,
     /// The epoch that the address is of, as links name it.
     #[param(maximum = 18446744073709551615u64)]
+    #[serde(default, deserialize_with = "in_query")]
     epoch: Option<u64>,
 }
 
