@@ -117,6 +117,11 @@ impl Gate {
         self.current().is_none()
     }
 
+    /// How many are known; none, where everybody may do everything.
+    pub(crate) fn principals(&self) -> Option<usize> {
+        self.current().map(|access| access.principals.len())
+    }
+
     /// Refusals since the start, and how it stands with the issuers of tokens.
     pub(crate) fn view(&self) -> GateView {
         let access = self.current();
@@ -125,7 +130,7 @@ impl Gate {
             .flat_map(|access| access.issuers.values())
             .map(|issuer| issuer.keys.view());
         GateView {
-            principals: access.as_ref().map(|access| access.principals.len()),
+            principals: self.principals(),
             issuers: issuers.collect(),
             refused: self.audit.view(),
         }

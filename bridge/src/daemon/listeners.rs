@@ -255,6 +255,11 @@ impl Doors {
         }
     }
 
+    /// How many principals are known; none, where everybody may do everything.
+    pub(super) fn principals(&self) -> Option<usize> {
+        self.house.gate.principals()
+    }
+
     /// Numbers for the status: of refusals, and of each listener.
     pub(crate) fn view(&self) -> DoorsView {
         let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);

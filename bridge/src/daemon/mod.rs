@@ -1,7 +1,7 @@
 //! The composition root: the one place where the daemon's parts are put together, started in order and stopped in order.
 //!
 //! Start: configuration and catalogue (before anything is opened), store, contract changes, ports, crossing, relays, HTTP.
-//! Reload: [`reload`] changes contracts, crossing and relays while all of it runs.
+//! Reload: [`reload`] changes access, contracts, crossing and relays while all of it runs.
 //! Stop: no new requests, no further crossing, answers for what is in flight, cursors, store. Each within one deadline.
 
 mod listeners;
@@ -40,7 +40,7 @@ use listeners::{Bound, Prepared};
 use outlets::Outlets;
 pub(crate) use relays::Paused;
 use relays::{Ground, Relays};
-pub(crate) use reload::{Given, Reloaded, Reloader};
+pub(crate) use reload::{Given, NotTakenUp, Reloaded, Reloader};
 pub(crate) use replay::{ReplayError, Wanted};
 
 /// What the secret behind public ids is derived for; part of the ids, so it never changes.
@@ -120,9 +120,10 @@ pub(crate) async fn run(config: Config, given: Given, catalog: Catalog) -> Resul
     let reloads = async {
         while hung_up.recv().await.is_some() {
             tracing::info!("SIGHUP: loading contracts, schemas, principals and certificates again");
-            // What it did, or why not, is in the log and in the status. It goes on when the daemon is told to stop.
+            // What it did, or why not, is in the log and in the status. It goes on when the daemon is told to stop. Nobody waits for it:
+            // the next one may take a token back while this one's contracts wait for the disk.
             let reloader = Arc::clone(&daemon.reloader);
-            let _ = tokio::spawn(async move { reloader.reload().await }).await;
+            tokio::spawn(async move { reloader.reload().await });
         }
     };
     tokio::select! {
@@ -210,6 +211,7 @@ impl Daemon {
             catalog: SharedCatalog::new(catalog),
             ground,
             doors: listeners.doors(),
+            access: Mutex::default(),
             relays: Mutex::new(relays),
         };
         let mut daemon = Daemon {
