@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from parking import CONTRACT, change, reload
-from guarding import access, append, bearer, digest, rewrite, TOKENS
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from guarding import TOKENS, access, append, bearer, digest, rewrite
 from oracle import ACCOUNTS
-from rig.daemon import Daemon
+from parking import CONTRACT, change, reload
+from rig.daemon import Answer, Daemon
+from rig.ports import free_ports
+from tokens import Issuer
 
 MEND = 2
 STRANGER = f"    stranger: {{ tokens: [ {{ sha256: {digest(TOKENS['stranger'])} }} ], grants: {{ append: [account] }} }}"
@@ -51,3 +59,91 @@ def test_broken_access_changes_nothing_of_it_and_contracts_are_taken_up(guarded:
     rewrite(guarded, access(STRANGER))
     assert reload(guarded)["principals"] == 4
     assert guarded.status()["loading"]["lastError"] is None
+
+
+POLLS = ["/log?after=head&category=account", "/streams/account-1?from=2", f"/public/{ACCOUNTS}?after=head"]
+READS = "read: [account], follow: [account], public: ['*']"
+
+
+class Poll:
+    """A long poll that has begun to wait."""
+
+    def __init__(self, daemon: Daemon, path: str, token: str, wait: int = 50) -> None:
+        host, port = daemon.addresses()["http"].split(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=wait + 20)
+        path = f"{path}&wait={wait}"
+        # Both requests come in one piece: when the first is answered, the second is there.
+        poll = f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
+        self._socket.sendall(f"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n{poll}".encode())
+        self._received = b""
+        while b"ok\n" not in self._received:
+            self._received += self._socket.recv(65536)
+        self._received = self._received.split(b"ok\n", 1)[1]
+
+    def answer(self) -> Answer:
+        """What it is answered in the end."""
+        with self._socket:
+            while piece := self._socket.recv(65536):
+                self._received += piece
+        head, body = self._received.split(b"\r\n\r\n", 1)
+        return Answer(int(head.split(b" ", 2)[1]), {}, body)
+
+
+def reader(grants: str) -> str:
+    """A section `access` in which the stranger has these grants."""
+    return access(f"    stranger: {{ tokens: [ {{ sha256: {digest(TOKENS['stranger'])} }} ], grants: {{ {grants} }} }}")
+
+
+@pytest.mark.parametrize(("section", "statuses"), [
+    (access(), [401, 401, 401]), (reader("append: [account]"), [403, 403, 404]), (reader("read: [account], public: [x]"), [403, 403, 404])],
+    ids=["principal", "grants", "follow"])
+def test_a_long_poll_ends_when_its_grant_is_taken_back_and_tells_nothing_that_came_after(
+    guarded: Daemon, section: str, statuses: list[int],
+) -> None:
+    rewrite(guarded, reader(READS))
+    guarded.start()
+    assert append(guarded, bearer("payments")) == 201
+    polls = [Poll(guarded, path, TOKENS["stranger"]) for path in POLLS]
+    rewrite(guarded, section)
+    reload(guarded)
+    reloaded = time.monotonic()
+    assert append(guarded, bearer("payments")) == 201
+    answers = [poll.answer() for poll in polls]
+    assert [answer.status for answer in answers] == statuses
+    assert not any(b"CashDeposited" in answer.body or b"credited" in answer.body for answer in answers)
+    assert time.monotonic() - reloaded < 20, "not when it would have ended anyway"
+
+
+def test_a_long_poll_goes_on_with_other_grants_that_allow_it_and_no_longer_than_it_asked(guarded: Daemon) -> None:
+    rewrite(guarded, reader(READS))
+    guarded.start()
+    assert append(guarded, bearer("payments")) == 201
+    waits = 5
+    began = time.monotonic()
+    short, *polls = [Poll(guarded, POLLS[0], TOKENS["stranger"], waits), *(Poll(guarded, path, TOKENS["stranger"]) for path in POLLS)]
+    while time.monotonic() - began < waits - 1:
+        rewrite(guarded, reader(READS + f", append: [some{time.monotonic_ns()}]"))
+        reload(guarded)
+    answer = short.answer()
+    assert answer.status == 200 and json.loads(answer.body)["events"] == []
+    assert waits <= time.monotonic() - began < 2 * waits - 2
+    assert append(guarded, bearer("payments")) == 201
+    answers = [poll.answer() for poll in polls]
+    assert [answer.status for answer in answers] == [200] * 3
+    assert all(b"CashDeposited" in answer.body or b"credited" in answer.body for answer in answers)
+
+
+def test_a_long_poll_ends_with_its_token(guarded: Daemon, tmp_path: Path) -> None:
+    issuer = Issuer(tmp_path, free_ports(1)[0])
+    (guarded.folder / "jwks.json").write_text(json.dumps(issuer.keys()))
+    rewrite(guarded, access(
+        f"    fraud: {{ jwts: [ {{ issuer: login, claims: {{ sub: fraud }} }} ], grants: {{ {READS} }} }}",
+        "  issuers:", "    login: { issuer: 'https://login.bank.example', audience: horizon, leeway_seconds: 0, jwks: { file: jwks.json } }"))
+    guarded.start()
+    assert append(guarded, bearer("payments")) == 201
+    expires = int(time.time()) + 4
+    token = issuer.token(sub="fraud", exp=expires)
+    polls = [Poll(guarded, path, token, 20) for path in POLLS]
+    answers = [poll.answer() for poll in polls]
+    assert [answer.status for answer in answers] == [401] * 3
+    assert expires <= time.time() < expires + 10

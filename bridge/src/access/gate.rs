@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::audit::{Asked, Audit, RefusedView};
@@ -71,15 +72,16 @@ pub(crate) struct Gate {
 pub(crate) struct Admitted {
     pub(crate) caller: Caller,
     held: Held,
-    until: Option<Duration>,
+    /// When the credential ends, if it does.
+    until: Option<Instant>,
     access: watch::Receiver<Option<Arc<Access>>>,
 }
 
 /// Who a credential belongs to.
 struct Identified {
     principal: Arc<Principal>,
-    /// How much longer the credential is good, if it ends.
-    until: Option<Duration>,
+    /// When the credential ends, if it does.
+    until: Option<Instant>,
 }
 
 /// Why a credential is not good, for the operator: what kind it is, and what is wrong.
@@ -210,19 +212,14 @@ impl Gate {
 }
 
 impl Admitted {
-    /// What keeps a request counted, and a future that ends when its caller may not be served any longer: the credential has
-    /// ended, or the principal is another one now.
-    pub(crate) fn into_hold(self) -> (Held, impl Future<Output = ()> + Send + 'static) {
-        let Admitted {
-            caller,
-            held,
-            until,
-            mut access,
-        } = self;
-        let over = async move {
+    /// Ends when the request may not be served any longer: the credential has ended, or the principal is another one now.
+    pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (caller, until) = (self.caller.clone(), self.until);
+        let mut access = self.access.clone();
+        async move {
             let expires = async {
                 match until {
-                    Some(until) => tokio::time::sleep(until).await,
+                    Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
             };
@@ -241,8 +238,12 @@ impl Admitted {
                 () = expires => {}
                 () = replaced => {}
             }
-        };
-        (held, over)
+        }
+    }
+
+    /// What stays counted until the answer has left.
+    pub(crate) fn into_held(self) -> Held {
+        self.held
     }
 }
 
@@ -317,11 +318,9 @@ async fn by_token(access: &Access, value: &HeaderValue) -> Result<Identified, No
         .iter()
         .filter(|principal| principal.has_claims(name, &claims));
     let principal = the_one(fitting).map_err(|reason| ("jwt", reason))?;
-    let until = claims.expires_ms.saturating_sub(clock::now_ms());
-    Ok(Identified::new(
-        principal,
-        Some(Duration::from_millis(until)),
-    ))
+    let left = claims.expires_ms.saturating_sub(clock::now_ms());
+    let until = Instant::now().checked_add(Duration::from_millis(left));
+    Ok(Identified::new(principal, until))
 }
 
 /// The only principal that fits.
@@ -336,7 +335,7 @@ fn the_one<'a>(
 }
 
 impl Identified {
-    fn new(principal: &Arc<Principal>, until: Option<Duration>) -> Identified {
+    fn new(principal: &Arc<Principal>, until: Option<Instant>) -> Identified {
         Identified {
             principal: Arc::clone(principal),
             until,

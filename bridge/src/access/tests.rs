@@ -346,10 +346,8 @@ async fn what_is_open_ends_when_its_principal_is_another_one() {
         certificate: None,
     };
     let admitted = gate.admit(&parts, &wire).await;
-    let (_held, over) = admitted
-        .unwrap_or_else(|_| panic!("it is good"))
-        .into_hold();
-    let mut over = tokio::spawn(over);
+    let admitted = admitted.unwrap_or_else(|_| panic!("it is good"));
+    let mut over = tokio::spawn(admitted.over());
     let others = resolve(&text.replace("read: [a]", "read: [b]"), folder.path()).unwrap();
     gate.replace(Some(others));
     let moment = std::time::Duration::from_millis(100);

@@ -52,7 +52,7 @@ use crate::daemon::Reloader;
 use crate::loaded::SharedCatalog;
 use crate::status::Status;
 use crate::unparking::Desk;
-pub(crate) use follow::Follows;
+pub(crate) use follow::{Began, Follows};
 pub(crate) use problem::Problem;
 pub(crate) use public::Public;
 pub(crate) use turns::Turns;

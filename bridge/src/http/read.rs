@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use super::Private;
 use super::body::path;
 use super::etag::etag;
-use super::follow::{self, StreamSource, last_event_id};
+use super::follow::{self, Began, StreamSource, last_event_id};
 use super::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
 use super::openapi::{
     events::StreamPath,
@@ -73,6 +73,7 @@ pub(crate) struct Asked {
 pub(crate) async fn stream(
     State(state): State<Arc<Private>>,
     caller: Caller,
+    began: Began,
     method: Method,
     headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
@@ -117,7 +118,7 @@ pub(crate) async fn stream(
         Some(wait) => {
             let heads = state.store.watch_log(&state.log).await;
             let mut heads = heads.map_err(unavailable)?;
-            let patience = state.follows.patience(wait);
+            let patience = state.follows.patience(began, wait);
             let mut patience = std::pin::pin!(patience);
             loop {
                 heads.mark_unchanged();
