@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from guarding import TOKENS, access, append, bearer, digest, rewrite
+from authority import Authority
+from facts import deposit
+from following import EVENTS
+from guarding import TOKENS, access, append, bearer, digest, rewrite, with_tls
 from oracle import ACCOUNTS
 from parking import CONTRACT, change, reload
 from rig.daemon import Answer, Daemon
@@ -147,3 +154,80 @@ def test_a_long_poll_ends_with_its_token(guarded: Daemon, tmp_path: Path) -> Non
     answers = [poll.answer() for poll in polls]
     assert [answer.status for answer in answers] == [401] * 3
     assert expires <= time.time() < expires + 10
+
+
+class Open:
+    """A connection that stays open between requests."""
+
+    def __init__(self, daemon: Daemon, tls: ssl.SSLContext) -> None:
+        self._connection = http.client.HTTPSConnection(daemon.addresses()["http"], timeout=20, context=tls)
+        self._connection.connect()
+        self.socket = self._connection.sock
+
+    def append(self, headers: dict[str, str] | None = None) -> int:
+        """Appends over this connection, and no other."""
+        assert self._connection.sock is self.socket, "it was closed"
+        body = json.dumps(deposit("1"))
+        self._connection.request("POST", "/streams/account-1", body, {"content-type": "application/json"} | (headers or {}))
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def follow(self, path: str, accept: str) -> http.client.HTTPResponse:
+        """Begins an answer that goes on."""
+        self._connection.request("GET", path, headers={"accept": accept})
+        return self._connection.getresponse()
+
+    def has_ended(self) -> bool:
+        """Waits for the other side to close it."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+
+
+def test_an_open_connection_does_not_outlast_who_vouched_for_its_certificate(guarded: Daemon, tmp_path: Path) -> None:
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    with_tls(guarded, old, old.sign("localhost"), "http")
+    clients = guarded.folder / "clients.pem"
+    shutil.copy(old.certificate, clients)
+    guarded.env["HORIZON_HTTP__TLS__CLIENT_CA"] = str(clients)
+    rewrite(guarded, access("    budgeting: { certificates: [ { common_name: budgeting } ], grants: { append: [account], follow: [account] } }"))
+    guarded.start()
+    shown, bare = old.client(old.sign("budgeting")), old.client()
+    idle, following, tokens = Open(guarded, shown), Open(guarded, shown), Open(guarded, bare)
+    assert idle.append() == 201 and tokens.append(bearer("payments")) == 201
+    certificate, key = old.sign("budgeting")
+    command = ["node", Path(__file__).with_name("ask_http2.cjs"), f"https://localhost:{guarded.addresses()['http'].split(':')[1]}",
+               old.certificate, certificate, key, "/log?after=head&category=account"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asking:  # noqa: S603
+        try:
+            assert asking.stdin and asking.stdout
+
+            def asked() -> str:
+                asking.stdin.write("ask\n")
+                asking.stdin.flush()
+                return asking.stdout.readline().strip()
+
+            assert asking.stdout.readline().strip() == "following 200" and asked() == "201"
+            follow = following.follow("/log?after=head&category=account", EVENTS)
+            assert follow.status == 200
+            # One more authority ends nothing.
+            clients.write_text(old.certificate.read_text() + new.certificate.read_text())
+            reload(guarded)
+            assert idle.append() == 201 and asked() == "201"
+            clients.write_text(new.certificate.read_text())
+            reload(guarded)
+            assert tokens.append(bearer("payments")) == 201, "whoever has a token goes on"
+            assert idle.has_ended()
+            assert follow.read().count(b"CashDeposited") <= 2, "it has ended, and was told of nothing that came after"
+            assert asking.stdout.readline().strip() in ("followed 2", "followed 3")
+            assert asking.stdout.readline().strip() == "closed"
+        finally:
+            asking.kill()
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        append(guarded, {}, tls=shown)
+    theirs = old.client(new.sign("budgeting"))
+    assert append(guarded, {}, tls=theirs) == 201

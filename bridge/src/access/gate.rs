@@ -18,7 +18,7 @@ use super::keys::IssuerView;
 use super::open::{Held, Open};
 use super::options::Principal;
 use super::token::TokenDigest;
-use super::{Access, Caller, CertificateNames, Known, Scope, Verb, Who};
+use super::{Access, Caller, Known, Scope, Shown, Verb, Who};
 use crate::clock;
 use crate::http::Problem;
 
@@ -43,8 +43,8 @@ pub(crate) enum Side {
 pub(crate) struct Wire {
     pub(crate) side: Side,
     pub(crate) address: std::net::SocketAddr,
-    /// The names in the client's certificate, which an authority of the listener has vouched for.
-    pub(crate) certificate: Option<Arc<CertificateNames>>,
+    /// The client's certificate, which an authority of the listener has vouched for.
+    pub(crate) certificate: Option<Arc<Shown>>,
 }
 
 /// How the gate stands, as it is told.
@@ -74,6 +74,8 @@ pub(crate) struct Admitted {
     held: Held,
     /// When the credential ends, if it does.
     until: Option<Instant>,
+    /// What the caller was known by, if that was a certificate.
+    certificate: Option<Arc<Shown>>,
     access: watch::Receiver<Option<Arc<Access>>>,
 }
 
@@ -186,10 +188,12 @@ impl Gate {
                 self.audit.ordered(&name, &caller.0.asked);
             }
         }
+        let certificate = wire.certificate.clone();
         Ok(Admitted {
             caller,
             held,
             until,
+            certificate: certificate.filter(|_| !parts.headers.contains_key(header::AUTHORIZATION)),
             access,
         })
     }
@@ -212,9 +216,11 @@ impl Gate {
 }
 
 impl Admitted {
-    /// Ends when the request may not be served any longer: the credential has ended, or the principal is another one now.
+    /// Ends when the request may not be served any longer: the credential has ended, nobody vouches for
+    /// it, or the principal is another one now.
     pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
         let (caller, until) = (self.caller.clone(), self.until);
+        let certificate = self.certificate.clone();
         let mut access = self.access.clone();
         async move {
             let expires = async {
@@ -234,9 +240,16 @@ impl Admitted {
                 // An end of the sender is the daemon's.
                 let _ = access.wait_for(|access| !is_known(access)).await;
             };
+            let disowned = async {
+                match certificate {
+                    Some(certificate) => certificate.disowned().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = expires => {}
                 () = replaced => {}
+                () = disowned => {}
             }
         }
     }
@@ -270,11 +283,14 @@ async fn identify(
     match (shown.next(), shown.next(), &wire.certificate) {
         (Some(_), Some(_), _) => Err(("authorization", "there are several".to_owned())),
         (Some(value), None, _) => by_token(access, value).await,
-        (None, _, Some(names)) => {
+        (None, _, Some(shown)) if !shown.is_vouched_for() => {
+            Err(("certificate", "its authority has been replaced".to_owned()))
+        }
+        (None, _, Some(shown)) => {
             let fitting = access
                 .principals
                 .iter()
-                .filter(|p| p.has_certificate(names));
+                .filter(|p| p.has_certificate(&shown.names));
             let principal = the_one(fitting).map_err(|reason| ("certificate", reason))?;
             Ok(Identified::new(principal, None))
         }

@@ -28,7 +28,7 @@ use super::connections::Place;
 use super::limits::Limits;
 use super::line::Line;
 use super::origin::foreign;
-use crate::access::{Admitted, CertificateNames, Side, Wire};
+use crate::access::{Admitted, Shown, Side, Wire};
 use crate::http::{Began, Problem};
 
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
@@ -58,6 +58,7 @@ pub(super) async fn run(
     let Some(tls) = &door.tls else {
         return http(&door, &place.activity, line, wire, stop).await;
     };
+    let authority = tls.authority();
     let handshake = TlsAcceptor::from(tls.config()).accept(line);
     let handshake = tokio::time::timeout(door.house.limits.handshake, handshake);
     let shaken = tokio::select! {
@@ -74,9 +75,8 @@ pub(super) async fn run(
         Err(_) => return,
     };
     let shown = line.get_ref().1.peer_certificates();
-    wire.certificate = shown
-        .and_then(|chain| chain.first())
-        .map(|first| Arc::new(CertificateNames::of(first)));
+    let shown = shown.and_then(|chain| Shown::new(chain, authority));
+    wire.certificate = shown.map(Arc::new);
     http(&door, &place.activity, line, wire, stop).await;
 }
 
@@ -88,6 +88,13 @@ async fn http(
     wire: Wire,
     mut stop: watch::Receiver<bool>,
 ) {
+    let certificate = wire.certificate.clone();
+    let disowned = async {
+        match certificate {
+            Some(certificate) => certificate.disowned().await,
+            None => std::future::pending().await,
+        }
+    };
     let service = service_fn(|request: Request<Incoming>| {
         let working = activity.begin(request.version() == Version::HTTP_2);
         let (door, wire) = (Arc::clone(door), wire.clone());
@@ -101,6 +108,8 @@ async fn http(
         _ = connection.as_mut() => return,
         () = activity.end.notified() => return,
         _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        // Whoever it is begins anew, with a certificate that is good.
+        () = disowned => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         _ = connection => {}

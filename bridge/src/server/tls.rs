@@ -1,7 +1,9 @@
 //! TLS of a listener: its certificate, and the authority of its clients' certificates.
 //!
-//! The files are read at the start, at a reload, and when they change. What cannot be used is told, and what was in use stays.
+//! The files are read at the start, at a reload, and when they change. What cannot be used is told, and what was in use stays. Open
+//! connections are told of another authority, so that none goes on as somebody for whom nobody vouches any more.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -12,7 +14,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde::Deserialize;
+use tokio::sync::watch;
 
+use crate::access::Authority;
 use crate::outlets::{FieldError, SecretSource, Surroundings, certificates};
 
 /// How often it is looked whether a file has changed.
@@ -39,6 +43,7 @@ pub(crate) struct ServerTls {
     options: ServerTlsOptions,
     folder: PathBuf,
     current: RwLock<Loaded>,
+    authority: watch::Sender<Authority>,
     /// The files as they were looked at last.
     seen: Mutex<Stamps>,
 }
@@ -48,6 +53,9 @@ pub(crate) struct ServerTls {
 pub(crate) struct Loaded {
     config: Arc<ServerConfig>,
     fingerprint: String,
+    authority: Authority,
+    /// The SHA-256 of each certificate of the authority.
+    vouching: BTreeSet<Vec<u8>>,
     /// The files as they were when they were read.
     stamps: Stamps,
 }
@@ -68,6 +76,7 @@ impl ServerTls {
             options: options.clone(),
             folder: folder.to_owned(),
             seen: Mutex::new(loaded.stamps.clone()),
+            authority: watch::channel(loaded.authority.clone()).0,
             current: RwLock::new(loaded),
         })
     }
@@ -82,7 +91,7 @@ impl ServerTls {
         read(&self.options, &self.folder)
     }
 
-    /// New connections use this from now on.
+    /// New connections use this from now on, and open ones are judged by it.
     pub(crate) fn replace(&self, loaded: Loaded) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.fingerprint != loaded.fingerprint {
@@ -93,11 +102,25 @@ impl ServerTls {
             );
         }
         self.saw(loaded.stamps.clone());
+        let authority = loaded.authority.clone();
+        let is_other = current.vouching != loaded.vouching;
         *current = loaded;
+        if is_other {
+            tracing::info!(
+                listener = self.listener,
+                "another authority vouches for client certificates"
+            );
+            self.authority.send_replace(authority);
+        }
     }
 
     fn saw(&self, stamps: Stamps) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamps;
+    }
+
+    /// Who may vouch for clients. It is asked for before the configuration, so that what comes between is looked at.
+    pub(super) fn authority(&self) -> watch::Receiver<Authority> {
+        self.authority.subscribe()
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
@@ -181,12 +204,14 @@ fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError>
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong("tls", error.to_string()))?;
-    let builder = match &options.client_ca {
-        None => builder.with_no_client_auth(),
+    let mut vouching = BTreeSet::new();
+    let authority: Authority = match &options.client_ca {
+        None => None,
         Some(path) => {
             let path = folder.join(path);
             let mut roots = RootCertStore::empty();
             for certificate in certificates("tls.client_ca", &path)? {
+                vouching.insert(digest(&SHA256, &certificate).as_ref().to_vec());
                 roots
                     .add(certificate)
                     .map_err(|error| wrong("tls.client_ca", error.to_string()))?;
@@ -195,8 +220,12 @@ fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError>
                 .allow_unauthenticated()
                 .build()
                 .map_err(|error| wrong("tls.client_ca", error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
+            Some(verifier)
         }
+    };
+    let builder = match &authority {
+        None => builder.with_no_client_auth(),
+        Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
     };
     let mut config = builder
         .with_single_cert(chain, key)
@@ -205,6 +234,8 @@ fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError>
     Ok(Loaded {
         config: Arc::new(config),
         fingerprint,
+        authority,
+        vouching,
         stamps,
     })
 }
