@@ -31,6 +31,7 @@ mod refusals;
 mod relays;
 mod reload;
 mod replays;
+mod sources;
 mod streams;
 mod turns;
 mod unparking;
