@@ -293,11 +293,48 @@ def test_a_listener_with_the_public_side_only_shows_nothing_private(guarded: Dae
 
 
 def test_check_tells_what_is_wrong_with_principals_without_their_secrets(guarded: Daemon) -> None:
-    rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE } ], grants: { operate: true } }"))
-    assert guarded.run("check").returncode == 0
+    rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE }, { env: NOR_THIS } ], grants: { operate: true } }"))
+    done = guarded.run("check")
+    assert done.returncode == 0 and done.stdout.endswith("not set here: NOR_THIS, NOT_SET_HERE\n"), done
+    guarded.env |= {"NOT_SET_HERE": "x" * 32, "NOR_THIS": "y" * 32}
+    assert "not set here" not in guarded.run("check").stdout
     rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE } ], grants: { read: [account-1] } }"))
     done = guarded.run("check")
     assert done.returncode == MEND and "access.principals.later.grants" in done.stderr
+
+
+def test_check_finds_what_serve_would_refuse_in_files(guarded: Daemon, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    files = with_tls(guarded, authority, authority.sign("localhost"), "http")
+    key = guarded.env["HORIZON_HTTP__TLS__KEY__FILE"]
+
+    def refused(told: str) -> None:
+        both = [guarded.run(command) for command in ("check", "serve")]
+        assert [done.returncode for done in both] == [MEND, MEND] and told in both[0].stderr, both
+        assert both[0].stderr == both[1].stderr, "in the same words"
+
+    assert guarded.run("check").returncode == 0
+    for file, text, told in [
+        (files[0], "no certificate", "http.tls.certificate"), (files[1], "no key", "http.tls.key"),
+        (authority.certificate, "nobody", "http.tls.client_ca"), (guarded.folder / "auditor.token", "short", "principals.auditor.tokens[0]"),
+        (guarded.folder / "auditor.token", TOKENS["payments"], "auditor has the same token")]:
+        sound = file.read_text()
+        file.write_text(text)
+        refused(told)
+        file.unlink()
+        refused(file.name)
+        file.write_text(sound)
+    replace((files[1],), (authority.sign("other")[1],))
+    refused("does not fit the certificate")
+    # A key in a variable that is not set here is not looked at; the rest is.
+    del guarded.env["HORIZON_HTTP__TLS__KEY__FILE"]
+    guarded.env["HORIZON_HTTP__TLS__KEY__ENV"] = "THE_KEY"
+    done = guarded.run("check")
+    assert done.returncode == 0 and "not set here: THE_KEY" in done.stdout, done
+    guarded.env["THE_KEY"] = Path(key).read_text()
+    refused("does not fit the certificate")
+    guarded.env["THE_KEY"] = ""
+    refused("the secret is empty")
 
 
 def test_beyond_loopback_the_daemon_says_what_is_missing(guarded: Daemon, tmp_path: Path) -> None:

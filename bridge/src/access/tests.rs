@@ -28,7 +28,7 @@ fn resolve(text: &str, folder: &Path) -> Result<Access, String> {
     let surroundings = Surroundings {
         folder,
         environment: &environment,
-        without_secrets: false,
+        unset: None,
     };
     let access = options.resolve(&surroundings);
     access.map_err(|error| error.to_string())

@@ -31,7 +31,7 @@ use crate::contract_changes;
 use crate::crossing::Crosser;
 use crate::http::{self, Follows, Operator, Private, Public, Turns};
 use crate::loaded::SharedCatalog;
-use crate::outlets::BrokerOptions;
+use crate::outlets::{BrokerOptions, Unset};
 use crate::server::raise_file_limit;
 use crate::status::Status;
 use crate::unparking::{Desk, ORDERS_WAITING};
@@ -87,14 +87,13 @@ pub(crate) fn servers(config: &Config) -> Vec<Server> {
     config.brokers.iter().map(server).collect()
 }
 
-/// Checks the brokers' options and every outlet at its broker, as far as that can be done without secrets.
-pub(crate) fn check_outlets(config: &Config, catalog: &Catalog) -> Result<(), Failure> {
-    outlets::check(config, catalog.contracts())
-}
-
-/// Checks who may do what, as far as that can be done without secrets.
-pub(crate) fn check_listeners(config: &Config) -> Result<(), Failure> {
-    listeners::check(config)
+/// Checks what the daemon reads before it opens anything: the brokers' options and every outlet at its broker, who may do what, and the
+/// listeners' certificates. Gives the variables of secrets that are not set here, in which nothing was looked at.
+pub(crate) fn check(config: &Config, catalog: &Catalog) -> Result<Option<String>, Failure> {
+    let unset = Unset::default();
+    outlets::check(config, catalog.contracts(), &unset)?;
+    listeners::check(config, &unset)?;
+    Ok(unset.names())
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, and stops it within the configured deadline.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::access::Authority;
-use crate::outlets::{FieldError, SecretSource, Surroundings, certificates};
+use crate::outlets::{FieldError, SecretSource, Surroundings, Unset, certificates};
 
 /// How often it is looked whether a file has changed.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -182,7 +182,27 @@ fn stamps(options: &ServerTlsOptions, folder: &Path) -> Stamps {
     files.into_iter().flatten().map(stamp).collect()
 }
 
+impl ServerTlsOptions {
+    /// Whether the files can be used; of the key, if it is in a variable that is not set here, nothing is said.
+    pub(crate) fn check(&self, folder: &Path, unset: &Unset) -> Result<(), FieldError> {
+        read_all(self, folder, Some(unset)).map(|_| ())
+    }
+}
+
 fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError> {
+    let loaded = read_all(options, folder, None)?;
+    loaded.ok_or_else(|| FieldError {
+        field: "tls.key",
+        problem: "it is not there".to_owned(),
+    })
+}
+
+/// Reads everything. None: all but the key, as its variable is not set where options are only checked.
+fn read_all(
+    options: &ServerTlsOptions,
+    folder: &Path,
+    unset: Option<&Unset>,
+) -> Result<Option<Loaded>, FieldError> {
     let wrong = |field, problem: String| FieldError { field, problem };
     let stamps = stamps(options, folder);
     let path = folder.join(&options.certificate);
@@ -195,34 +215,22 @@ fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError>
     let surroundings = Surroundings {
         folder,
         environment: &environment,
-        without_secrets: false,
+        unset,
     };
-    let key = options.key.read("tls.key", &surroundings)?;
+    let key = options.key.find("tls.key", &surroundings)?;
+    let (authority, vouching) = match &options.client_ca {
+        None => (None, BTreeSet::new()),
+        Some(path) => authority(&folder.join(path))?,
+    };
+    let Some(key) = key else {
+        return Ok(None);
+    };
     let key = PrivateKeyDer::from_pem_slice(key.reveal().as_bytes())
         .map_err(|error| wrong("tls.key", error.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong("tls", error.to_string()))?;
-    let mut vouching = BTreeSet::new();
-    let authority: Authority = match &options.client_ca {
-        None => None,
-        Some(path) => {
-            let path = folder.join(path);
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates("tls.client_ca", &path)? {
-                vouching.insert(digest(&SHA256, &certificate).as_ref().to_vec());
-                roots
-                    .add(certificate)
-                    .map_err(|error| wrong("tls.client_ca", error.to_string()))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .allow_unauthenticated()
-                .build()
-                .map_err(|error| wrong("tls.client_ca", error.to_string()))?;
-            Some(verifier)
-        }
-    };
     let builder = match &authority {
         None => builder.with_no_client_auth(),
         Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
@@ -231,11 +239,33 @@ fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError>
         .with_single_cert(chain, key)
         .map_err(|error| wrong("tls.key", format!("does not fit the certificate: {error}")))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Loaded {
+    Ok(Some(Loaded {
         config: Arc::new(config),
         fingerprint,
         authority,
         vouching,
         stamps,
-    })
+    }))
+}
+
+/// Who may vouch for clients by a file, and the SHA-256 of each of its certificates.
+fn authority(path: &Path) -> Result<(Authority, BTreeSet<Vec<u8>>), FieldError> {
+    let wrong = |problem: String| FieldError {
+        field: "tls.client_ca",
+        problem,
+    };
+    let mut roots = RootCertStore::empty();
+    let mut vouching = BTreeSet::new();
+    for certificate in certificates("tls.client_ca", path)? {
+        vouching.insert(digest(&SHA256, &certificate).as_ref().to_vec());
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(error.to_string()))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok((Some(verifier), vouching))
 }
