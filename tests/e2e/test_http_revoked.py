@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from authority import Authority
+from disk import MIB, compile_shim, put_under
 from facts import deposit
 from following import EVENTS
 from guarding import TOKENS, access, append, bearer, digest, rewrite, with_tls
@@ -20,6 +22,7 @@ from oracle import ACCOUNTS
 from parking import CONTRACT, change, reload
 from rig.daemon import Answer, Daemon
 from rig.ports import free_ports
+from rig.waiting import wait_until
 from tokens import Issuer
 
 MEND = 2
@@ -66,6 +69,32 @@ def test_broken_access_changes_nothing_of_it_and_contracts_are_taken_up(guarded:
     rewrite(guarded, access(STRANGER))
     assert reload(guarded)["principals"] == 4
     assert guarded.status()["loading"]["lastError"] is None
+
+
+def test_a_token_is_taken_back_while_the_disk_is_too_low_for_contracts(guarded: Daemon, tmp_path: Path) -> None:
+    disk = put_under(guarded, compile_shim(tmp_path))
+    guarded.env["HORIZON_DISK__CROSSING_MIN_FREE_BYTES"] = str(500 * MIB)
+    disk.set_free(5_000)
+    rewrite(guarded, reader("read: [account]"))
+    guarded.start()
+    assert append(guarded, bearer("payments")) == 201
+
+    def may_read() -> bool:
+        return guarded.http("GET", "/streams/account-1", headers=bearer("stranger")).status == 200
+
+    disk.set_free(400)
+    wait_until(lambda: guarded.status()["disk"]["crossingRefused"], "the disk is seen", 20)
+    change(guarded, CONTRACT, "version: 1.0.0", "version: 1.0.1")
+    assert may_read()
+    for section, expected in ((access(), False), (reader("read: [account]"), True), (access(), False)):
+        rewrite(guarded, section)
+        guarded.process.send(signal.SIGHUP)
+        wait_until(lambda expected=expected: may_read() == expected, f"access is taken up: {expected}", 20)
+    assert guarded.contract(ACCOUNTS)["version"] == "1.0.0"
+    disk.set_free(5_000)
+    wait_until(lambda: not guarded.status()["disk"]["crossingRefused"], "the disk is seen", 20)
+    reload(guarded)
+    assert guarded.contract(ACCOUNTS)["version"] == "1.0.1"
 
 
 POLLS = ["/log?after=head&category=account", "/streams/account-1?from=2", f"/public/{ACCOUNTS}?after=head"]
