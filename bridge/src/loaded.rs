@@ -26,13 +26,15 @@ struct Loaded {
 pub(crate) struct LoadView {
     /// When the contracts and schemas that are in use were loaded, RFC 3339.
     loaded: String,
-    /// Why the last reload was refused; none if it was not.
+    /// When the principals and certificates that are in use were loaded, RFC 3339.
+    access_loaded: String,
+    /// What the last reload did not take up, and why; none if it took everything up.
     last_error: Option<LoadError>,
     /// Keys of the configuration that have changed and wait for a restart.
     restart_needed: Vec<String>,
 }
 
-/// Why a reload was refused.
+/// Why a reload, or a part of it, was refused.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 struct LoadError {
     /// When, RFC 3339.
@@ -46,6 +48,7 @@ impl SharedCatalog {
         let now_ms = clock::now_ms();
         let view = LoadView {
             loaded: clock::rfc3339(now_ms),
+            access_loaded: clock::rfc3339(now_ms),
             ..LoadView::default()
         };
         let since = since(&catalog, &BTreeMap::new(), now_ms);
@@ -72,24 +75,34 @@ impl SharedCatalog {
         self.read().view.clone()
     }
 
-    /// Another catalog is in use from now on; `restart_needed` are settings that have changed and are not.
-    pub(crate) fn replace(&self, catalog: Arc<Catalog>, restart_needed: Vec<String>) {
+    /// Another catalog is in use from now on.
+    pub(crate) fn replace(&self, catalog: Arc<Catalog>) {
         let now_ms = clock::now_ms();
-        let mut loaded = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        loaded.since = since(&catalog, &loaded.since, now_ms);
-        loaded.catalog = catalog;
-        loaded.view = LoadView {
-            loaded: clock::rfc3339(now_ms),
-            last_error: None,
-            restart_needed,
-        };
+        self.change(|loaded| {
+            loaded.since = since(&catalog, &loaded.since, now_ms);
+            loaded.catalog = catalog;
+            loaded.view.loaded = clock::rfc3339(now_ms);
+        });
     }
 
-    /// A reload was refused: what was in use still is.
-    pub(crate) fn refused(&self, reason: String) {
+    /// Other principals are in use from now on; `restart_needed` are settings that have changed and are not.
+    pub(crate) fn replaced_access(&self, restart_needed: Vec<String>) {
+        let now = clock::rfc3339(clock::now_ms());
+        self.change(|loaded| {
+            loaded.view.access_loaded = now;
+            loaded.view.restart_needed = restart_needed;
+        });
+    }
+
+    /// A reload has ended; what it did not take up is in use as it was.
+    pub(crate) fn reloaded(&self, refused: Option<String>) {
         let at = clock::rfc3339(clock::now_ms());
-        let mut loaded = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        loaded.view.last_error = Some(LoadError { at, reason });
+        let error = refused.map(|reason| LoadError { at, reason });
+        self.change(|loaded| loaded.view.last_error = error);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Loaded)) {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Loaded> {

@@ -65,6 +65,11 @@ impl PrivateSchemas {
         self.by_category.get(category)?.get(event_type)
     }
 
+    /// Whether there is a schema for any event type of the category.
+    pub fn has_category(&self, category: &str) -> bool {
+        self.by_category.contains_key(category)
+    }
+
     /// Whether there is a schema for the event type.
     pub fn has(&self, category: &str, event_type: &str) -> bool {
         self.of(category, event_type).is_some()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from guarding import guard
 from jsonschema import Draft202012Validator
 from judges import public_schemas
 from places import BANK_EVENTS, BINARY, GENERATED_EVENTS, PUBLIC_SCHEMAS, bank_events, generated_events
@@ -79,3 +80,9 @@ def daemon(lone_daemon: Daemon) -> Daemon:
     """A running daemon whose brokers do not answer."""
     lone_daemon.start()
     return lone_daemon
+
+
+@pytest.fixture
+def guarded(lone_daemon: Daemon) -> Daemon:
+    """A daemon, not started yet, that asks who somebody is."""
+    return guard(lone_daemon)

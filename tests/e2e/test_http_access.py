@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import secrets
-import shutil
 import signal
 import ssl
 import subprocess
@@ -16,54 +13,13 @@ from pathlib import Path
 import pytest
 from authority import Authority, fingerprint
 from facts import deposit
+from guarding import TOKENS, access, append, bearer, digest, replace, rewrite, with_tls
 from rig.daemon import Answer, Daemon, request
 from rig.ports import free_ports
 from rig.waiting import wait_until
 from tokens import Issuer
 
 MEND = 2
-TOKENS = {name: f"hzn_{secrets.token_urlsafe(32)}" for name in ("payments", "auditor", "operators", "stranger")}
-
-
-def digest(token: str) -> str:
-    """What the configuration keeps of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def access(*more: str, payments: str = "append: [account], import: [account], read: [account]") -> str:
-    """The section `access`: a service, an auditor and operators."""
-    return "\n".join([
-        "", "access:", "  principals:",
-        f"    payments: {{ tokens: [ {{ sha256: {digest(TOKENS['payments'])} }} ], grants: {{ {payments} }} }}",
-        "    auditor: { tokens: [ { file: auditor.token } ], grants: { read: ['*'] } }",
-        f"    operators: {{ tokens: [ {{ sha256: {digest(TOKENS['operators'])} }} ], grants: {{ operate: true }} }}",
-        *more, ""])
-
-
-@pytest.fixture
-def guarded(lone_daemon: Daemon) -> Daemon:
-    """A daemon, not started yet, that asks who somebody is."""
-    (lone_daemon.folder / "auditor.token").write_text(TOKENS["auditor"] + "\n")
-    (lone_daemon.folder / "before.yaml").write_text(lone_daemon.config.read_text())
-    lone_daemon.config.write_text(lone_daemon.config.read_text() + access())
-    lone_daemon.token = TOKENS["operators"]
-    return lone_daemon
-
-
-def rewrite(daemon: Daemon, section: str) -> None:
-    """Gives a guarded daemon another section `access`."""
-    daemon.config.write_text((daemon.folder / "before.yaml").read_text() + section)
-
-
-def bearer(name: str) -> dict[str, str]:
-    """A principal's token as it is sent."""
-    return {"authorization": f"Bearer {TOKENS[name]}"}
-
-
-def append(daemon: Daemon, who: dict[str, str], stream: str = "account-1", tls: ssl.SSLContext | None = None) -> int:
-    """Appends an event; the answer's status."""
-    address = daemon.addresses()["http"]
-    return request(address, "POST", f"/streams/{stream}", deposit("1"), who, tls=tls).status
 
 
 def refusals(daemon: Daemon) -> list[str]:
@@ -226,23 +182,6 @@ def test_tokens_of_an_issuer_are_good_once_its_keys_are_known(guarded: Daemon, t
         issuer.stop()
 
 
-def with_tls(daemon: Daemon, authority: Authority, identity: tuple[Path, Path], *listeners: str) -> tuple[Path, Path]:
-    """Gives listeners a certificate, and tells its files, which may be replaced."""
-    files = daemon.folder / "server.pem", daemon.folder / "server.key"
-    replace(files, identity)
-    for listener in listeners:
-        prefix = f"HORIZON_{listener.upper()}__TLS"
-        daemon.env |= {f"{prefix}__CERTIFICATE": str(files[0]), f"{prefix}__KEY__FILE": str(files[1]),
-                       f"{prefix}__CLIENT_CA": str(authority.certificate)}
-    return files
-
-
-def replace(files: tuple[Path, Path], identity: tuple[Path, Path]) -> None:
-    """Puts another certificate and key in their place."""
-    for place, file in zip(files, identity):
-        shutil.copy(file, place)
-
-
 def test_client_certificates_name_principals(guarded: Daemon, tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
     with_tls(guarded, ours, ours.sign("localhost"), "http", "operator")
@@ -354,11 +293,48 @@ def test_a_listener_with_the_public_side_only_shows_nothing_private(guarded: Dae
 
 
 def test_check_tells_what_is_wrong_with_principals_without_their_secrets(guarded: Daemon) -> None:
-    rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE } ], grants: { operate: true } }"))
-    assert guarded.run("check").returncode == 0
+    rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE }, { env: NOR_THIS } ], grants: { operate: true } }"))
+    done = guarded.run("check")
+    assert done.returncode == 0 and done.stdout.endswith("not set here: NOR_THIS, NOT_SET_HERE\n"), done
+    guarded.env |= {"NOT_SET_HERE": "x" * 32, "NOR_THIS": "y" * 32}
+    assert "not set here" not in guarded.run("check").stdout
     rewrite(guarded, access("    later: { tokens: [ { env: NOT_SET_HERE } ], grants: { read: [account-1] } }"))
     done = guarded.run("check")
     assert done.returncode == MEND and "access.principals.later.grants" in done.stderr
+
+
+def test_check_finds_what_serve_would_refuse_in_files(guarded: Daemon, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    files = with_tls(guarded, authority, authority.sign("localhost"), "http")
+    key = guarded.env["HORIZON_HTTP__TLS__KEY__FILE"]
+
+    def refused(told: str) -> None:
+        both = [guarded.run(command) for command in ("check", "serve")]
+        assert [done.returncode for done in both] == [MEND, MEND] and told in both[0].stderr, both
+        assert both[0].stderr == both[1].stderr, "in the same words"
+
+    assert guarded.run("check").returncode == 0
+    for file, text, told in [
+        (files[0], "no certificate", "http.tls.certificate"), (files[1], "no key", "http.tls.key"),
+        (authority.certificate, "nobody", "http.tls.client_ca"), (guarded.folder / "auditor.token", "short", "principals.auditor.tokens[0]"),
+        (guarded.folder / "auditor.token", TOKENS["payments"], "auditor has the same token")]:
+        sound = file.read_text()
+        file.write_text(text)
+        refused(told)
+        file.unlink()
+        refused(file.name)
+        file.write_text(sound)
+    replace((files[1],), (authority.sign("other")[1],))
+    refused("does not fit the certificate")
+    # A key in a variable that is not set here is not looked at; the rest is.
+    del guarded.env["HORIZON_HTTP__TLS__KEY__FILE"]
+    guarded.env["HORIZON_HTTP__TLS__KEY__ENV"] = "THE_KEY"
+    done = guarded.run("check")
+    assert done.returncode == 0 and "not set here: THE_KEY" in done.stdout, done
+    guarded.env["THE_KEY"] = Path(key).read_text()
+    refused("does not fit the certificate")
+    guarded.env["THE_KEY"] = ""
+    refused("the secret is empty")
 
 
 def test_beyond_loopback_the_daemon_says_what_is_missing(guarded: Daemon, tmp_path: Path) -> None:

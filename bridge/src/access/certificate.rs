@@ -1,7 +1,94 @@
-//! The names in a client's certificate, which TLS has already found good.
+//! A client's certificate, which TLS has found good when its connection began: its names, and whether it still is.
 
-use rustls::pki_types::CertificateDer;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
+use tokio::sync::watch;
 use webpki::EndEntityCert;
+
+/// Who may vouch for the clients of a listener now; none, where nobody may.
+pub(crate) type Authority = Option<Arc<dyn ClientCertVerifier>>;
+
+/// A certificate that a client has shown.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(super) names: CertificateNames,
+    /// The client's own, and those between it and its authority.
+    chain: Vec<CertificateDer<'static>>,
+    judged: Mutex<Judged>,
+}
+
+/// Whether the authority that was asked last vouches for a certificate.
+#[derive(Debug)]
+struct Judged {
+    authority: watch::Receiver<Authority>,
+    is_good: bool,
+}
+
+impl Shown {
+    /// What a handshake has found good. `authority` is as it was before the handshake, or older; none: there is no certificate.
+    pub(crate) fn new(
+        chain: &[CertificateDer<'_>],
+        authority: watch::Receiver<Authority>,
+    ) -> Option<Shown> {
+        let names = CertificateNames::of(chain.first()?);
+        Some(Shown {
+            names,
+            chain: chain
+                .iter()
+                .cloned()
+                .map(CertificateDer::into_owned)
+                .collect(),
+            judged: Mutex::new(Judged {
+                authority,
+                is_good: true,
+            }),
+        })
+    }
+
+    /// Whether the authority of now vouches for it. It is asked once.
+    pub(super) fn is_vouched_for(&self) -> bool {
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        // An end of the sender is the daemon's.
+        if judged.authority.has_changed().unwrap_or(false) {
+            let authority = judged.authority.borrow_and_update().clone();
+            judged.is_good = authority.zip(self.chain.split_first()).is_some_and(
+                |(authority, (own, between))| {
+                    let verified = authority.verify_client_cert(own, between, UnixTime::now());
+                    verified.is_ok()
+                },
+            );
+        }
+        judged.is_good
+    }
+
+    /// Ends when nobody vouches for it any longer.
+    pub(crate) async fn disowned(&self) {
+        let mut changes = {
+            let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+            judged.authority.clone()
+        };
+        while self.is_vouched_for() {
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// A certificate with these names, which stays good.
+    #[cfg(test)]
+    pub(super) fn for_test(names: CertificateNames) -> Shown {
+        Shown {
+            names,
+            chain: Vec::new(),
+            judged: Mutex::new(Judged {
+                authority: watch::channel(None).1,
+                is_good: true,
+            }),
+        }
+    }
+}
 
 /// What a client certificate calls its owner.
 #[derive(Debug, Clone, Default)]

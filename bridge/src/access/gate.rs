@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::audit::{Asked, Audit, RefusedView};
@@ -17,7 +18,7 @@ use super::keys::IssuerView;
 use super::open::{Held, Open};
 use super::options::Principal;
 use super::token::TokenDigest;
-use super::{Access, Caller, CertificateNames, Known, Scope, Verb, Who};
+use super::{Access, Caller, Known, Scope, Shown, Verb, Who};
 use crate::clock;
 use crate::http::Problem;
 
@@ -42,8 +43,8 @@ pub(crate) enum Side {
 pub(crate) struct Wire {
     pub(crate) side: Side,
     pub(crate) address: std::net::SocketAddr,
-    /// The names in the client's certificate, which an authority of the listener has vouched for.
-    pub(crate) certificate: Option<Arc<CertificateNames>>,
+    /// The client's certificate, which an authority of the listener has vouched for.
+    pub(crate) certificate: Option<Arc<Shown>>,
 }
 
 /// How the gate stands, as it is told.
@@ -71,15 +72,18 @@ pub(crate) struct Gate {
 pub(crate) struct Admitted {
     pub(crate) caller: Caller,
     held: Held,
-    until: Option<Duration>,
+    /// When the credential ends, if it does.
+    until: Option<Instant>,
+    /// What the caller was known by, if that was a certificate.
+    certificate: Option<Arc<Shown>>,
     access: watch::Receiver<Option<Arc<Access>>>,
 }
 
 /// Who a credential belongs to.
 struct Identified {
     principal: Arc<Principal>,
-    /// How much longer the credential is good, if it ends.
-    until: Option<Duration>,
+    /// When the credential ends, if it does.
+    until: Option<Instant>,
 }
 
 /// Why a credential is not good, for the operator: what kind it is, and what is wrong.
@@ -117,6 +121,11 @@ impl Gate {
         self.current().is_none()
     }
 
+    /// How many are known; none, where everybody may do everything.
+    pub(crate) fn principals(&self) -> Option<usize> {
+        self.current().map(|access| access.principals.len())
+    }
+
     /// Refusals since the start, and how it stands with the issuers of tokens.
     pub(crate) fn view(&self) -> GateView {
         let access = self.current();
@@ -125,7 +134,7 @@ impl Gate {
             .flat_map(|access| access.issuers.values())
             .map(|issuer| issuer.keys.view());
         GateView {
-            principals: access.as_ref().map(|access| access.principals.len()),
+            principals: self.principals(),
             issuers: issuers.collect(),
             refused: self.audit.view(),
         }
@@ -179,10 +188,12 @@ impl Gate {
                 self.audit.ordered(&name, &caller.0.asked);
             }
         }
+        let certificate = wire.certificate.clone();
         Ok(Admitted {
             caller,
             held,
             until,
+            certificate: certificate.filter(|_| !parts.headers.contains_key(header::AUTHORIZATION)),
             access,
         })
     }
@@ -205,19 +216,16 @@ impl Gate {
 }
 
 impl Admitted {
-    /// What keeps a request counted, and a future that ends when its caller may not be served any longer: the credential has
-    /// ended, or the principal is another one now.
-    pub(crate) fn into_hold(self) -> (Held, impl Future<Output = ()> + Send + 'static) {
-        let Admitted {
-            caller,
-            held,
-            until,
-            mut access,
-        } = self;
-        let over = async move {
+    /// Ends when the request may not be served any longer: the credential has ended, nobody vouches for
+    /// it, or the principal is another one now.
+    pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (caller, until) = (self.caller.clone(), self.until);
+        let certificate = self.certificate.clone();
+        let mut access = self.access.clone();
+        async move {
             let expires = async {
                 match until {
-                    Some(until) => tokio::time::sleep(until).await,
+                    Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
             };
@@ -232,12 +240,23 @@ impl Admitted {
                 // An end of the sender is the daemon's.
                 let _ = access.wait_for(|access| !is_known(access)).await;
             };
+            let disowned = async {
+                match certificate {
+                    Some(certificate) => certificate.disowned().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = expires => {}
                 () = replaced => {}
+                () = disowned => {}
             }
-        };
-        (held, over)
+        }
+    }
+
+    /// What stays counted until the answer has left.
+    pub(crate) fn into_held(self) -> Held {
+        self.held
     }
 }
 
@@ -264,11 +283,14 @@ async fn identify(
     match (shown.next(), shown.next(), &wire.certificate) {
         (Some(_), Some(_), _) => Err(("authorization", "there are several".to_owned())),
         (Some(value), None, _) => by_token(access, value).await,
-        (None, _, Some(names)) => {
+        (None, _, Some(shown)) if !shown.is_vouched_for() => {
+            Err(("certificate", "its authority has been replaced".to_owned()))
+        }
+        (None, _, Some(shown)) => {
             let fitting = access
                 .principals
                 .iter()
-                .filter(|p| p.has_certificate(names));
+                .filter(|p| p.has_certificate(&shown.names));
             let principal = the_one(fitting).map_err(|reason| ("certificate", reason))?;
             Ok(Identified::new(principal, None))
         }
@@ -312,11 +334,9 @@ async fn by_token(access: &Access, value: &HeaderValue) -> Result<Identified, No
         .iter()
         .filter(|principal| principal.has_claims(name, &claims));
     let principal = the_one(fitting).map_err(|reason| ("jwt", reason))?;
-    let until = claims.expires_ms.saturating_sub(clock::now_ms());
-    Ok(Identified::new(
-        principal,
-        Some(Duration::from_millis(until)),
-    ))
+    let left = claims.expires_ms.saturating_sub(clock::now_ms());
+    let until = Instant::now().checked_add(Duration::from_millis(left));
+    Ok(Identified::new(principal, until))
 }
 
 /// The only principal that fits.
@@ -331,7 +351,7 @@ fn the_one<'a>(
 }
 
 impl Identified {
-    fn new(principal: &Arc<Principal>, until: Option<Duration>) -> Identified {
+    fn new(principal: &Arc<Principal>, until: Option<Instant>) -> Identified {
         Identified {
             principal: Arc::clone(principal),
             until,

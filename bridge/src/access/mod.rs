@@ -27,8 +27,8 @@ use axum::http::request::Parts;
 
 use crate::http::Problem;
 use audit::{Asked, Audit};
-pub(crate) use certificate::CertificateNames;
-pub(crate) use gate::{Gate, GateView, OPEN_PATHS, Side, Wire};
+pub(crate) use certificate::{Authority, Shown};
+pub(crate) use gate::{Admitted, Gate, GateView, OPEN_PATHS, Side, Wire};
 pub(crate) use open::Held;
 use options::Principal;
 pub(crate) use options::{Access, AccessOptions};

@@ -144,9 +144,7 @@ impl AccessOptions {
         let mut principals: Vec<Arc<Principal>> = Vec::new();
         for (name, options) in &self.principals {
             let principal = options.resolve(name, &issuers, surroundings)?;
-            if !surroundings.without_secrets {
-                apart(&principals, &principal)?;
-            }
+            apart(&principals, &principal)?;
             principals.push(Arc::new(principal));
         }
         Ok(Access {
@@ -264,7 +262,7 @@ impl PrincipalOptions {
         }
         let mut tokens = Vec::new();
         for (index, token) in self.tokens.iter().enumerate() {
-            tokens.push(token.resolve(&key(&format!("tokens[{index}]")), surroundings)?);
+            tokens.extend(token.resolve(&key(&format!("tokens[{index}]")), surroundings)?);
         }
         for certificate in &self.certificates {
             let (CertificateOptions::CommonName(text)
@@ -301,25 +299,30 @@ impl PrincipalOptions {
 }
 
 impl TokenOptions {
+    /// The token's digest; none where options are only checked and its variable is not set.
     fn resolve(
         &self,
         key: &str,
         surroundings: &Surroundings<'_>,
-    ) -> Result<TokenDigest, AccessError> {
+    ) -> Result<Option<TokenDigest>, AccessError> {
         let mend = "write `{ sha256: DIGEST }`, `{ env: NAME }` or `{ file: PATH }`; `horizon token` makes a token and tells its digest";
         match self {
             TokenOptions::Digest { sha256 } => TokenDigest::of_text(sha256)
+                .map(Some)
                 .ok_or_else(|| wrong(key, "a SHA-256 has 64 hexadecimal digits", mend)),
             TokenOptions::Secret(source) => {
                 let secret = source
-                    .read("token", surroundings)
+                    .find("token", surroundings)
                     .map_err(|error| wrong(key, error.problem, mend))?;
-                if secret.reveal().len() < SHORTEST_TOKEN_BYTES && !surroundings.without_secrets {
+                let Some(secret) = secret else {
+                    return Ok(None);
+                };
+                if secret.reveal().len() < SHORTEST_TOKEN_BYTES {
                     let problem =
                         "the token is so short that it can be guessed: 32 bytes are asked for";
                     return Err(wrong(key, problem, mend));
                 }
-                Ok(TokenDigest::of(secret.reveal()))
+                Ok(Some(TokenDigest::of(secret.reveal())))
             }
         }
     }

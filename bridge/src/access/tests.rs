@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::http::{Request, header};
-use rustls::pki_types::pem::PemObject as _;
 
+use super::certificate::CertificateNames;
 use super::*;
 use crate::outlets::Surroundings;
 
+mod certificates;
 mod jwt;
 
 const TOKEN: &str = "hzn_a-token-that-is-long-enough-to-be-one";
@@ -27,7 +28,7 @@ fn resolve(text: &str, folder: &Path) -> Result<Access, String> {
     let surroundings = Surroundings {
         folder,
         environment: &environment,
-        without_secrets: false,
+        unset: None,
     };
     let access = options.resolve(&surroundings);
     access.map_err(|error| error.to_string())
@@ -59,7 +60,7 @@ async fn caller(
     let wire = Wire {
         side: Side::Private,
         address: SocketAddr::from(([127, 0, 0, 1], 4242)),
-        certificate: certificate.map(Arc::new),
+        certificate: certificate.map(|names| Arc::new(Shown::for_test(names))),
     };
     match gate.admit(&parts, &wire).await {
         Ok(admitted) => Some(admitted.caller),
@@ -346,10 +347,8 @@ async fn what_is_open_ends_when_its_principal_is_another_one() {
         certificate: None,
     };
     let admitted = gate.admit(&parts, &wire).await;
-    let (_held, over) = admitted
-        .unwrap_or_else(|_| panic!("it is good"))
-        .into_hold();
-    let mut over = tokio::spawn(over);
+    let admitted = admitted.unwrap_or_else(|_| panic!("it is good"));
+    let mut over = tokio::spawn(admitted.over());
     let others = resolve(&text.replace("read: [a]", "read: [b]"), folder.path()).unwrap();
     gate.replace(Some(others));
     let moment = std::time::Duration::from_millis(100);
@@ -371,21 +370,4 @@ fn a_flood_of_refusals_is_counted_and_told_in_part() {
     let before = audit.lines_for_test(1_000);
     assert!((100..=110).contains(&before), "{before}");
     assert_eq!(audit.view().unauthenticated, 1_000);
-}
-
-#[test]
-fn the_names_of_a_certificate_are_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = std::process::Command::new("openssl")
-        .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /O=Bank/CN=budgeting -addext".split(' '))
-        .arg("subjectAltName=DNS:budgeting.bank.example,URI:spiffe://bank/budgeting,IP:127.0.0.1")
-        .args(["-keyout", "/dev/null"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    let certificate = rustls::pki_types::CertificateDer::from_pem_slice(&made.stdout).unwrap();
-    let names = CertificateNames::of(&certificate);
-    assert_eq!(names.common_name.as_deref(), Some("budgeting"));
-    assert_eq!(names.dns, ["budgeting.bank.example"]);
-    assert_eq!(names.uris, ["spiffe://bank/budgeting"]);
 }

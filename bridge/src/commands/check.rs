@@ -1,4 +1,5 @@
-//! `horizon check`: everything that `serve` checks before it opens the store and binds a port. A secret's variable may be unset.
+//! `horizon check`: everything that `serve` checks before it opens the store and binds a port. A secret's variable may be unset;
+//! what was not checked for want of it is told.
 
 use super::folder::TeamFolder;
 use super::{Failure, print};
@@ -14,8 +15,7 @@ impl Check {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let config = self.folder.load()?;
         let catalog = daemon::load_catalog(&config)?;
-        daemon::check_outlets(&config, &catalog)?;
-        daemon::check_listeners(&config)?;
+        let unset = daemon::check(&config, &catalog)?;
         for contract in catalog.contracts() {
             let status = format!("{:?}", contract.status()).to_lowercase();
             print(&format!(
@@ -34,6 +34,11 @@ impl Check {
             "{count} contracts in {}; the configuration is sound",
             config.contracts.display()
         ));
+        if let Some(names) = unset {
+            print(&format!(
+                "not checked, as these variables of secrets are not set here: {names}"
+            ));
+        }
         Ok(())
     }
 }

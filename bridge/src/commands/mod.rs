@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Pause(pause::Pause),
     /// Let a paused relay go on where it stood
     Resume(pause::Resume),
-    /// Have the running daemon load contracts, schemas, principals and certificates again, all or nothing
+    /// Have the running daemon load principals and certificates again, and contracts with schemas; each all or nothing
     Reload(reload::Reload),
     /// Make a fresh token for a principal, and tell its digest for the configuration
     Token(token::Token),

@@ -1,11 +1,11 @@
-//! `horizon reload`: contracts and schemas of the running daemon.
+//! `horizon reload`: access, contracts and schemas of the running daemon.
 
 use serde_json::Value;
 
 use super::{Failure, Format, How, print};
 use crate::client::ClientError;
 
-/// What the daemon answers when contracts, schemas or configuration have to be mended.
+/// What the daemon answers when contracts, schemas or access have to be mended.
 const REFUSED: u16 = 422;
 
 #[derive(Debug, clap::Args)]
@@ -26,15 +26,14 @@ impl Reload {
     }
 }
 
-/// What has to be mended is told in full, as `horizon check` does.
+/// What has to be mended is told in full, as `horizon check` does, beside what was taken up.
 fn failure(error: ClientError) -> Failure {
-    match &error {
-        ClientError::Problem { status, problem } if *status == REFUSED => {
-            let detail = problem.get("detail").and_then(Value::as_str);
-            Failure::Mend(format!(
-                "nothing was loaded; the old contracts stay\n{}",
-                detail.unwrap_or_default()
-            ))
+    let ClientError::Problem { status, problem } = &error else {
+        return error.into();
+    };
+    match problem.get("detail").and_then(Value::as_str) {
+        Some(detail) if *status == REFUSED => {
+            Failure::Mend(format!("not everything was taken up\n{detail}"))
         }
         _ => error.into(),
     }
@@ -73,5 +72,9 @@ fn in_words(reloaded: &Value) -> String {
         "{} contracts; schemas are loaded again",
         contracts.len()
     ));
+    lines.push(match reloaded["principals"].as_u64() {
+        Some(principals) => format!("{principals} principals; certificates are loaded again"),
+        None => "certificates are loaded again; there is no `access`".to_owned(),
+    });
     lines.join("\n")
 }

@@ -158,16 +158,17 @@ fn replays(status: &Value) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Why the last reload was refused, and what waits for a restart, if anything.
+/// What the last reload did not take up, and what waits for a restart, if anything.
 fn loading(status: &Value) -> Option<String> {
     let loading = status.get("loading")?;
     let mut parts = Vec::new();
     let error = &loading["lastError"];
     if error.is_object() {
         parts.push(format!(
-            "the reload at {} was refused, and the contracts of {} are in use:\n{}",
+            "the reload at {} did not take everything up; contracts of {} and access of {} are in use:\n{}",
             cell(error, "at"),
             cell(loading, "loaded"),
+            cell(loading, "accessLoaded"),
             cell(error, "reason").trim_end()
         ));
     }

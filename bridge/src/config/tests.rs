@@ -192,7 +192,7 @@ fn a_secret_that_is_written_out_is_refused_and_not_repeated() {
     let surroundings = crate::outlets::Surroundings {
         folder: &config.folder,
         environment: &environment,
-        without_secrets: false,
+        unset: None,
     };
     let error = config.brokers["main"]
         .resolve("main", &surroundings)

@@ -15,7 +15,7 @@ use crate::access::{Access, Gate, GateView, Side};
 use crate::address::Addresses;
 use crate::commands::Failure;
 use crate::config::{Config, ListenerConfig};
-use crate::outlets::Surroundings;
+use crate::outlets::{Surroundings, Unset};
 use crate::server::{House, Limits, Listener, ListenerView, Numbers, ServerTls, serve};
 use crate::status::Status;
 
@@ -66,17 +66,24 @@ fn configured(config: &Config) -> impl Iterator<Item = (&'static str, Side, &Lis
     always.into_iter().chain(public)
 }
 
-/// Checks `access:` as far as that can be done without secrets.
-pub(super) fn check(config: &Config) -> Result<(), Failure> {
-    access(config, true).map(|_| ())
+/// Checks what [`Prepared::read`] reads, as far as that can be done without the variables of secrets that are not set.
+pub(super) fn check(config: &Config, unset: &Unset) -> Result<(), Failure> {
+    access(config, Some(unset))?;
+    for (name, _, listener) in configured(config) {
+        if let Some(options) = &listener.tls {
+            let checked = options.check(&config.folder, unset);
+            checked.map_err(|error| unusable(name, &error))?;
+        }
+    }
+    Ok(())
 }
 
-fn access(config: &Config, without_secrets: bool) -> Result<Option<Access>, Failure> {
+fn access(config: &Config, unset: Option<&Unset>) -> Result<Option<Access>, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
     let surroundings = Surroundings {
         folder: &config.folder,
         environment: &environment,
-        without_secrets,
+        unset,
     };
     let access = config.access.as_ref();
     let access = access
@@ -88,7 +95,7 @@ fn access(config: &Config, without_secrets: bool) -> Result<Option<Access>, Fail
 impl Prepared {
     /// Reads what the listeners need, before anything is opened.
     pub(super) fn read(config: &Config) -> Result<Prepared, Failure> {
-        let access = access(config, false)?;
+        let access = access(config, None)?;
         let mut tls = Vec::new();
         for (name, _, listener) in configured(config) {
             if let Some(options) = &listener.tls {
@@ -235,7 +242,7 @@ impl Doors {
         // Whether anybody is asked who they are is decided at the start.
         let access = match self.house.gate.is_open() {
             true => None,
-            false => access(config, false)?,
+            false => access(config, None)?,
         };
         Ok(Fresh { access, tls })
     }
@@ -253,6 +260,11 @@ impl Doors {
         if let Err(error) = self.write_addresses() {
             tracing::error!(%error, "addresses.json cannot be written");
         }
+    }
+
+    /// How many principals are known; none, where everybody may do everything.
+    pub(super) fn principals(&self) -> Option<usize> {
+        self.house.gate.principals()
     }
 
     /// Numbers for the status: of refusals, and of each listener.

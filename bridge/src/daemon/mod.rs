@@ -1,7 +1,7 @@
 //! The composition root: the one place where the daemon's parts are put together, started in order and stopped in order.
 //!
 //! Start: configuration and catalogue (before anything is opened), store, contract changes, ports, crossing, relays, HTTP.
-//! Reload: [`reload`] changes contracts, crossing and relays while all of it runs.
+//! Reload: [`reload`] changes access, contracts, crossing and relays while all of it runs.
 //! Stop: no new requests, no further crossing, answers for what is in flight, cursors, store. Each within one deadline.
 
 mod listeners;
@@ -31,7 +31,7 @@ use crate::contract_changes;
 use crate::crossing::Crosser;
 use crate::http::{self, Follows, Operator, Private, Public, Turns};
 use crate::loaded::SharedCatalog;
-use crate::outlets::BrokerOptions;
+use crate::outlets::{BrokerOptions, Unset};
 use crate::server::raise_file_limit;
 use crate::status::Status;
 use crate::unparking::{Desk, ORDERS_WAITING};
@@ -40,7 +40,7 @@ use listeners::{Bound, Prepared};
 use outlets::Outlets;
 pub(crate) use relays::Paused;
 use relays::{Ground, Relays};
-pub(crate) use reload::{Given, Reloaded, Reloader};
+pub(crate) use reload::{Given, NotTakenUp, Reloaded, Reloader};
 pub(crate) use replay::{ReplayError, Wanted};
 
 /// What the secret behind public ids is derived for; part of the ids, so it never changes.
@@ -87,14 +87,13 @@ pub(crate) fn servers(config: &Config) -> Vec<Server> {
     config.brokers.iter().map(server).collect()
 }
 
-/// Checks the brokers' options and every outlet at its broker, as far as that can be done without secrets.
-pub(crate) fn check_outlets(config: &Config, catalog: &Catalog) -> Result<(), Failure> {
-    outlets::check(config, catalog.contracts())
-}
-
-/// Checks who may do what, as far as that can be done without secrets.
-pub(crate) fn check_listeners(config: &Config) -> Result<(), Failure> {
-    listeners::check(config)
+/// Checks what the daemon reads before it opens anything: the brokers' options and every outlet at its broker, who may do what, and the
+/// listeners' certificates. Gives the variables of secrets that are not set here, in which nothing was looked at.
+pub(crate) fn check(config: &Config, catalog: &Catalog) -> Result<Option<String>, Failure> {
+    let unset = Unset::default();
+    outlets::check(config, catalog.contracts(), &unset)?;
+    listeners::check(config, &unset)?;
+    Ok(unset.names())
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, and stops it within the configured deadline.
@@ -120,9 +119,10 @@ pub(crate) async fn run(config: Config, given: Given, catalog: Catalog) -> Resul
     let reloads = async {
         while hung_up.recv().await.is_some() {
             tracing::info!("SIGHUP: loading contracts, schemas, principals and certificates again");
-            // What it did, or why not, is in the log and in the status. It goes on when the daemon is told to stop.
+            // What it did, or why not, is in the log and in the status. It goes on when the daemon is told to stop. Nobody waits for it:
+            // the next one may take a token back while this one's contracts wait for the disk.
             let reloader = Arc::clone(&daemon.reloader);
-            let _ = tokio::spawn(async move { reloader.reload().await }).await;
+            tokio::spawn(async move { reloader.reload().await });
         }
     };
     tokio::select! {
@@ -210,6 +210,7 @@ impl Daemon {
             catalog: SharedCatalog::new(catalog),
             ground,
             doors: listeners.doors(),
+            access: Mutex::default(),
             relays: Mutex::new(relays),
         };
         let mut daemon = Daemon {

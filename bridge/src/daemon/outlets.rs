@@ -9,7 +9,7 @@ use horizon_store::{PublicStreamName, RelayName};
 use super::relays::Ground;
 use crate::commands::Failure;
 use crate::config::Config;
-use crate::outlets::{Broker, Outlet, Surroundings};
+use crate::outlets::{Broker, Outlet, Surroundings, Unset};
 use crate::relay::{Place, Purpose, Relay, relay_name};
 
 /// The outlets of every contract that publishes, with secrets resolved.
@@ -58,7 +58,7 @@ impl Outlets {
         config: &Config,
         contracts: &[Arc<Contract>],
     ) -> Result<Outlets, Failure> {
-        let brokers = brokers(config, false)?;
+        let brokers = brokers(config, None)?;
         let mut parts = Vec::new();
         for contract in contracts {
             let stream = PublicStreamName::new(&contract.public_stream())
@@ -94,9 +94,14 @@ impl Outlets {
     }
 }
 
-/// Checks that every outlet of the contracts can be had at its broker, as far as that can be told without secrets.
-pub(super) fn check(config: &Config, contracts: &[Arc<Contract>]) -> Result<(), Failure> {
-    let brokers = brokers(config, true)?;
+/// Checks that every outlet of the contracts can be had at its broker, as far as that can be told without the variables of secrets that are
+/// not set.
+pub(super) fn check(
+    config: &Config,
+    contracts: &[Arc<Contract>],
+    unset: &Unset,
+) -> Result<(), Failure> {
+    let brokers = brokers(config, Some(unset))?;
     for contract in contracts {
         for spec in contract.outlets() {
             outlet(&brokers, contract, spec)?;
@@ -126,12 +131,15 @@ fn outlet(
         .map_err(|error| wrong(format!("broker {}: {error}", spec.broker())))
 }
 
-/// Every broker of the configuration, checked, its secrets read unless they may be missing.
-fn brokers(config: &Config, without_secrets: bool) -> Result<BTreeMap<&str, Broker>, Failure> {
+/// Every broker of the configuration, checked, its secrets read unless they may be unset.
+fn brokers<'a>(
+    config: &'a Config,
+    unset: Option<&Unset>,
+) -> Result<BTreeMap<&'a str, Broker>, Failure> {
     let surroundings = Surroundings {
         folder: &config.folder,
         environment: &|name| std::env::var(name).ok(),
-        without_secrets,
+        unset,
     };
     let mut brokers = BTreeMap::new();
     for (name, options) in &config.brokers {

@@ -1,11 +1,14 @@
-//! Reload: contracts, schemas, principals and certificates are loaded again, all or nothing, while everything runs.
+//! Reload, while everything runs: access (principals, tokens, issuers, certificates) by itself, then contracts with schemas by
+//! themselves. Each is all or nothing, and neither waits for the other to be sound.
 //!
+//! - Access goes first, and waits for nothing: what is taken back is gone, however it stands with contracts, relays and the disk.
 //! - Everything that can be wrong is found before anything changes: language, schemas, outlets, what never changes within a major
 //!   version. Whatever is found, the old contracts stay.
 //! - The crossing changes first, between two passes, and writes down where. Who appends sees the new schemas after that: no event
 //!   of a new type comes before the contract that takes it.
 //! - A relay whose outlet did not change is left alone.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +36,8 @@ pub(crate) struct Reloader {
     pub(super) catalog: SharedCatalog,
     pub(super) ground: Ground,
     pub(super) doors: Arc<Doors>,
+    /// Held while access changes.
+    pub(super) access: Mutex<()>,
     /// Held while they change: one reload at a time, and none while the daemon stops.
     pub(super) relays: Mutex<Relays>,
 }
@@ -48,6 +53,8 @@ pub(crate) struct Given {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reloaded {
+    /// How many are known; none, where everybody may do everything.
+    principals: Option<usize>,
     contracts: Vec<ReloadedContract>,
     relays: Changed,
     /// Keys of the configuration that have changed and wait for a restart.
@@ -63,31 +70,64 @@ struct ReloadedContract {
     changed: bool,
 }
 
-impl Reloader {
-    /// Loads contracts and schemas again. What went wrong is told to the caller, in the log, and in the status.
-    pub(crate) async fn reload(&self) -> Result<Reloaded, Failure> {
-        let mut relays = self.relays.lock().await;
-        match self.change(&mut relays).await {
-            Ok(reloaded) => {
-                tracing::info!(
-                    contracts = reloaded.contracts.len(),
-                    relays_started = reloaded.relays.started.len(),
-                    relays_stopped = reloaded.relays.stopped.len(),
-                    "contracts, schemas, principals and certificates are loaded again"
-                );
-                if !reloaded.restart_needed.is_empty() {
-                    let keys = reloaded.restart_needed.join(", ");
-                    tracing::warn!(keys, "settings have changed that need a restart");
-                }
-                Ok(reloaded)
-            }
-            Err(failure) => {
+/// What was not taken up by a reload, and why; the other part was.
+#[derive(Debug)]
+pub(crate) struct NotTakenUp {
+    /// Of principals, tokens, issuers and certificates.
+    access: Option<Failure>,
+    /// Of contracts and schemas.
+    contracts: Option<Failure>,
+}
+
+impl NotTakenUp {
+    /// The parts by name, each with why it was not taken up; none: it was.
+    pub(crate) fn parts(&self) -> [(&'static str, Option<&Failure>); 2] {
+        [
+            ("access", self.access.as_ref()),
+            ("contracts", self.contracts.as_ref()),
+        ]
+    }
+}
+
+impl fmt::Display for NotTakenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.parts().map(|(part, failure)| match failure {
+            None => format!("{part}: taken up"),
+            Some(failure) => {
                 let reason = failure.to_string();
-                tracing::error!(reason, "nothing was loaded; the old contracts stay");
-                self.catalog.refused(reason);
-                Err(failure)
+                format!(
+                    "{part}: not taken up, what was in use stays\n{}",
+                    reason.trim_end()
+                )
             }
-        }
+        });
+        f.write_str(&words.join("\n"))
+    }
+}
+
+impl Reloader {
+    /// Loads everything again that can be. What went wrong is told to the caller, in the log, and in the status.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, NotTakenUp> {
+        let access = told("access", self.take_up_access().await);
+        let contracts = {
+            let mut relays = self.relays.lock().await;
+            told("contracts", self.take_up_contracts(&mut relays).await)
+        };
+        let result = match (access, contracts) {
+            (Ok(restart_needed), Ok((contracts, relays))) => Ok(Reloaded {
+                principals: self.doors.principals(),
+                contracts,
+                relays,
+                restart_needed,
+            }),
+            (access, contracts) => Err(NotTakenUp {
+                access: access.err(),
+                contracts: contracts.err(),
+            }),
+        };
+        let refused = result.as_ref().err();
+        self.catalog.reloaded(refused.map(ToString::to_string));
+        result
     }
 
     /// Numbers of the listeners and of refusals, for the status.
@@ -126,16 +166,38 @@ impl Reloader {
         self.relays.lock().await.close(&self.ground).await;
     }
 
-    async fn change(&self, relays: &mut Relays) -> Result<Reloaded, Failure> {
+    /// Other principals, tokens, issuers and certificates; gives the keys of the configuration that wait for a restart.
+    async fn take_up_access(&self) -> Result<Vec<String>, Failure> {
+        let _one_at_a_time = self.access.lock().await;
         let (config, given) = (Arc::clone(&self.config), self.given.clone());
         let doors = Arc::clone(&self.doors);
-        let loaded = tokio::task::spawn_blocking(move || {
+        let read = tokio::task::spawn_blocking(move || {
             let now = Config::load(&given.path, &given.flags)?;
-            let catalog = load_catalog(&config)?;
             let fresh = doors.read_again(&now)?;
-            Ok::<_, Failure>((config.differs_from(&now), catalog, fresh))
+            Ok::<_, Failure>((config.differs_from(&now), fresh))
         });
-        let (restart_needed, catalog, fresh) = loaded.await.map_err(|error| {
+        let failed = |error| Failure::Failed(format!("it could not be read: {error}"));
+        let (restart_needed, fresh) = read.await.map_err(failed)??;
+        self.doors.replace(fresh);
+        self.catalog.replaced_access(restart_needed.clone());
+        tracing::info!(
+            principals = self.doors.principals(),
+            "principals, tokens, issuers and certificates are loaded again"
+        );
+        if !restart_needed.is_empty() {
+            let keys = restart_needed.join(", ");
+            tracing::warn!(keys, "settings have changed that need a restart");
+        }
+        Ok(restart_needed)
+    }
+
+    async fn take_up_contracts(
+        &self,
+        relays: &mut Relays,
+    ) -> Result<(Vec<ReloadedContract>, Changed), Failure> {
+        let config = Arc::clone(&self.config);
+        let loaded = tokio::task::spawn_blocking(move || load_catalog(&config));
+        let catalog = loaded.await.map_err(|error| {
             Failure::Failed(format!("contracts could not be loaded: {error}"))
         })??;
         let catalog = Arc::new(catalog);
@@ -160,10 +222,8 @@ impl Reloader {
         };
         orders.send(order).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())??;
-        self.doors.replace(fresh);
         let before = self.catalog.current();
-        self.catalog
-            .replace(Arc::clone(&catalog), restart_needed.clone());
+        self.catalog.replace(Arc::clone(&catalog));
         let changed = |contract: &horizon_schemas::Contract| {
             let mut old = before.contracts().iter();
             !old.any(|old| {
@@ -176,10 +236,27 @@ impl Reloader {
             version: contract.version().to_owned(),
             changed: changed(contract),
         });
-        Ok(Reloaded {
-            contracts: contracts.collect(),
-            relays: relays.run(outlets, &self.ground).await,
-            restart_needed,
-        })
+        let contracts: Vec<ReloadedContract> = contracts.collect();
+        let relays = relays.run(outlets, &self.ground).await;
+        tracing::info!(
+            contracts = contracts.len(),
+            relays_started = relays.started.len(),
+            relays_stopped = relays.stopped.len(),
+            "contracts and schemas are loaded again"
+        );
+        Ok((contracts, relays))
     }
+}
+
+/// Tells the log of a part that was not taken up.
+fn told<T>(part: &str, taken_up: Result<T, Failure>) -> Result<T, Failure> {
+    if let Err(failure) = &taken_up {
+        let reason = failure.to_string();
+        tracing::error!(
+            part,
+            reason,
+            "not taken up by a reload; what was in use of it stays"
+        );
+    }
+    taken_up
 }

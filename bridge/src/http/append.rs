@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use horizon_schemas::{Door, PrivateSchemas};
+use horizon_schemas::Door;
 use horizon_store::{
     AppendError, Commit, Committed, Expected, NewEvent, Revision, StreamName, StreamWrite,
 };
@@ -26,7 +26,8 @@ use super::etag::{NEVER, expectation};
 use super::openapi::{events, problems};
 use super::problem::Problem;
 use super::refusals::{ExpectationFrom, append_problem, id_twice, malformed, refusal, unavailable};
-use crate::access::{Caller, Scope, Verb};
+use super::sources::{Sources, verb};
+use crate::access::{Caller, Scope};
 use crate::intake::{self, BinaryEvent, Form, Sent, Taken};
 
 /// Appends events to a stream
@@ -92,11 +93,12 @@ pub(crate) async fn to_stream(
         return Err(malformed("there are no events").mend("send at least one event"));
     }
     let catalog = state.catalog.current();
+    let mut sources = Sources::new(&state, catalog.private(), door, &caller);
     let mut taken = Vec::with_capacity(events.len());
     let mut identities = Identities::default();
     let mut flagged = Flagged::default();
     for (index, sent) in events.into_iter().enumerate() {
-        let mut one = take(&state, catalog.private(), door, &stream, index, sent).await?;
+        let mut one = take(&mut sources, &stream, index, sent).await?;
         flagged.look(index, stream.as_str(), &mut one);
         identities.add(index, &stream, &one.event)?;
         taken.push(one.event);
@@ -106,7 +108,7 @@ pub(crate) async fn to_stream(
     };
     let committed = append_at_any(&state, commit, or_at)
         .await
-        .map_err(|error| append_problem(error, |_| from))?;
+        .map_err(|error| append_problem(error, &caller, |_| from))?;
     let told = flagged.tell(&state.status, &committed, door);
     Ok(appended::of_stream(&stream, &committed, head, told))
 }
@@ -130,14 +132,9 @@ async fn append_at_any(
     state.store.append(&state.log, commit).await
 }
 
-/// Whether the caller may append to a stream by a door. The one for imports asks for less of events, and so for more of who brings
-/// them.
+/// Whether the caller may append to a stream by a door.
 fn may_append(caller: &Caller, door: Door, stream: &StreamName) -> Result<(), Problem> {
-    let verb = match door {
-        Door::Http => Verb::Append,
-        Door::Import => Verb::Import,
-    };
-    caller.may(verb, Scope::Category(stream.category()))
+    caller.may(verb(door), Scope::Category(stream.category()))
 }
 
 /// The events of a body, and what it expects of the stream.
@@ -175,18 +172,22 @@ fn write(stream: &StreamName, expected: Expected, events: Vec<NewEvent>) -> Stre
 /// Takes an event in. One that only its private schema is against goes on to the store if the store has one of its id and source:
 /// schemas change, and a repeat is answered as the first time. A commit with such an event stores nothing; it is a repeat or a conflict.
 async fn take(
-    state: &Private,
-    schemas: &PrivateSchemas,
-    door: Door,
+    sources: &mut Sources<'_>,
     stream: &StreamName,
     index: usize,
     sent: Sent<'_>,
 ) -> Result<Taken, Problem> {
-    let mut refused = match intake::take(stream, sent, schemas, door) {
-        Ok(taken) => return Ok(taken),
+    let mut refused = match intake::take(stream, sent, sources.schemas, sources.door) {
+        Ok(taken) => {
+            sources.judge(stream, index, &taken.event).await?;
+            return Ok(taken);
+        }
         Err(refused) => refused,
     };
     if let Some(event) = refused.event.take() {
+        // First: whether an event is stored is no business of one who may not use its source.
+        sources.judge(stream, index, &event).await?;
+        let state = sources.state;
         let source = event.source.as_deref().unwrap_or(stream.as_str());
         let stored = state
             .store
@@ -253,6 +254,7 @@ pub(crate) async fn commit(
         expected_of.insert(stream);
     }
     let catalog = state.catalog.current();
+    let mut sources = Sources::new(&state, catalog.private(), door, &caller);
     let mut unexpected = BTreeSet::new();
     let mut identities = Identities::default();
     let mut flagged = Flagged::default();
@@ -260,7 +262,7 @@ pub(crate) async fn commit(
         let (stream, object) = split_stream(object, index)?;
         may_append(&caller, door, &stream)?;
         let sent = Sent::Json(Form::Plain, object);
-        let mut taken = take(&state, catalog.private(), door, &stream, index, sent).await?;
+        let mut taken = take(&mut sources, &stream, index, sent).await?;
         flagged.look(index, stream.as_str(), &mut taken);
         identities.add(index, &stream, &taken.event)?;
         if state.must_expect(&stream, door)
@@ -282,7 +284,7 @@ pub(crate) async fn commit(
         .store
         .append(&state.log, Commit { writes })
         .await
-        .map_err(|error| append_problem(error, from))?;
+        .map_err(|error| append_problem(error, &caller, from))?;
     let told = flagged.tell(&state.status, &committed, door);
     Ok(appended::of_commit(&committed, told))
 }

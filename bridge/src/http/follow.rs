@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -49,11 +51,30 @@ impl Follows {
         Follows { stop }
     }
 
-    /// Ends after a time, or when the daemon stops.
-    pub(super) async fn patience(&self, wait: Duration) {
+    /// Ends when a long poll has waited for so long, or when the daemon stops.
+    pub(super) async fn patience(&self, began: Began, wait: Duration) {
         let mut stop = self.stop.clone();
         let stopped = stop.wait_for(|stop| *stop);
-        let _ = tokio::time::timeout(wait, stopped).await;
+        let _ = tokio::time::timeout_at(began.0 + wait, stopped).await;
+    }
+}
+
+/// When a request came in. One that waited, and whose caller is another by then, is looked at again, and waits no longer for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Began(Instant);
+
+impl Began {
+    pub(crate) fn now() -> Began {
+        Began(Instant::now())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Began {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Began, Infallible> {
+        let before = parts.extensions.get::<Began>().copied();
+        Ok(before.unwrap_or_else(Began::now))
     }
 }
 

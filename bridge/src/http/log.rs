@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::Private;
-use super::follow::{self, LogSource, last_event_id};
+use super::follow::{self, Began, LogSource, last_event_id};
 use super::form::{self, Form, joined, negotiate};
 use super::history::known_position;
 use super::number::in_query;
@@ -81,6 +81,7 @@ pub(crate) struct Asked {
 pub(crate) async fn log(
     State(state): State<Arc<Private>>,
     caller: Caller,
+    began: Began,
     method: Method,
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
@@ -135,7 +136,9 @@ pub(crate) async fn log(
     } else {
         known_position(&state, after).await?;
         let wait = wait.filter(|_| method != Method::HEAD);
-        request.poll(&state, wait.unwrap_or_default()).await?
+        request
+            .poll(&state, began, wait.unwrap_or_default())
+            .await?
     };
     Ok(request
         .page(&state, (media_type, form), &page)
@@ -209,6 +212,7 @@ impl Request {
     async fn poll(
         &self,
         state: &Private,
+        began: Began,
         wait: std::time::Duration,
     ) -> Result<Taken<LogPage>, Problem> {
         let mut heads = state
@@ -216,7 +220,7 @@ impl Request {
             .watch_log(&state.log)
             .await
             .map_err(unavailable)?;
-        let mut patience = std::pin::pin!(state.follows.patience(wait));
+        let mut patience = std::pin::pin!(state.follows.patience(began, wait));
         let mut from = self.after;
         loop {
             let from_head = heads.borrow().get().saturating_sub(from.get());

@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use super::Private;
 use super::body::{bad_path, path};
 use super::etag::etag;
-use super::follow::{self, StreamSource, last_event_id};
+use super::follow::{self, Began, StreamSource, last_event_id};
 use super::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
 use super::number::in_query;
 use super::openapi::{
@@ -78,6 +78,7 @@ pub(crate) struct Asked {
 pub(crate) async fn stream(
     State(state): State<Arc<Private>>,
     caller: Caller,
+    began: Began,
     method: Method,
     headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
@@ -122,7 +123,7 @@ pub(crate) async fn stream(
         Some(wait) => {
             let heads = state.store.watch_log(&state.log).await;
             let mut heads = heads.map_err(unavailable)?;
-            let patience = state.follows.patience(wait);
+            let patience = state.follows.patience(began, wait);
             let mut patience = std::pin::pin!(patience);
             loop {
                 heads.mark_unchanged();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::etag::{ANOTHER_EPOCH, FOREIGN, wrong_epoch};
 use super::problem::Problem;
+use crate::access::{Caller, Scope, Verb};
 use crate::intake::{Refused, RefusedKind};
 
 /// Which status tells a caller that an expectation did not hold: it depends on where the expectation stood.
@@ -109,6 +110,7 @@ pub(super) fn unavailable(error: StoreError) -> Problem {
 /// `from` tells where the expectation of a stream stood.
 pub(super) fn append_problem(
     error: AppendError,
+    caller: &Caller,
     from: impl Fn(&StreamName) -> ExpectationFrom,
 ) -> Problem {
     match error {
@@ -118,7 +120,10 @@ pub(super) fn append_problem(
             actual,
         } => wrong_revision(from(&stream), &stream, expected, actual),
         AppendError::IdConflict { events } => {
-            let states: Vec<Value> = events.iter().map(event_state).collect();
+            let states: Vec<Value> = events
+                .iter()
+                .map(|state| event_state(state, caller))
+                .collect();
             Problem::new(StatusCode::CONFLICT, "id-conflict", "an id was used before")
                 .detail("at least one of the events has the source and id of a stored event, and this is no repeat of a whole commit")
                 .mend("give new events new ids; leave out those that are stored already")
@@ -200,8 +205,16 @@ pub(super) fn expected_words(expected: Expected) -> String {
     }
 }
 
-pub(super) fn event_state(state: &EventState) -> Value {
-    let told = |word: &str, stream: &StreamName, revision: Revision, position: Position| json!({"state": word, "stream": stream.as_str(), "revision": revision.get(), "position": position.get()});
+/// What is known of an event; where another one of its id is, only to those who may read that one's category.
+fn event_state(state: &EventState, caller: &Caller) -> Value {
+    let told = |word: &str, stream: &StreamName, revision: Revision, position: Position| {
+        match caller.is_granted(Verb::Read, Scope::Category(stream.category())) {
+            true => {
+                json!({"state": word, "stream": stream.as_str(), "revision": revision.get(), "position": position.get()})
+            }
+            false => json!({"state": word}),
+        }
+    };
     match state {
         EventState::New => json!({"state": "new"}),
         EventState::Stored {

@@ -28,7 +28,7 @@ use options::Endpoint;
 
 pub(crate) use message::{Answer, Content, Destination, OutboundMessage};
 pub(crate) use options::{
-    BrokerOptions, FieldError, SecretSource, Surroundings, Tls, certificates,
+    BrokerOptions, FieldError, SecretSource, Surroundings, Tls, Unset, certificates,
 };
 pub(crate) use session::{Loss, Session, SessionState};
 pub(crate) use window::MAX_IN_FLIGHT_MESSAGES;

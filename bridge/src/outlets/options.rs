@@ -19,7 +19,7 @@ use super::{Broker, amqp, mqtt};
 pub(super) use endpoint::{Endpoint, Written};
 pub(super) use secret::Credentials;
 pub(crate) use secret::Secret;
-pub(crate) use secret::SecretSource;
+pub(crate) use secret::{SecretSource, Unset};
 pub(crate) use tls::{Tls, TlsOptions, certificates};
 
 /// One entry under `brokers:`: `{ mqtt: … }` or `{ amqp: … }`.
@@ -38,8 +38,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) folder: &'a Path,
     /// Looks up an environment variable.
     pub(crate) environment: &'a dyn Fn(&str) -> Option<String>,
-    /// Whether secrets may be missing: the options are only checked, on a machine that need not have them.
-    pub(crate) without_secrets: bool,
+    /// Where the options are only checked, on a machine that need not have the variables of secrets: those that are not set.
+    pub(crate) unset: Option<&'a Unset>,
 }
 
 /// What is wrong with a broker's options, and where.

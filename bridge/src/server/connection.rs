@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use axum::response::IntoResponse as _;
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -26,8 +28,8 @@ use super::connections::Place;
 use super::limits::Limits;
 use super::line::Line;
 use super::origin::foreign;
-use crate::access::{CertificateNames, Side, Wire};
-use crate::http::Problem;
+use crate::access::{Admitted, Shown, Side, Wire};
+use crate::http::{Began, Problem};
 
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -56,6 +58,7 @@ pub(super) async fn run(
     let Some(tls) = &door.tls else {
         return http(&door, &place.activity, line, wire, stop).await;
     };
+    let authority = tls.authority();
     let handshake = TlsAcceptor::from(tls.config()).accept(line);
     let handshake = tokio::time::timeout(door.house.limits.handshake, handshake);
     let shaken = tokio::select! {
@@ -72,9 +75,8 @@ pub(super) async fn run(
         Err(_) => return,
     };
     let shown = line.get_ref().1.peer_certificates();
-    wire.certificate = shown
-        .and_then(|chain| chain.first())
-        .map(|first| Arc::new(CertificateNames::of(first)));
+    let shown = shown.and_then(|chain| Shown::new(chain, authority));
+    wire.certificate = shown.map(Arc::new);
     http(&door, &place.activity, line, wire, stop).await;
 }
 
@@ -86,6 +88,13 @@ async fn http(
     wire: Wire,
     mut stop: watch::Receiver<bool>,
 ) {
+    let certificate = wire.certificate.clone();
+    let disowned = async {
+        match certificate {
+            Some(certificate) => certificate.disowned().await,
+            None => std::future::pending().await,
+        }
+    };
     let service = service_fn(|request: Request<Incoming>| {
         let working = activity.begin(request.version() == Version::HTTP_2);
         let (door, wire) = (Arc::clone(door), wire.clone());
@@ -99,6 +108,8 @@ async fn http(
         _ = connection.as_mut() => return,
         () = activity.end.notified() => return,
         _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        // Whoever it is begins anew, with a certificate that is good.
+        () = disowned => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         _ = connection => {}
@@ -155,23 +166,17 @@ async fn answer(
     let Some(share) = load.share(house.limits.requests) else {
         return outbound(overloaded("too many requests are in flight"), working);
     };
-    let admitted = house.gate.admit(&parts, wire).await;
-    let mut admitted = match admitted {
-        Ok(admitted) => admitted,
-        Err(refusal) => {
-            left(body).await;
-            return outbound(refusal, working);
-        }
-    };
-    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_read = is_read(&parts);
     let body = Inbound::new(body, Arc::clone(&share), house.limits.memory_bytes);
-    let mut request = Request::from_parts(parts, Body::new(body));
-    request.extensions_mut().insert(admitted.caller.clone());
-    let Ok(mut response) = door.router.clone().call(request).await;
-    let left = share.left().take();
-    if let Some(left) = left.filter(|_| http2) {
-        throw_away(left).await;
+    let handled = handle(door, wire, parts, Body::new(body)).await;
+    let unread = share.left().take();
+    if let Some(unread) = unread {
+        left(unread).await;
     }
+    let (mut admitted, mut response) = match handled {
+        Ok(handled) => handled,
+        Err(refusal) => return outbound(refusal, working),
+    };
     // What was done is told in any case.
     if is_read {
         share.answer(response.body(), house.limits.memory_bytes);
@@ -183,11 +188,52 @@ async fn answer(
     if follows && let Err(refusal) = house.gate.follow(&mut admitted) {
         return outbound(refusal.into_response(), working);
     }
-    let (held, over) = admitted.into_hold();
-    let over = follows.then(|| Box::pin(over) as Over);
+    let over = follows.then(|| Box::pin(admitted.over()) as Over);
+    let held = admitted.into_held();
     response.map(|body| {
         Outbound::new(body, working).holding(held, share, house.limits.memory_bytes, over)
     })
+}
+
+/// Lets a request in and has it answered.
+///
+/// Where it may not be served any longer before its answer is there, it is judged anew if it only reads: a long poll that waits ends,
+/// or goes on as what its caller is by then, and nothing is told that came after. What does more is answered, as it is done.
+async fn handle(
+    door: &Door,
+    wire: &Wire,
+    mut parts: Parts,
+    mut body: Body,
+) -> Result<(Admitted, Response<Body>), Response<Body>> {
+    let (gate, began) = (&door.house.gate, Began::now());
+    loop {
+        let admitted = gate.admit(&parts, wire).await?;
+        let again = (is_read(&parts) && !gate.is_open()).then(|| parts.clone());
+        let mut request = Request::from_parts(parts, body);
+        request.extensions_mut().insert(admitted.caller.clone());
+        let mut router = door.router.clone();
+        let handled = router.call(request);
+        let Some(again) = again else {
+            let Ok(response) = handled.await;
+            return Ok((admitted, response));
+        };
+        let mut over = pin!(admitted.over());
+        tokio::select! {
+            biased;
+            () = &mut over => {}
+            Ok(response) = handled => {
+                if over.now_or_never().is_none() {
+                    return Ok((admitted, response));
+                }
+            }
+        }
+        (parts, body) = (again, Body::empty());
+        parts.extensions.insert(began);
+    }
+}
+
+fn is_read(parts: &Parts) -> bool {
+    matches!(parts.method, Method::GET | Method::HEAD)
 }
 
 /// What is refused before anybody asks who sent it.

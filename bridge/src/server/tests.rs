@@ -43,7 +43,7 @@ fn access(grants: &str) -> crate::access::Access {
     let surroundings = Surroundings {
         folder: std::path::Path::new("."),
         environment: &|_| Some(TOKEN.to_owned()),
-        without_secrets: false,
+        unset: None,
     };
     options.resolve(&surroundings).unwrap()
 }

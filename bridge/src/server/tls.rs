@@ -1,7 +1,9 @@
 //! TLS of a listener: its certificate, and the authority of its clients' certificates.
 //!
-//! The files are read at the start, at a reload, and when they change. What cannot be used is told, and what was in use stays.
+//! The files are read at the start, at a reload, and when they change. What cannot be used is told, and what was in use stays. Open
+//! connections are told of another authority, so that none goes on as somebody for whom nobody vouches any more.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -12,8 +14,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde::Deserialize;
+use tokio::sync::watch;
 
-use crate::outlets::{FieldError, SecretSource, Surroundings, certificates};
+use crate::access::Authority;
+use crate::outlets::{FieldError, SecretSource, Surroundings, Unset, certificates};
 
 /// How often it is looked whether a file has changed.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -39,6 +43,7 @@ pub(crate) struct ServerTls {
     options: ServerTlsOptions,
     folder: PathBuf,
     current: RwLock<Loaded>,
+    authority: watch::Sender<Authority>,
     /// The files as they were looked at last.
     seen: Mutex<Stamps>,
 }
@@ -48,6 +53,9 @@ pub(crate) struct ServerTls {
 pub(crate) struct Loaded {
     config: Arc<ServerConfig>,
     fingerprint: String,
+    authority: Authority,
+    /// The SHA-256 of each certificate of the authority.
+    vouching: BTreeSet<Vec<u8>>,
     /// The files as they were when they were read.
     stamps: Stamps,
 }
@@ -68,6 +76,7 @@ impl ServerTls {
             options: options.clone(),
             folder: folder.to_owned(),
             seen: Mutex::new(loaded.stamps.clone()),
+            authority: watch::channel(loaded.authority.clone()).0,
             current: RwLock::new(loaded),
         })
     }
@@ -82,7 +91,7 @@ impl ServerTls {
         read(&self.options, &self.folder)
     }
 
-    /// New connections use this from now on.
+    /// New connections use this from now on, and open ones are judged by it.
     pub(crate) fn replace(&self, loaded: Loaded) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.fingerprint != loaded.fingerprint {
@@ -93,11 +102,25 @@ impl ServerTls {
             );
         }
         self.saw(loaded.stamps.clone());
+        let authority = loaded.authority.clone();
+        let is_other = current.vouching != loaded.vouching;
         *current = loaded;
+        if is_other {
+            tracing::info!(
+                listener = self.listener,
+                "another authority vouches for client certificates"
+            );
+            self.authority.send_replace(authority);
+        }
     }
 
     fn saw(&self, stamps: Stamps) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamps;
+    }
+
+    /// Who may vouch for clients. It is asked for before the configuration, so that what comes between is looked at.
+    pub(super) fn authority(&self) -> watch::Receiver<Authority> {
+        self.authority.subscribe()
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
@@ -159,7 +182,27 @@ fn stamps(options: &ServerTlsOptions, folder: &Path) -> Stamps {
     files.into_iter().flatten().map(stamp).collect()
 }
 
+impl ServerTlsOptions {
+    /// Whether the files can be used; of the key, if it is in a variable that is not set here, nothing is said.
+    pub(crate) fn check(&self, folder: &Path, unset: &Unset) -> Result<(), FieldError> {
+        read_all(self, folder, Some(unset)).map(|_| ())
+    }
+}
+
 fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError> {
+    let loaded = read_all(options, folder, None)?;
+    loaded.ok_or_else(|| FieldError {
+        field: "tls.key",
+        problem: "it is not there".to_owned(),
+    })
+}
+
+/// Reads everything. None: all but the key, as its variable is not set where options are only checked.
+fn read_all(
+    options: &ServerTlsOptions,
+    folder: &Path,
+    unset: Option<&Unset>,
+) -> Result<Option<Loaded>, FieldError> {
     let wrong = |field, problem: String| FieldError { field, problem };
     let stamps = stamps(options, folder);
     let path = folder.join(&options.certificate);
@@ -172,39 +215,57 @@ fn read(options: &ServerTlsOptions, folder: &Path) -> Result<Loaded, FieldError>
     let surroundings = Surroundings {
         folder,
         environment: &environment,
-        without_secrets: false,
+        unset,
     };
-    let key = options.key.read("tls.key", &surroundings)?;
+    let key = options.key.find("tls.key", &surroundings)?;
+    let (authority, vouching) = match &options.client_ca {
+        None => (None, BTreeSet::new()),
+        Some(path) => authority(&folder.join(path))?,
+    };
+    let Some(key) = key else {
+        return Ok(None);
+    };
     let key = PrivateKeyDer::from_pem_slice(key.reveal().as_bytes())
         .map_err(|error| wrong("tls.key", error.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong("tls", error.to_string()))?;
-    let builder = match &options.client_ca {
+    let builder = match &authority {
         None => builder.with_no_client_auth(),
-        Some(path) => {
-            let path = folder.join(path);
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates("tls.client_ca", &path)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| wrong("tls.client_ca", error.to_string()))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .allow_unauthenticated()
-                .build()
-                .map_err(|error| wrong("tls.client_ca", error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+        Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
     };
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|error| wrong("tls.key", format!("does not fit the certificate: {error}")))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Loaded {
+    Ok(Some(Loaded {
         config: Arc::new(config),
         fingerprint,
+        authority,
+        vouching,
         stamps,
-    })
+    }))
+}
+
+/// Who may vouch for clients by a file, and the SHA-256 of each of its certificates.
+fn authority(path: &Path) -> Result<(Authority, BTreeSet<Vec<u8>>), FieldError> {
+    let wrong = |problem: String| FieldError {
+        field: "tls.client_ca",
+        problem,
+    };
+    let mut roots = RootCertStore::empty();
+    let mut vouching = BTreeSet::new();
+    for certificate in certificates("tls.client_ca", path)? {
+        vouching.insert(digest(&SHA256, &certificate).as_ref().to_vec());
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(error.to_string()))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok((Some(verifier), vouching))
 }

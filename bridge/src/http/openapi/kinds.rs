@@ -156,7 +156,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind(
         "reload-refused",
         &[422],
-        "contracts, schemas or configuration have to be mended",
+        "contracts, schemas or access have to be mended; `takenUp` and `refused` tell of each",
     ),
     Kind(
         "expectation-required",
@@ -177,7 +177,11 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     Kind("store-unavailable", &[503], "the store does not serve"),
     Kind("unwell", &[503], "a part of the daemon has ended"),
-    Kind("reload-failed", &[503], "nothing could be loaded"),
+    Kind(
+        "reload-failed",
+        &[503],
+        "not everything could be loaded; `takenUp` and `refused` tell of each",
+    ),
     Kind("failed", &[503], "it could not be done"),
     Kind("disk-low", &[507], "too little is free on the store's disk"),
 ];
@@ -201,6 +205,14 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
         r##"{"type": "array", "items": {"$ref": "#/components/schemas/ProblemEvent"}, "description": "What is known of each event of the commit"}"##,
     ),
     ("stream", r#"{"type": "string"}"#),
+    (
+        "takenUp",
+        r#"{"type": "array", "items": {"enum": ["access", "contracts"]}, "description": "What a reload has taken up"}"#,
+    ),
+    (
+        "refused",
+        r#"{"type": "array", "items": {"enum": ["access", "contracts"]}, "description": "What a reload has not taken up"}"#,
+    ),
     (
         "actual",
         r#"{"type": "integer", "minimum": 0, "description": "The stream's revision"}"#,

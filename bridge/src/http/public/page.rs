@@ -16,7 +16,7 @@ use super::{Public, Wanted, granted};
 use crate::access::Caller;
 use crate::clock;
 use crate::http::body::path;
-use crate::http::follow::{self, PublicSource, last_event_id};
+use crate::http::follow::{self, Began, PublicSource, last_event_id};
 use crate::http::form::{self, CLOUD_EVENT, Form, JSON, joined, negotiate};
 use crate::http::history::known_sequence;
 use crate::http::number::in_query;
@@ -89,6 +89,7 @@ pub(in crate::http) struct Asked {
 pub(in crate::http) async fn events(
     State(state): State<Arc<Public>>,
     caller: Caller,
+    began: Began,
     method: Method,
     headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
@@ -145,7 +146,7 @@ pub(in crate::http) async fn events(
         present_epoch: epoch.epoch(),
     };
     let wait = wait.filter(|_| method != Method::HEAD).unwrap_or_default();
-    let found = request.poll(&state, &stream, after, wait).await?;
+    let found = request.poll(&state, &stream, after, (began, wait)).await?;
     let page = request.page((media_type, form), &stream, &found);
     Ok(page.answer(&headers))
 }
@@ -195,11 +196,11 @@ impl Request {
         state: &Public,
         stream: &PublicStreamName,
         mut after: Sequence,
-        wait: Duration,
+        (began, wait): (Began, Duration),
     ) -> Result<Taken<Found>, Problem> {
         let heads = state.store.watch_public(&state.log, stream).await;
         let mut heads = heads.map_err(unavailable)?;
-        let mut patience = std::pin::pin!(state.follows.patience(wait));
+        let mut patience = std::pin::pin!(state.follows.patience(began, wait));
         loop {
             let from_head = heads.borrow().get().saturating_sub(after.get());
             let found = self.scan(state, stream, after);

@@ -1,5 +1,7 @@
 //! Secrets: where they are, and what keeps them from being shown.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,19 @@ pub(crate) enum SecretPlace {
     Env(String),
     /// In a file. One line end at its end is not part of the secret.
     File(PathBuf),
+}
+
+/// The variables of secrets that are not set here, where options are only checked: what is in them was not looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Unset(RefCell<BTreeSet<String>>);
+
+impl Unset {
+    /// Their names; none, if all are set.
+    pub(crate) fn names(&self) -> Option<String> {
+        let names = self.0.borrow();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
 }
 
 /// A secret, which shows itself to nobody who only prints it.
@@ -87,12 +102,22 @@ impl SecretSource {
         }
     }
 
-    /// Reads the secret of a field.
+    /// Reads the secret of a field; where options are only checked and its variable is not set, something in its place.
     pub(crate) fn read(
         &self,
         field: &'static str,
         surroundings: &Surroundings<'_>,
     ) -> Result<Secret, FieldError> {
+        let found = self.find(field, surroundings)?;
+        Ok(found.unwrap_or_else(|| Secret("unset".to_owned())))
+    }
+
+    /// Reads the secret of a field. None: options are only checked, and its variable is not set.
+    pub(crate) fn find(
+        &self,
+        field: &'static str,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Option<Secret>, FieldError> {
         let wrong = |problem: String| FieldError { field, problem };
         let place = match self {
             Self::Elsewhere(place) => place,
@@ -104,18 +129,22 @@ impl SecretSource {
             }
         };
         let text = match place {
-            SecretPlace::Env(name) => match (surroundings.environment)(name) {
-                Some(text) => text,
-                None if surroundings.without_secrets => "unset".to_owned(),
-                None => return Err(wrong(format!("the environment variable {name} is not set"))),
-            },
+            SecretPlace::Env(name) => {
+                match ((surroundings.environment)(name), surroundings.unset) {
+                    (Some(text), _) => text,
+                    (None, Some(unset)) => {
+                        unset.0.borrow_mut().insert(name.clone());
+                        return Ok(None);
+                    }
+                    (None, None) => {
+                        return Err(wrong(format!("the environment variable {name} is not set")));
+                    }
+                }
+            }
             SecretPlace::File(path) => {
                 let path = surroundings.folder.join(path);
-                let mut text = match std::fs::read_to_string(&path) {
-                    Ok(text) => text,
-                    Err(_) if surroundings.without_secrets => "unset".to_owned(),
-                    Err(error) => return Err(wrong(format!("{}: {error}", path.display()))),
-                };
+                let mut text = std::fs::read_to_string(&path)
+                    .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
                 if text.ends_with('\n') {
                     text.pop();
                     if text.ends_with('\r') {
@@ -128,6 +157,6 @@ impl SecretSource {
         if text.is_empty() {
             return Err(wrong("the secret is empty".to_owned()));
         }
-        Ok(Secret(text))
+        Ok(Some(Secret(text)))
     }
 }

@@ -88,8 +88,17 @@ impl TlsOptions {
             identity,
             server_name: self.server_name.clone(),
         };
-        if !surroundings.without_secrets {
+        let has_key = match &self.key {
+            Some(key) => key.find("tls.key", surroundings)?.is_some(),
+            None => true,
+        };
+        if has_key {
             tls.client_config()?;
+            return Ok(tls);
+        }
+        tls.roots()?;
+        if let Some(identity) = &tls.identity {
+            certificates("tls.certificate", &identity.certificate)?;
         }
         Ok(tls)
     }

@@ -280,16 +280,22 @@ async fn a_password_is_read_from_a_file_or_the_environment_and_never_told() {
 
 #[test]
 fn options_of_the_login_and_of_the_interface_are_checked() {
+    let (authority, unset) = (Authority::new(), Unset::default());
+    let (certificate, key) = authority.sign(&["client"]);
     let resolve = |yaml: &str| {
         let options: BrokerOptions = serde_saphyr::from_str(yaml).expect("readable");
         let surroundings = Surroundings {
             folder: Path::new("/"),
             environment: &|_| None,
-            without_secrets: true,
+            unset: Some(&unset),
         };
         options.resolve("main", &surroundings)
     };
-    let certificate = "tls: { certificate: c.pem, key: { file: k.pem } }";
+    let certificate = format!(
+        "tls: {{ certificate: '{}', key: {{ file: '{}' }} }}",
+        certificate.display(),
+        key.display()
+    );
     for (options, field) in [
         ("auth: external".to_owned(), "amqp.tls.certificate"),
         ("auth: external, tls: {}".to_owned(), "amqp.tls.certificate"),

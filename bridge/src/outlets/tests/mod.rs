@@ -47,7 +47,7 @@ fn broker(yaml: &str) -> Broker {
     let surroundings = Surroundings {
         folder: Path::new("/"),
         environment: &|name| (name == "THE_PASSWORD").then(|| "secret".to_owned()),
-        without_secrets: false,
+        unset: None,
     };
     options
         .resolve("main", &surroundings)
@@ -178,7 +178,7 @@ fn options_are_bounded_and_secrets_are_not_shown() {
         let surroundings = Surroundings {
             folder: Path::new("/"),
             environment: &|name| (name == "THE_PASSWORD").then(|| "open sesame".to_owned()),
-            without_secrets: false,
+            unset: None,
         };
         options.resolve("main", &surroundings)
     };

@@ -215,7 +215,7 @@ fn the_name_in_the_certificate_is_the_hosts() {
     let surroundings = Surroundings {
         folder: Path::new("/"),
         environment: &|_| None,
-        without_secrets: false,
+        unset: None,
     };
     let error = options.resolve("main", &surroundings).expect_err("refused");
     assert_eq!(error.field, "mqtt.tls.server_name");
