@@ -290,6 +290,9 @@ pub(crate) fn finish(
     let batch = database.write(batch, sync)?;
     for (name, log) in &mut logs {
         let Some(id) = log.id else { continue };
+        for (stream, tail) in &log.streams {
+            database.ends.note(id, stream, tail.revision);
+        }
         let news = KnownLog {
             id,
             head: log.head,
