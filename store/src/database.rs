@@ -19,6 +19,7 @@ use rocksdb::{
 
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
+use crate::index::ends::Ends;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
 use settings::{column_options, database_options};
@@ -52,6 +53,8 @@ pub(crate) enum Reach {
 /// An open database.
 pub(crate) struct Database {
     db: DB,
+    /// Where long streams end, perhaps.
+    pub(crate) ends: Ends,
     /// Makes the next writes fail.
     #[cfg(test)]
     pub(crate) fail_writes: std::sync::atomic::AtomicBool,
@@ -157,6 +160,7 @@ impl Database {
         let db = DB::open_cf_descriptors(&database, dir, columns)?;
         Ok(Self {
             db,
+            ends: Ends::default(),
             #[cfg(test)]
             fail_writes: std::sync::atomic::AtomicBool::new(false),
             #[cfg(test)]

@@ -4,6 +4,7 @@
 //! reads them fetches the records after.
 
 pub(crate) mod block;
+pub(crate) mod ends;
 pub(crate) mod run;
 
 use std::ops::ControlFlow;
@@ -105,7 +106,8 @@ fn run_at(key: &[u8]) -> Result<Revision, Flaw> {
 
 /// A stream's last run; none if the stream does not exist.
 ///
-/// `believed` is what somebody takes for its revision: if that is right, a long stream costs no more than a short one.
+/// `believed` is what somebody takes for its revision. If that, or else what is remembered, is right or was so until lately, a long
+/// stream costs hardly more than a short one.
 pub(crate) fn tail(
     database: &Database,
     reach: Reach,
@@ -118,20 +120,38 @@ pub(crate) fn tail(
         database.get_in(reach, &key, |body| Tail::resume(first, body))
     };
     // Only the last run is not whole: one that is not says all.
-    let ends = |tail: &Tail| !tail.revision.get().is_multiple_of(RUN);
-    if let Some(believed) = believed.filter(|believed| believed.get() > RUN)
-        && let Some(tail) = run(run_of(believed))?.filter(ends)
+    let is_last = |tail: &Tail| !tail.revision.get().is_multiple_of(RUN);
+    // The last run, if it is this one or the next.
+    let at_or_next = |first: Revision| -> Result<_, StoreError> {
+        let found = run(first)?;
+        if found.as_ref().is_none_or(is_last) {
+            return Ok(found);
+        }
+        let next = run(Revision::new(first.get().saturating_add(RUN)))?;
+        Ok(next.map_or(found, |next| Some(next).filter(is_last)))
+    };
+    let believed = believed
+        .map(run_of)
+        .filter(|believed| believed.get() > RUN)
+        .or_else(|| database.ends.last_run(log, stream));
+    if let Some(first) = believed
+        && let Some(tail) = at_or_next(first)?
     {
+        database.ends.note(log, stream, tail.revision);
         return Ok(Some(tail));
     }
     // Most streams have one run: the filters tell a new stream, and one look-up any other.
     let tail = run(Revision::new(1))?;
-    if tail.as_ref().is_none_or(ends) {
+    if tail.as_ref().is_none_or(is_last) {
         return Ok(tail);
     }
-    database.last(reach, &keys::stream_revisions(log, stream), |key, body| {
+    let tail = database.last(reach, &keys::stream_revisions(log, stream), |key, body| {
         Tail::resume(run_at(key)?, body)
-    })
+    })?;
+    if let Some(tail) = &tail {
+        database.ends.note(log, stream, tail.revision);
+    }
+    Ok(tail)
 }
 
 /// Positions after one, up to another.

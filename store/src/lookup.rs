@@ -2,7 +2,6 @@
 
 mod parked;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use crate::event::{Event, Record};
 use crate::index;
 use crate::index::block::block_of;
 use crate::keys::{self, Indexed, KeyDigest, LogId};
-use crate::names::{PublicStreamName, RelayName};
+use crate::names::{ByName, PublicStreamName, RelayName};
 use crate::page::ReadLimit;
 use crate::place::{Position, Sequence};
 use crate::prepare::{LookedUp, PreparedCommit};
@@ -55,7 +54,7 @@ pub(crate) fn commit(
             .map(|found| found.map(|(entry, _)| entry))
             .collect(),
     };
-    let mut tails = HashMap::new();
+    let mut tails = ByName::default();
     for write in &commit.writes {
         let believed = match write.expected {
             Expected::Exact(revision) => Some(revision),

@@ -3,6 +3,7 @@
 //! A name is 1 to 255 bytes of UTF-8 (relays and cursors: 512) without control characters, so that a zero byte can
 //! end it in a key and the order of keys is the order of names. A name that was once made is legal for ever.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +11,9 @@ use std::sync::Arc;
 pub const NAME_MAX_BYTES: usize = 255;
 /// Longest name of a relay or a cursor, in bytes: they are made of other names.
 pub const COMPOUND_NAME_MAX_BYTES: usize = 512;
+
+/// Things by name. The hashes are seeded by chance: who chooses names cannot choose them to collide.
+pub(crate) type ByName<K, T> = HashMap<K, T, foldhash::fast::RandomState>;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,6 @@
 mod commit;
 mod crossing;
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 
 use crate::commit::Expected;
@@ -15,7 +13,7 @@ use crate::epoch;
 use crate::index::run::Tail;
 use crate::keys::{IdDigest, KeyDigest};
 use crate::limits::{LimitError, Limits};
-use crate::names::{RelayName, StreamName};
+use crate::names::{ByName, RelayName, StreamName};
 use crate::parked::{NewParked, ParkOutcome, ResolvedParked};
 use crate::public::Crossing;
 use crate::relay::Settlement;
@@ -51,7 +49,7 @@ pub(crate) struct LookedUp {
     /// One for each event, in order.
     pub(crate) ids: Vec<Option<IdEntry>>,
     /// The streams that exist.
-    pub(crate) tails: HashMap<StreamName, Tail>,
+    pub(crate) tails: ByName<StreamName, Tail>,
 }
 
 pub(crate) struct PreparedWrite {

@@ -2,8 +2,9 @@
 
     over_http.py SECONDS
 
-- single durable appends at 64 connections, in turns with the same requests to `bare-http`, a server of the same libraries whose
-  handler parses the body and stores nothing; without contracts, and with the bank's, whose crossing then works beside;
+- single durable appends at 64 connections, in turns with the same requests to the same server whose handler parses the body and
+  stores nothing; without contracts, and with the bank's, whose crossing then works beside;
+- the same in turns with `bare-http`, which has the same libraries and nothing of Horizon's server;
 - batches of 100, in turns with `bare-store`: the store alone, with commits of the same events;
 - reading a stream of 100 events;
 - 100 followers of the log, while batches are appended.
@@ -24,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from measure import say
-from places import TARGET
+from places import REPOSITORY, TARGET
 from rack import bank_daemon
 from rig.daemon import Daemon, request
 from rig.ports import free_ports
@@ -45,8 +46,10 @@ def main(seconds: int) -> None:
         folder = Path(name)
         print(f"| work | a second | beside it, a second | ratio (median of {ROUNDS} rounds of {seconds} s) | lowest and highest |")
         print("|---|---:|---:|---:|---|")
-        singles(folder, seconds, contracts=False)
-        singles(folder, seconds, contracts=True)
+        same = yardstick()
+        singles(folder, seconds, same, "the same server, whose handler parses", contracts=False)
+        singles(folder, seconds, same, "the same server, whose handler parses", contracts=True)
+        singles(folder, seconds, [TARGET / "release" / "bare-http"], "its libraries alone, and a handler that parses", contracts=False)
         batches(folder, seconds)
         with daemon_in(folder / "reads", contracts=False) as daemon:
             reading(daemon, seconds)
@@ -69,11 +72,11 @@ def daemon_in(folder: Path, contracts: bool) -> Iterator[Daemon]:
         daemon.kill()
 
 
-def singles(folder: Path, seconds: int, contracts: bool) -> None:
+def singles(folder: Path, seconds: int, command: list[str | Path], name: str, contracts: bool) -> None:
     """Single appends beside a server that only parses."""
     what = "single appends, 64 connections" + (", the bank's contracts crossing beside" if contracts else "")
-    with daemon_in(folder / f"singles-{contracts}", contracts) as daemon, parser(folder / f"singles-{contracts}") as bare:
-        row(what + "; beside a handler that parses", lambda n: append_to(daemon, seconds, 1, n), lambda n: append(bare, seconds, 1, n))
+    with tempfile.TemporaryDirectory(dir=folder) as own, daemon_in(Path(own) / "daemon", contracts) as daemon, parser(command, Path(own)) as bare:
+        row(f"{what}; beside {name}", lambda n: append_to(daemon, seconds, 1, n), lambda n: append(bare, seconds, 1, n))
 
 
 def batches(folder: Path, seconds: int) -> None:
@@ -101,14 +104,23 @@ def row(what: str, ours: Callable[[int], float], beside: Callable[[int], float])
     print(f"| {what} | {mine:,.0f} | {theirs:,.0f} | {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} |", flush=True)
 
 
+def yardstick() -> list[str | Path]:
+    """The command that serves a handler which parses, by the daemon's own server (`bridge/src/server/tests/yardstick.rs`)."""
+    build = ["cargo", "test", "--release", "--locked", "-p", "horizon-bridge", "--bin", "horizon", "--no-run", "--message-format", "json"]
+    told = subprocess.run(build, stdout=subprocess.PIPE, text=True, check=True, cwd=REPOSITORY).stdout
+    (program,) = [made["executable"] for made in map(json.loads, told.splitlines()) if made.get("executable")]
+    return [program, "--ignored", "--exact", "server::tests::yardstick::parses_and_stores_nothing", "--nocapture"]
+
+
 @contextmanager
-def parser(folder: Path) -> Iterator[str]:
+def parser(command: list[str | Path], folder: Path) -> Iterator[str]:
     """The address of a server that parses and stores nothing."""
-    log = folder / "bare-http.log"
-    server = Process([TARGET / "release" / "bare-http"], log)
+    log = folder / "parser.log"
+    server = Process(command, log)
+    listens = re.compile(r"(127\.0\.0\.1:\d+)\n")
     try:
-        wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "bare-http listens", 30)
-        yield log.read_text().split()[-1]
+        wait_until(lambda: log.exists() and listens.search(log.read_text()), "the parser listens", 30)
+        yield listens.search(log.read_text())[1]
     finally:
         server.kill()
 

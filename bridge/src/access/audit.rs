@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use axum::http::{Method, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,9 +26,9 @@ const PATH_LIMIT_BYTES: usize = 256;
 pub(super) struct Asked {
     pub(super) listener: &'static str,
     pub(super) address: Option<SocketAddr>,
-    pub(super) method: String,
-    /// Without the query, which may hold what is no business of a log.
-    pub(super) path: String,
+    pub(super) method: Method,
+    /// Its query, which may hold what is no business of a log, is not told.
+    pub(super) uri: Uri,
 }
 
 impl Asked {
@@ -138,8 +139,8 @@ impl Audit {
                 reason = refused.reason,
                 listener = asked.listener,
                 address = asked.address(),
-                method = asked.method,
-                path = asked.path,
+                method = asked.method.as_str(),
+                path = Asked::path_of(asked.uri.path()),
                 left_out,
                 "refused: {}",
                 refused.why
@@ -153,8 +154,8 @@ impl Audit {
             target: "audit",
             principal,
             address = asked.address(),
-            method = asked.method,
-            path = asked.path,
+            method = asked.method.as_str(),
+            path = Asked::path_of(asked.uri.path()),
             "an operator's order"
         );
     }

@@ -268,8 +268,8 @@ fn asked(parts: &Parts, wire: &Wire) -> Asked {
             Side::Operator => "operator",
         },
         address: Some(wire.address),
-        method: parts.method.to_string(),
-        path: Asked::path_of(parts.uri.path()),
+        method: parts.method.clone(),
+        uri: parts.uri.clone(),
     }
 }
 

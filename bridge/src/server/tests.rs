@@ -18,19 +18,51 @@ use super::*;
 use crate::access::AccessOptions;
 use crate::outlets::Surroundings;
 
+mod yardstick;
+
 const TOKEN: &str = "hzn_a-token-that-is-long-enough-to-be-one";
 /// Longest wait for what has to happen.
 const SOON: Duration = Duration::from_secs(20);
 /// All of the watch's limits.
 const LIMIT: Duration = Duration::from_secs(1);
 
-struct Followed {
+/// A router at work on loopback, until this is dropped.
+struct Served {
     house: Arc<House>,
     address: SocketAddr,
+    task: JoinSet<()>,
+    _stop: watch::Sender<bool>,
+}
+
+struct Followed {
+    served: Served,
     events: broadcast::Sender<Bytes>,
     open: Arc<AtomicUsize>,
-    _stop: watch::Sender<bool>,
-    _served: JoinSet<()>,
+}
+
+async fn served(gate: Gate, limits: Limits, router: Router) -> Served {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let house = Arc::new(House::new(gate, limits));
+    let listener = Listener {
+        side: Side::Private,
+        socket,
+        tls: None,
+        hosts: Vec::new(),
+        router,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let (_, serving) = serve(Arc::clone(&house), listener, address, stopped);
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let Ok(()) = serving.await;
+    });
+    Served {
+        house,
+        address,
+        task,
+        _stop: stop,
+    }
 }
 
 fn gate(grants: &str) -> Gate {
@@ -76,35 +108,17 @@ async fn start() -> Followed {
             )
         }
     };
-    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
-    let house = Arc::new(House::new(gate("{ follow: [a] }"), limits));
-    let listener = Listener {
-        side: Side::Private,
-        socket,
-        tls: None,
-        hosts: Vec::new(),
-        router: Router::new().route("/follow", get(follow)),
-    };
-    let (stop, stopped) = watch::channel(false);
-    let (_, serving) = serve(Arc::clone(&house), listener, address, stopped);
-    let mut served = JoinSet::new();
-    served.spawn(async move {
-        let Ok(()) = serving.await;
-    });
+    let router = Router::new().route("/follow", get(follow));
     Followed {
-        house,
-        address,
+        served: served(gate("{ follow: [a] }"), limits, router).await,
         events,
         open,
-        _stop: stop,
-        _served: served,
     }
 }
 
 impl Followed {
     async fn follow(&self) -> TcpStream {
-        let mut client = TcpStream::connect(self.address).await.unwrap();
+        let mut client = TcpStream::connect(self.served.address).await.unwrap();
         let request = format!(
             "GET /follow HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
         );
@@ -153,7 +167,11 @@ async fn a_follower_to_whom_nothing_happens_stays_and_ends_with_its_grants() {
         .send(Bytes::from_static(b"data: 1\n\n"))
         .unwrap();
     read_until(&mut client, "data: 1").await;
-    followed.house.gate.replace(Some(access("{ follow: [b] }")));
+    followed
+        .served
+        .house
+        .gate
+        .replace(Some(access("{ follow: [b] }")));
     // The last chunk: the follow ends whole, and is not cut off.
     assert!(
         read_until(&mut client, "0\r\n\r\n")

@@ -8,6 +8,7 @@ use super::{PreparedCommit, PreparedEvent, PreparedWrite, RECORD_OVERHEAD_BYTES,
 use crate::commit::{Commit, StreamWrite};
 use crate::digest::Secrets;
 use crate::event::{AttributeValue, NewEvent};
+use crate::keys::ByDigest;
 use crate::limits::{LimitError, Limits};
 use crate::names::StreamName;
 use crate::record;
@@ -41,7 +42,7 @@ pub(crate) fn commit(
         commit.writes.len(),
         limits.commit_max_events,
     )?;
-    let mut identities = HashSet::with_capacity(events);
+    let mut identities = ByDigest::default();
     let mut bytes = 0_usize;
     let mut writes = Vec::with_capacity(commit.writes.len());
     for StreamWrite {
@@ -53,7 +54,7 @@ pub(crate) fn commit(
         let mut prepared = Vec::with_capacity(events.len());
         for new in events {
             let event = event(&stream, &new, limits, secrets)?;
-            if !identities.insert(event.identity) {
+            if identities.insert(event.identity, ()).is_some() {
                 return Err(LimitError::malformed(
                     format!("event {:?}", new.id),
                     "its id and source occur twice in the commit",

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::database::Reach;
 use crate::{
     AppendError, Commit, Crossing, CursorMove, CursorName, Expected, LogName, NewEvent,
     NewPublicEvent, Position, PublicStreamName, ReadLimit, RelayName, Selection, Sequence,
@@ -252,4 +253,31 @@ async fn what_was_written_last_is_read_at_once_and_more_is_cut_no_shorter() {
         3,
         "more is one page as well"
     );
+}
+
+#[tokio::test]
+async fn a_stream_is_found_wherever_it_is_believed_to_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    for revision in 1..=130_u64 {
+        let committed = store.append(&log, commit(&revision.to_string())).await;
+        assert_eq!(committed.unwrap().streams[0].last_revision.get(), revision);
+        let stream = StreamName::new("a-1").unwrap();
+        let open = store.inner.open.read().unwrap();
+        let database = &open.as_ref().unwrap().database;
+        let id = store.inner.heads.log_id(&log).unwrap();
+        for believed in [1, 32, 33, 64, 65, 96, 97, 128, 129, 4_000] {
+            let believed = crate::Revision::new(believed);
+            database.ends.note(id, &stream, believed);
+            for told in [None, Some(believed)] {
+                let tail = crate::index::tail(database, Reach::Disk, id, &stream, told).unwrap();
+                assert_eq!(
+                    tail.unwrap().revision.get(),
+                    revision,
+                    "{believed} {told:?}"
+                );
+            }
+        }
+    }
 }

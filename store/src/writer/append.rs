@@ -3,7 +3,6 @@
 //! Idempotency comes before expectations: if all events of the commit are those of a stored commit, in order, the
 //! answer is that of the first time; any other overlap is a conflict.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::draft::Draft;
@@ -12,7 +11,7 @@ use crate::error::StoreError;
 use crate::index::run::Tail;
 use crate::keys::{self, Indexed};
 use crate::limits::LimitError;
-use crate::names::{LogName, StreamName};
+use crate::names::{ByName, LogName, StreamName};
 use crate::place::{Position, Revision};
 use crate::prepare::{PreparedCommit, PreparedEvent, PreparedWrite};
 use crate::record::{self, EventPlace};
@@ -67,7 +66,7 @@ impl Draft<'_> {
         commit: &PreparedCommit,
         first: Position,
     ) -> Result<Checked, AppendError> {
-        let mut streams: HashMap<StreamName, Tail> = HashMap::new();
+        let mut streams: ByName<StreamName, Tail> = ByName::default();
         let mut befores = Vec::with_capacity(commit.writes.len());
         let mut next = Some(first);
         for PreparedWrite {
@@ -231,7 +230,7 @@ impl Draft<'_> {
 /// A commit that may be applied.
 struct Checked {
     /// The streams that grow, as the commit leaves them.
-    streams: HashMap<StreamName, Tail>,
+    streams: ByName<StreamName, Tail>,
     /// Each write's revision before it.
     befores: Vec<Revision>,
 }

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::heads::Heads;
 use crate::index::run::Tail;
 use crate::keys::{self, ByDigest, IdDigest, LogId};
-use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
+use crate::names::{ByName, CursorName, LogName, PublicStreamName, RelayName, StreamName};
 use crate::place::Position;
 use crate::prepare::LookedUp;
 use crate::public::PublicHead;
@@ -26,7 +26,7 @@ pub(crate) struct Draft<'a> {
     /// Whether the batch holds anything that must be durable before it is answered.
     pub(super) sync: bool,
     pub(super) now_ms: u64,
-    pub(super) logs: HashMap<LogName, LogDraft>,
+    pub(super) logs: ByName<LogName, LogDraft>,
     pub(super) parked: ParkedDraft,
     last_log_id: LogId,
 }
@@ -38,7 +38,7 @@ pub(crate) struct LogDraft {
     pub(super) head: LogHead,
     pub(super) ids: ByDigest<(IdEntry, EventPlace)>,
     /// Streams that have grown.
-    pub(super) streams: HashMap<StreamName, Tail>,
+    pub(super) streams: ByName<StreamName, Tail>,
     pub(super) blocks: Blocks,
     pub(super) cursors: HashMap<CursorName, Position>,
     pub(super) public_heads: HashMap<PublicStreamName, PublicHead>,
@@ -62,7 +62,7 @@ impl<'a> Draft<'a> {
             batch,
             sync: false,
             now_ms,
-            logs: HashMap::new(),
+            logs: ByName::default(),
             parked: ParkedDraft::default(),
             last_log_id: heads.last_log_id(),
         }
@@ -74,7 +74,7 @@ impl<'a> Draft<'a> {
             id: heads.log_id(name),
             head: heads.head(name),
             ids: ByDigest::default(),
-            streams: HashMap::new(),
+            streams: ByName::default(),
             blocks: Blocks::default(),
             cursors: HashMap::new(),
             public_heads: HashMap::new(),

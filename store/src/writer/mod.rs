@@ -14,7 +14,6 @@ mod rebuild;
 mod recent;
 mod resolve;
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -25,7 +24,7 @@ use crate::commit::{AppendError, Committed};
 use crate::database::{Batch, Database};
 use crate::error::StoreError;
 use crate::heads::{Heads, KnownLog};
-use crate::names::LogName;
+use crate::names::{ByName, LogName};
 use crate::options::Options;
 use crate::parked::ResolveError;
 use crate::place::Position;
@@ -37,6 +36,9 @@ use draft::LogDraft;
 pub(crate) use draft::Draft;
 pub(crate) use rebuild::Fits;
 pub(crate) use recent::Recent;
+
+/// How often other threads are let go first, at most, before a batch is begun.
+const YIELDS_MAX: usize = 4;
 
 type Answer<T, E> = oneshot::Sender<Result<T, E>>;
 
@@ -85,6 +87,8 @@ pub(crate) struct Writer {
     recent: Recent,
     /// Empty: the room of the batches before.
     batch: Batch,
+    /// How many requests the batch before had.
+    answered: usize,
     options: Options,
     /// Set once: why nothing is written any more.
     poison: Arc<OnceLock<String>>,
@@ -121,6 +125,7 @@ impl Writer {
             queue,
             recent: Recent::default(),
             batch: Batch::default(),
+            answered: 0,
             options,
             poison,
         }
@@ -130,7 +135,25 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let _told = TellPanic(Arc::clone(&self.poison));
         while let Some(first) = self.queue.blocking_recv() {
+            self.let_others_call();
             self.write_together(first);
+        }
+    }
+
+    /// Where several call at a time and processors are scarce, lets those work who are about to call: fewer batches are fewer syncs.
+    /// Where a processor is free, or one caller waits for each answer, nothing is waited for.
+    fn let_others_call(&self) {
+        if self.answered <= 1 {
+            return;
+        }
+        let mut waiting = self.queue.len();
+        for _ in 0..YIELDS_MAX {
+            std::thread::yield_now();
+            let now = self.queue.len();
+            if now == waiting {
+                return;
+            }
+            waiting = now;
         }
     }
 
@@ -181,6 +204,7 @@ impl Writer {
             // Only this thread sets it.
             let _ = self.poison.set(reason.clone());
         }
+        self.answered = pending.len();
         for (answer, _room) in pending {
             answer(written.as_ref().copied());
         }
@@ -251,7 +275,7 @@ pub(crate) fn refuse(request: Request, error: &StoreError) {
 pub(crate) fn finish(
     mut draft: Draft<'_>,
     heads: &Heads,
-) -> Result<(HashMap<LogName, LogDraft>, Batch), StoreError> {
+) -> Result<(ByName<LogName, LogDraft>, Batch), StoreError> {
     draft.put_ends();
     let Draft {
         database,
@@ -261,11 +285,14 @@ pub(crate) fn finish(
         ..
     } = draft;
     if batch.is_empty() {
-        return Ok((HashMap::new(), batch));
+        return Ok((ByName::default(), batch));
     }
     let batch = database.write(batch, sync)?;
     for (name, log) in &mut logs {
         let Some(id) = log.id else { continue };
+        for (stream, tail) in &log.streams {
+            database.ends.note(id, stream, tail.revision);
+        }
         let news = KnownLog {
             id,
             head: log.head,

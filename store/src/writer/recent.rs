@@ -1,10 +1,10 @@
 //! What was written lately: callers look things up before the writer has their call, and what they found may have
 //! changed since. Each batch has a number, and what was looked up tells the last batch that it has seen.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::draft::LogDraft;
-use crate::names::LogName;
+use crate::names::{ByName, LogName};
 
 /// How many batches are remembered; what was looked up before them is looked up again. With the default options a full
 /// queue is sixteen batches.
@@ -13,14 +13,14 @@ const BATCHES: usize = 20;
 /// The last batches, the newest first.
 #[derive(Default)]
 pub(crate) struct Recent {
-    batches: VecDeque<HashMap<LogName, LogDraft>>,
+    batches: VecDeque<ByName<LogName, LogDraft>>,
     /// The number of the newest.
     last: u64,
 }
 
 impl Recent {
     /// Takes in a batch that was written; gives its number.
-    pub(super) fn push(&mut self, batch: HashMap<LogName, LogDraft>) -> u64 {
+    pub(super) fn push(&mut self, batch: ByName<LogName, LogDraft>) -> u64 {
         self.batches.truncate(BATCHES - 1);
         self.batches.push_front(batch);
         self.last += 1;

@@ -1,4 +1,5 @@
-//! The yardstick for appending over HTTP: the same server, whose handler parses the body and stores nothing.
+//! A yardstick for appending over HTTP: the same libraries without Horizon's server, and a handler that parses the body and stores
+//! nothing.
 //!
 //! It listens on a port that the system chooses, prints the address, and answers until it is killed.
 
