@@ -115,43 +115,70 @@ pub(crate) fn tail(
     stream: &StreamName,
     believed: Option<Revision>,
 ) -> Result<Option<Tail>, StoreError> {
+    let believed = believed
+        .map(run_of)
+        .filter(|believed| believed.get() > RUN)
+        .or_else(|| database.ends.last_run(log, stream));
+    let tail = match believed {
+        Some(first) => near(database, reach, log, stream, first)?,
+        None => Near::Further,
+    };
+    let tail = match tail {
+        Near::Last(tail) => Some(tail),
+        // Most streams have one run: the filters tell a new stream, and one look-up any other.
+        Near::Nothing | Near::Further => {
+            match near(database, reach, log, stream, Revision::new(1))? {
+                Near::Nothing => None,
+                Near::Last(tail) => Some(tail),
+                Near::Further => {
+                    let runs = keys::stream_revisions(log, stream);
+                    database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))?
+                }
+            }
+        }
+    };
+    if let Some(tail) = &tail {
+        database.ends.note(log, stream, tail.revision);
+    }
+    Ok(tail)
+}
+
+/// What is found where a stream may end.
+enum Near {
+    /// No run.
+    Nothing,
+    /// The last one: the one there, or the next.
+    Last(Tail),
+    /// The stream goes on.
+    Further,
+}
+
+/// Looks for a stream's last run at one of its runs, and at the next.
+fn near(
+    database: &Database,
+    reach: Reach,
+    log: LogId,
+    stream: &StreamName,
+    first: Revision,
+) -> Result<Near, StoreError> {
     let run = |first| {
         let key = keys::stream_index(log, stream, first);
         database.get_in(reach, &key, |body| Tail::resume(first, body))
     };
     // Only the last run is not whole: one that is not says all.
     let is_last = |tail: &Tail| !tail.revision.get().is_multiple_of(RUN);
-    // The last run, if it is this one or the next.
-    let at_or_next = |first: Revision| -> Result<_, StoreError> {
-        let found = run(first)?;
-        if found.as_ref().is_none_or(is_last) {
-            return Ok(found);
-        }
-        let next = run(Revision::new(first.get().saturating_add(RUN)))?;
-        Ok(next.map_or(found, |next| Some(next).filter(is_last)))
+    let Some(there) = run(first)? else {
+        return Ok(Near::Nothing);
     };
-    let believed = believed
-        .map(run_of)
-        .filter(|believed| believed.get() > RUN)
-        .or_else(|| database.ends.last_run(log, stream));
-    if let Some(first) = believed
-        && let Some(tail) = at_or_next(first)?
-    {
-        database.ends.note(log, stream, tail.revision);
-        return Ok(Some(tail));
+    if is_last(&there) {
+        return Ok(Near::Last(there));
     }
-    // Most streams have one run: the filters tell a new stream, and one look-up any other.
-    let tail = run(Revision::new(1))?;
-    if tail.as_ref().is_none_or(is_last) {
-        return Ok(tail);
-    }
-    let tail = database.last(reach, &keys::stream_revisions(log, stream), |key, body| {
-        Tail::resume(run_at(key)?, body)
-    })?;
-    if let Some(tail) = &tail {
-        database.ends.note(log, stream, tail.revision);
-    }
-    Ok(tail)
+    let next = run(Revision::new(first.get().saturating_add(RUN)))?;
+    Ok(match next {
+        None => Near::Last(there),
+        Some(next) if is_last(&next) => Near::Last(next),
+        Some(_) => Near::Further,
+    })
 }
 
 /// Positions after one, up to another.
