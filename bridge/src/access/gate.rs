@@ -1,5 +1,6 @@
 //! The gate that every request comes past: who is it, may they come in at all, and do they have too much open already?
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,9 +43,23 @@ pub(crate) enum Side {
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     pub(crate) side: Side,
-    pub(crate) address: std::net::SocketAddr,
+    pub(crate) address: SocketAddr,
+    /// What is open without a credential is counted by: the address without its port.
+    host: Arc<str>,
     /// The client's certificate, which an authority of the listener has vouched for.
     pub(crate) certificate: Option<Arc<Shown>>,
+}
+
+impl Wire {
+    /// A connection on which no certificate was shown.
+    pub(crate) fn new(side: Side, address: SocketAddr) -> Wire {
+        Wire {
+            side,
+            address,
+            host: address.ip().to_string().into(),
+            certificate: None,
+        }
+    }
 }
 
 /// How the gate stands, as it is told.
@@ -164,7 +179,7 @@ impl Gate {
         };
         let name = match &who {
             Who::Principal(principal) => Arc::clone(&principal.name),
-            Who::Everybody | Who::Nobody => Arc::from(wire.address.ip().to_string()),
+            Who::Everybody | Who::Nobody => Arc::clone(&wire.host),
         };
         let orders = wire.side == Side::Operator && !needs_none;
         // What somebody has open on one side keeps nobody out of another: an operator, or who asks whether the daemon is well.

@@ -57,11 +57,8 @@ async fn caller(
         request = request.header(header::AUTHORIZATION, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let wire = Wire {
-        side: Side::Private,
-        address: SocketAddr::from(([127, 0, 0, 1], 4242)),
-        certificate: certificate.map(|names| Arc::new(Shown::for_test(names))),
-    };
+    let mut wire = Wire::new(Side::Private, SocketAddr::from(([127, 0, 0, 1], 4242)));
+    wire.certificate = certificate.map(|names| Arc::new(Shown::for_test(names)));
     match gate.admit(&parts, &wire).await {
         Ok(admitted) => Some(admitted.caller),
         Err(refusal) => {
@@ -296,11 +293,7 @@ async fn a_caller_has_so_much_open_at_most() {
             .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
             .body(())
     };
-    let wire = Wire {
-        side: Side::Private,
-        address: SocketAddr::from(([127, 0, 0, 1], 1)),
-        certificate: None,
-    };
+    let wire = Wire::new(Side::Private, SocketAddr::from(([127, 0, 0, 1], 1)));
     let mut open = Vec::new();
     for _ in 0..4 {
         let (parts, ()) = request().unwrap().into_parts();
@@ -341,11 +334,7 @@ async fn what_is_open_ends_when_its_principal_is_another_one() {
         .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
         .body(());
     let (parts, ()) = request.unwrap().into_parts();
-    let wire = Wire {
-        side: Side::Private,
-        address: SocketAddr::from(([127, 0, 0, 1], 1)),
-        certificate: None,
-    };
+    let wire = Wire::new(Side::Private, SocketAddr::from(([127, 0, 0, 1], 1)));
     let admitted = gate.admit(&parts, &wire).await;
     let admitted = admitted.unwrap_or_else(|_| panic!("it is good"));
     let mut over = tokio::spawn(admitted.over());

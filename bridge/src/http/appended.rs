@@ -95,8 +95,7 @@ pub(super) fn of_stream(
         first_flagged: told.first,
     };
     let mut response = (status(committed), json_answer(&body)).into_response();
-    let segment = super::read::path_segment(stream.as_str());
-    let location = format!("/streams/{segment}?from={first}");
+    let location = super::read::stream_address(stream, first);
     let headers = response.headers_mut();
     headers.extend(HeaderValue::try_from(etag(epoch_of, last)).map(|value| (header::ETAG, value)));
     headers.extend(HeaderValue::try_from(location).map(|value| (header::LOCATION, value)));

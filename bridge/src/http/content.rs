@@ -1,5 +1,7 @@
 //! What a request calls its body, and so how events stand in it (CloudEvents 1.0, HTTP protocol binding, section 3).
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::form::{BATCH, CLOUD_EVENT};
@@ -29,7 +31,7 @@ pub(super) enum Mode {
 /// How events stand in the body of a request with these headers.
 pub(super) fn mode(headers: &HeaderMap) -> Result<Mode, Problem> {
     let (text, essence) = content_type(headers)?;
-    let mode = match essence.as_str() {
+    let mode = match &*essence {
         CLOUD_EVENT => Mode::Structured,
         BATCH => Mode::Batched,
         other if other.starts_with("application/cloudevents") => {
@@ -53,7 +55,7 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     let (text, essence) = content_type(headers)?;
     json(text, &essence, "application/json")?;
-    match essence.as_str() {
+    match &*essence {
         CLOUD_EVENT | BATCH => Err(unsupported(
             "CloudEvents are taken at /streams/{stream} only, as each names no stream",
             "application/json",
@@ -63,7 +65,7 @@ pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The content type as it came, and its media type; both are empty if there is none.
-fn content_type(headers: &HeaderMap) -> Result<(&str, String), Problem> {
+fn content_type(headers: &HeaderMap) -> Result<(&str, Cow<'_, str>), Problem> {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let value = values.next();
     if values.next().is_some() {

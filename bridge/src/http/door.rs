@@ -43,7 +43,7 @@ pub(super) struct Told {
 
 /// The door that a query names; HTTP's own if it names none.
 pub(super) fn door(query: Result<Query<Through>, QueryRejection>) -> Result<Door, Problem> {
-    let known = Door::ALL.map(Door::name).join(", ");
+    let known = || Door::ALL.map(Door::name).join(", ");
     let refused = |detail: String| {
         Problem::new(
             StatusCode::BAD_REQUEST,
@@ -51,13 +51,16 @@ pub(super) fn door(query: Result<Query<Through>, QueryRejection>) -> Result<Door
             "the query is not understood",
         )
         .detail(detail)
-        .mend(format!("`door` is one of {known}; leave it out for http"))
+        .mend(format!(
+            "`door` is one of {}; leave it out for http",
+            known()
+        ))
     };
     let Query(Through { door }) = query.map_err(|rejection| refused(said(&rejection)))?;
     let Some(name) = door else {
         return Ok(Door::Http);
     };
-    Door::named(&name).ok_or_else(|| refused(format!("{name:?} is no door; known are {known}")))
+    Door::named(&name).ok_or_else(|| refused(format!("{name:?} is no door; known are {}", known())))
 }
 
 /// The flagged events of a request.

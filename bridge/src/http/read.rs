@@ -376,5 +376,10 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// `text` as one segment of a path.
 pub(crate) fn path_segment(text: &str) -> String {
-    utf8_percent_encode(text, UNRESERVED).to_string()
+    utf8_percent_encode(text, UNRESERVED).collect()
+}
+
+/// Where a stream is read from a revision on.
+pub(super) fn stream_address(stream: &StreamName, from: Revision) -> String {
+    format!("/streams/{}?from={from}", path_segment(stream.as_str()))
 }

@@ -162,9 +162,11 @@ impl<'a> Draft<'a> {
 
     /// Tells what is missing, if nothing else was wrong with it.
     fn need(&mut self, name: &str, is_there: bool) {
-        let pointer = format!("/{name}");
-        let told = |mistake: &Mistake| mistake.pointer == pointer;
-        if !is_there && !self.mistakes.iter().any(told) {
+        if is_there {
+            return;
+        }
+        let told = |mistake: &Mistake| mistake.pointer.strip_prefix('/') == Some(name);
+        if !self.mistakes.iter().any(told) {
             self.mistake(name, "is missing");
         }
     }

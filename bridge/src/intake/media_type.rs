@@ -1,10 +1,20 @@
 //! Media types (RFC 9110, section 8.3.1), as far as an event bridge has to understand them.
 
+use std::borrow::Cow;
+
 /// The type and subtype in lower case, without parameters; none if the text is no media type.
-pub(crate) fn essence(text: &str) -> Option<String> {
+pub(crate) fn essence(text: &str) -> Option<Cow<'_, str>> {
     let essence = text.split(';').next().unwrap_or_default().trim();
     let (kind, subtype) = essence.split_once('/')?;
-    (is_token(kind) && is_token(subtype)).then(|| essence.to_ascii_lowercase())
+    if !is_token(kind) || !is_token(subtype) {
+        return None;
+    }
+    Some(
+        match essence.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(essence.to_ascii_lowercase()),
+            false => Cow::Borrowed(essence),
+        },
+    )
 }
 
 /// Whether data of this media type is JSON (CloudEvents 1.0, JSON format, section 3.1).

@@ -37,6 +37,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Streams that an HTTP/2 client may have reset before they were answered (CVE-2023-44487).
 const RESET_STREAMS: usize = 20;
+/// Header fields that hyper takes of an HTTP/1.1 request unless told otherwise.
+const HYPER_HEADERS: usize = 100;
 /// What a caller is told while there is too much to do.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -50,11 +52,7 @@ pub(super) async fn run(
 ) {
     let _ = stream.set_nodelay(true);
     let line = Line::new(stream, Arc::clone(&place.activity));
-    let mut wire = Wire {
-        side: door.side,
-        address,
-        certificate: None,
-    };
+    let mut wire = Wire::new(door.side, address);
     let Some(tls) = &door.tls else {
         return http(&door, &place.activity, line, wire, stop).await;
     };
@@ -124,8 +122,11 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         // The watch has its own limit, which spares connections between requests.
         .header_read_timeout(None)
-        .max_headers(limits.headers)
         .max_buf_size(limits.header_bytes);
+    // With its own number, hyper needs no memory for them.
+    if limits.headers != HYPER_HEADERS {
+        builder.http1().max_headers(limits.headers);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -72,11 +72,8 @@ async fn a_certificate_is_good_for_as_long_as_an_authority_of_now_vouches_for_it
     let gate = gate(text, folder.path());
     let (change, authority) = watch::channel(vouching(&[&ours]));
     let shown = Arc::new(Shown::new(&[own], authority).unwrap());
-    let wire = Wire {
-        side: Side::Private,
-        address: SocketAddr::from(([127, 0, 0, 1], 1)),
-        certificate: Some(Arc::clone(&shown)),
-    };
+    let mut wire = Wire::new(Side::Private, SocketAddr::from(([127, 0, 0, 1], 1)));
+    wire.certificate = Some(Arc::clone(&shown));
     let (parts, ()) = Request::new(()).into_parts();
     let admitted = gate.admit(&parts, &wire).await;
     let mut over = Box::pin(admitted.unwrap_or_else(|_| panic!("it is good")).over());
