@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) fn web(text: &str) -> Option<Uri> {
     let uri: Uri = text.parse().ok()?;
     let authority = uri.authority()?;
-    let after_host = authority.as_str().rsplit_once(authority.host());
-    let names_port = after_host.is_some_and(|(_, port)| !port.is_empty());
+    // Behind who asks, and the brackets of an IPv6 address.
+    let host = authority.as_str().rsplit(['@', ']']).next();
+    let names_port = host.is_some_and(|host| host.contains(':'));
     let is_sound = matches!(uri.scheme_str()?, "http" | "https")
         && (!names_port || authority.port_u16().is_some());
     is_sound.then_some(uri)

@@ -175,6 +175,7 @@ fn near(
     }
     let next = run(Revision::new(first.get().saturating_add(RUN)))?;
     Ok(match next {
+        // One that is missing between others would be damage, which `verify` finds.
         None => Near::Last(there),
         Some(next) if is_last(&next) => Near::Last(next),
         Some(_) => Near::Further,

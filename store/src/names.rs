@@ -12,7 +12,7 @@ pub const NAME_MAX_BYTES: usize = 255;
 /// Longest name of a relay or a cursor, in bytes: they are made of other names.
 pub const COMPOUND_NAME_MAX_BYTES: usize = 512;
 
-/// Things by name. The hashes are seeded by chance: who chooses names cannot choose them to collide.
+/// Things by name. The hashes are seeded by chance, and nobody is told them.
 pub(crate) type ByName<K, T> = HashMap<K, T, foldhash::fast::RandomState>;
 
 /// Why a text is not a name.

@@ -307,6 +307,8 @@ def test_of_several_etags_any_may_hold(daemon: Daemon, stream: str) -> None:
     assert post(8, '"0-1"', '"0-7"').status == 201, "lines of one name are one list"
     for none in ('"0-1", "0-2"', 'W/"0-8", "0-1"', '"0-8,0-8"'):
         assert problem(post(9, none), 412, wrong)["actual"] == 8
+    headers = [("content-type", "application/json"), ("if-match", '"0-0"')]
+    problem(daemon.exact_http("POST", f"{path}-none", json.dumps(one(1)).encode(), headers), 412, wrong)
     problem(post(9, '"7-1", "x"'), 412, "wrong-epoch")
     assert post(3, '"0-77", "0-78"').status == 200, "a repeat is recognised before it"
 

@@ -194,6 +194,8 @@ impl Gate {
             self.audit.turned_away(&name, reason, &asked);
             return Err(too_many(reason, self.requests_limit).into_response());
         };
+        let by_certificate =
+            matches!(who, Who::Principal(_)) && !parts.headers.contains_key(header::AUTHORIZATION);
         let audit = Arc::clone(&self.audit);
         let caller = Caller(Arc::new(Known { who, asked, audit }));
         if orders {
@@ -203,12 +205,11 @@ impl Gate {
                 self.audit.ordered(&name, &caller.0.asked);
             }
         }
-        let certificate = wire.certificate.clone();
         Ok(Admitted {
             caller,
             held,
             until,
-            certificate: certificate.filter(|_| !parts.headers.contains_key(header::AUTHORIZATION)),
+            certificate: wire.certificate.clone().filter(|_| by_certificate),
             access,
         })
     }

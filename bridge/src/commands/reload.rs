@@ -74,7 +74,7 @@ fn in_words(reloaded: &Value) -> String {
     ));
     lines.push(match reloaded["principals"].as_u64() {
         Some(principals) => format!("{principals} principals; certificates are loaded again"),
-        None => "certificates are loaded again; there is no `access`".to_owned(),
+        None => "certificates are loaded again; no `access` is in use".to_owned(),
     });
     lines.join("\n")
 }

@@ -155,7 +155,7 @@ impl Prepared {
 
 fn unusable(listener: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::Mend(format!(
-        "{listener}.{error}\n  = mend: name PEM files with a certificate and the key that belongs to it"
+        "{listener}.{error}\n  = mend: name PEM files: a certificate, the key that belongs to it, and certificates of authorities in `client_ca`"
     ))
 }
 

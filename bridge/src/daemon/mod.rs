@@ -248,14 +248,13 @@ impl Daemon {
     /// Starts the listeners' servers.
     fn serve(&mut self, listeners: Bound, config: &Config) {
         let follows = Follows::new(self.stop_intake.subscribe());
-        let turns = Turns::default();
         let public = Arc::new(Public {
             store: self.store.clone(),
             log: self.log.clone(),
             catalog: self.reloader.catalog.clone(),
             status: Arc::clone(&self.status),
             follows: follows.clone(),
-            turns: turns.clone(),
+            turns: Turns::default(),
             folders: folders(config),
             servers: servers(config),
             address: config.public_url.clone(),
@@ -268,7 +267,7 @@ impl Daemon {
             body_limit_bytes: config.body_limit_bytes,
             status: Arc::clone(&self.status),
             follows,
-            turns,
+            turns: Turns::default(),
             expecting: config.expecting.clone(),
         };
         let private = http::private_router(private, &public);

@@ -105,6 +105,8 @@ fn meaning(tag: &str, epoch_of: Position) -> Meaning {
             Some((epoch.parse::<u64>().ok()?, revision.parse::<u64>().ok()?))
         });
     match parsed {
+        // No stream that exists is at revision 0.
+        Some((_, 0)) => Meaning::Foreign,
         Some((epoch, revision)) if epoch == epoch_of.epoch() => {
             Meaning::Here(Revision::new(revision))
         }

@@ -193,14 +193,13 @@ impl Request {
             records: self.paging.limit,
             bytes: PAGE_LIMIT_BYTES,
         };
-        let (store, log, selection) = (&state.store, &state.log, self.selected.selection());
-        let read = async {
-            if self.paging.is_back {
-                store
-                    .read_log_back(log, &selection, self.before, limit)
-                    .await
-            } else {
-                store.read_log(log, &selection, after, limit).await
+        let (store, log) = (state.store.clone(), state.log.clone());
+        let selection = self.selected.selection();
+        let before = self.paging.is_back.then_some(self.before);
+        let read = async move {
+            match before {
+                Some(before) => store.read_log_back(&log, &selection, before, limit).await,
+                None => store.read_log(&log, &selection, after, limit).await,
             }
         };
         let read = state.turns.read(from_head, read).await;

@@ -165,17 +165,13 @@ impl Request {
             records: self.limit,
             bytes: PAGE_LIMIT_BYTES,
         };
-        let (store, log) = (&state.store, &state.log);
-        let read = async {
-            match self.direction {
-                Direction::Forwards => {
-                    let from = self.first();
-                    store.read_stream(log, stream, from, limit).await
-                }
-                Direction::Backwards => {
-                    let from = self.from.unwrap_or(Revision::END);
-                    store.read_stream_back(log, stream, from, limit).await
-                }
+        let (store, log, stream) = (state.store.clone(), state.log.clone(), stream.clone());
+        let (first, last) = (self.first(), self.from.unwrap_or(Revision::END));
+        let direction = self.direction;
+        let read = async move {
+            match direction {
+                Direction::Forwards => store.read_stream(&log, &stream, first, limit).await,
+                Direction::Backwards => store.read_stream_back(&log, &stream, last, limit).await,
             }
         };
         state.turns.read(0, read).await.map_err(unavailable)

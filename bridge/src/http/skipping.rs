@@ -1,6 +1,7 @@
 //! The operator's handler `POST /contracts/skip`: the way out for a contract that has halted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -19,7 +20,7 @@ use super::order::{order, reason};
 use super::parked::one_scope;
 use super::problem::Problem;
 use super::refusals::unavailable;
-use super::unparking::not_running;
+use super::unparking::{PATIENCE_SECONDS, not_running};
 use crate::crossing::{CrossingOrder, NotSkipped, Skipped};
 
 /// What an order must be.
@@ -70,13 +71,21 @@ pub(crate) async fn skip(
         reason,
         answer,
     };
-    if state.desk.crossing().send(skip).await.is_err() {
-        return Err(not_running(&state, &scope));
-    }
-    match answered.await {
-        Ok(Ok(skipped)) => Ok(json_answer(&skipped)),
-        Ok(Err(refused)) => Err(not_skipped(&order.contract, order.at, refused)),
-        Err(_) => Err(not_running(&state, &scope)),
+    let carried_out = async {
+        state.desk.crossing().send(skip).await.ok()?;
+        answered.await.ok()
+    };
+    match tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), carried_out).await {
+        Ok(Some(Ok(skipped))) => Ok(json_answer(&skipped)),
+        Ok(Some(Err(refused))) => Err(not_skipped(&order.contract, order.at, refused)),
+        Ok(None) => Err(not_running(&state, &scope)),
+        Err(_) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store-unavailable",
+            "the store does not serve",
+        )
+        .detail(format!("the crossing has not come to it in {PATIENCE_SECONDS} seconds, as when the disk is low; it may still be carried out"))
+        .mend("see `horizon status`; `horizon why` tells whether the event was given up")),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use horizon_store::HISTORY_FROM_RECORDS;
+use horizon_store::{HISTORY_FROM_RECORDS, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Pages at a time, for each processor, and at least. Each may hold [`super::page::PAGE_LIMIT_BYTES`] twice while it is read, and what
@@ -16,8 +16,7 @@ const NEAR_MIN: usize = 8;
 /// Pages of long history at a time.
 const HISTORY: usize = 4;
 
-/// The turns of all that read pages. Clones share them.
-#[derive(Clone)]
+/// The turns of all that read pages of one side: other teams' reads do not delay the owner's.
 pub(crate) struct Turns {
     near: Arc<Semaphore>,
     history: Arc<Semaphore>,
@@ -59,11 +58,11 @@ impl<T> Taken<T> {
 
 impl Turns {
     /// Reads a page that begins so many places from the head, when its turn has come.
-    pub(super) async fn read<T, E>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         from_head: u64,
-        read: impl Future<Output = Result<T, E>>,
-    ) -> Result<Taken<T>, E> {
+        read: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<Taken<T>, StoreError> {
         let turns = if from_head > HISTORY_FROM_RECORDS {
             &self.history
         } else {
@@ -71,25 +70,39 @@ impl Turns {
         };
         // They are never closed.
         let turn = Arc::clone(turns).acquire_owned().await.ok();
-        Ok(Taken {
-            page: read.await?,
-            turn,
-        })
+        // On its own: the store reads to the end, and the turn lasts as long, although the caller may go away.
+        let read = tokio::spawn(async move {
+            let page = read.await?;
+            Ok(Taken { page, turn })
+        });
+        let interrupted = |_| StoreError::Io {
+            reason: "the read was interrupted".into(),
+        };
+        read.await.map_err(interrupted)?
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::panic, reason = "a test fails by panicking")]
 mod tests {
-    use std::convert::Infallible;
+    use std::time::Duration;
 
-    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+    use tokio::time::timeout;
 
     use super::*;
 
     /// The number, read in its turn.
     async fn page(turns: &Turns, from_head: u64, number: usize) -> Taken<usize> {
-        let read = async { Ok::<_, Infallible>(number) };
-        turns.read(from_head, read).await.unwrap()
+        let read = async move { Ok(number) };
+        let page = turns.read(from_head, read).await;
+        page.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Whether it waits for its turn.
+    async fn waits(turns: &Turns, from_head: u64) -> bool {
+        let soon = Duration::from_millis(50);
+        timeout(soon, page(turns, from_head, 0)).await.is_err()
     }
 
     #[tokio::test]
@@ -100,14 +113,31 @@ mod tests {
         for number in 0..HISTORY {
             history.push(page(&turns, far, number).await);
         }
-        assert!(page(&turns, far, 0).now_or_never().is_none());
+        assert!(waits(&turns, far).await);
         let mut near = Vec::new();
         for number in 0..turns.near.available_permits() {
             near.push(page(&turns, HISTORY_FROM_RECORDS, number).await);
         }
-        assert!(page(&turns, 0, 0).now_or_never().is_none());
+        assert!(waits(&turns, 0).await);
         assert_eq!(*near.remove(3), 3);
         assert_eq!(*page(&turns, 0, 7).await, 7);
-        assert!(page(&turns, far, 0).now_or_never().is_none());
+        assert!(waits(&turns, far).await);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_keeps_its_turn_until_the_store_has_read() {
+        let turns = Turns::default();
+        let far = HISTORY_FROM_RECORDS + 1;
+        let mut ends = Vec::new();
+        for _ in 0..HISTORY {
+            let (end, ended) = oneshot::channel();
+            let read = async move { Ok(ended.await.is_ok()) };
+            let left = timeout(Duration::from_millis(20), turns.read(far, read)).await;
+            assert!(left.is_err());
+            ends.push(end);
+        }
+        assert!(waits(&turns, far).await);
+        ends.pop().map(|end| end.send(()));
+        assert_eq!(*page(&turns, far, 7).await, 7);
     }
 }

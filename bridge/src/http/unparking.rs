@@ -23,7 +23,7 @@ use crate::parked::Scope;
 use crate::unparking::{Keys, Order, Progress, Skip, Stuck, Ticket};
 
 /// How long an answer waits for an order to be done, in seconds. The order goes on after it.
-const PATIENCE_SECONDS: u64 = 30;
+pub(super) const PATIENCE_SECONDS: u64 = 30;
 
 /// What `POST /parked/retry` takes: one `key`, or `all`.
 #[derive(Deserialize, ToSchema)]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
 use ring::digest::{SHA256, digest};
@@ -93,7 +93,21 @@ impl ServerTls {
 
     /// New connections use this from now on, and open ones are judged by it.
     pub(crate) fn replace(&self, loaded: Loaded) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        self.put(current, loaded);
+    }
+
+    /// The same, unless the files were read again by somebody else since they were seen so. Tells whether it was done.
+    fn replace_unless_newer(&self, loaded: Loaded, seen: &Stamps) -> bool {
+        let current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let is_newest = *self.seen.lock().unwrap_or_else(PoisonError::into_inner) == *seen;
+        if is_newest {
+            self.put(current, loaded);
+        }
+        is_newest
+    }
+
+    fn put(&self, mut current: RwLockWriteGuard<'_, Loaded>, loaded: Loaded) {
         if current.fingerprint != loaded.fingerprint {
             tracing::info!(
                 listener = self.listener,
@@ -142,8 +156,12 @@ impl ServerTls {
             let tls = Arc::clone(&self);
             let looked = tokio::task::spawn_blocking(move || {
                 let now = stamps(&tls.options, &tls.folder);
-                let same = *tls.seen.lock().unwrap_or_else(PoisonError::into_inner) == now;
-                if same {
+                let seen = tls
+                    .seen
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                if seen == now {
                     return None;
                 }
                 let read = tls.read_again();
@@ -151,14 +169,15 @@ impl ServerTls {
                     // It is told once.
                     tls.saw(now);
                 }
-                Some(read)
+                Some((seen, read))
             });
             match looked.await {
-                Ok(Some(Ok(loaded))) => {
-                    self.replace(loaded);
-                    changed();
+                Ok(Some((seen, Ok(loaded)))) => {
+                    if self.replace_unless_newer(loaded, &seen) {
+                        changed();
+                    }
                 }
-                Ok(Some(Err(error))) => tracing::error!(
+                Ok(Some((_, Err(error)))) => tracing::error!(
                     listener = self.listener,
                     reason = error.to_string(),
                     "the files of the listener's TLS have changed and cannot be used; what was in use stays"

@@ -113,7 +113,7 @@ async fn at_contract(
     if cursor < event.position {
         told.outcome = "waiting";
         told.reason = Some(match state.status.halt_of(stream.as_str()) {
-            Some(reason) => format!("the contract halted at position {cursor}: {reason}"),
+            Some(reason) => format!("the contract halted after position {cursor}: {reason}"),
             None => format!("the contract has looked at everything up to position {cursor}"),
         });
         return Ok(told);

@@ -86,6 +86,12 @@ async fn a_certificate_is_good_for_as_long_as_an_authority_of_now_vouches_for_it
         refused.map(|refused| refused.status()),
         Some(StatusCode::UNAUTHORIZED)
     );
+    // What needs no credential does not rest on one.
+    let (mut open, ()) = Request::new(()).into_parts();
+    open.uri = "/health".parse().unwrap();
+    let admitted = gate.admit(&open, &wire).await;
+    let still = admitted.unwrap_or_else(|_| panic!("it needs none")).over();
+    assert!(still.now_or_never().is_none());
     let soon = Duration::from_secs(10);
     tokio::time::timeout(soon, over).await.unwrap();
     tokio::time::timeout(soon, shown.disowned()).await.unwrap();

@@ -52,7 +52,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Public>> {
 }
 
 /// What is wanted of a public stream.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Wanted {
     pub(super) key: Option<String>,
     pub(super) event_type: Option<String>,

@@ -7,7 +7,9 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
-use horizon_store::{PublicEvent, PublicStreamName, ReadLimit, Sequence};
+use horizon_store::{
+    LogName, PublicEvent, PublicStreamName, ReadLimit, Sequence, Store, StoreError,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -181,6 +183,60 @@ struct Found {
     head: Sequence,
 }
 
+/// A look for what is wanted, at so much and no more.
+struct Scan {
+    store: Store,
+    log: LogName,
+    stream: PublicStreamName,
+    wanted: Wanted,
+    /// None: forwards.
+    before: Option<Sequence>,
+    limit: usize,
+}
+
+impl Scan {
+    async fn run(self, after: Sequence) -> Result<Found, StoreError> {
+        let (mut events, mut bytes, mut looked) = (Vec::new(), 0, 0);
+        let mut through = self.before.unwrap_or(after);
+        loop {
+            let limit = ReadLimit {
+                records: MAX_LIMIT_EVENTS.min(SCAN_LIMIT_EVENTS - looked),
+                bytes: PAGE_LIMIT_BYTES,
+            };
+            let (store, log, stream) = (&self.store, &self.log, &self.stream);
+            let read = match self.before {
+                Some(_) => store.read_public_back(log, stream, through, limit).await?,
+                None => store.read_public(log, stream, through, limit).await?,
+            };
+            let is_end = read.events.is_empty();
+            looked += read.events.len();
+            for event in read.events {
+                through = event.sequence;
+                if self.wanted.takes(&event) {
+                    bytes += event.event.len();
+                    events.push(event);
+                }
+                if events.len() >= self.limit || bytes >= PAGE_LIMIT_BYTES {
+                    break;
+                }
+            }
+            let is_full = events.len() >= self.limit || bytes >= PAGE_LIMIT_BYTES;
+            let is_done = self.before.is_none() && through >= read.head;
+            if is_end || is_full || is_done || looked >= SCAN_LIMIT_EVENTS {
+                let through = match is_end && self.before.is_some() {
+                    true => Sequence::ZERO,
+                    false => through,
+                };
+                return Ok(Found {
+                    events,
+                    through,
+                    head: read.head,
+                });
+            }
+        }
+    }
+}
+
 /// What is asked of a public stream.
 struct Request {
     wanted: Wanted,
@@ -203,8 +259,16 @@ impl Request {
         let mut patience = std::pin::pin!(state.follows.patience(began, wait));
         loop {
             let from_head = heads.borrow().get().saturating_sub(after.get());
-            let found = self.scan(state, stream, after);
-            let mut found = state.turns.read(from_head, found).await?;
+            let scan = Scan {
+                store: state.store.clone(),
+                log: state.log.clone(),
+                stream: stream.clone(),
+                wanted: self.wanted.clone(),
+                before: self.paging.is_back.then_some(self.before),
+                limit: self.paging.limit,
+            };
+            let found = state.turns.read(from_head, scan.run(after)).await;
+            let mut found = found.map_err(unavailable)?;
             let is_behind = found.through < found.head;
             if !found.events.is_empty() || is_behind || self.paging.is_back || wait.is_zero() {
                 return Ok(found);
@@ -214,60 +278,6 @@ impl Request {
             tokio::select! {
                 moved = heads.wait_for(|head| *head > found.head) => if moved.is_err() { return Ok(found) },
                 () = &mut patience => return Ok(found),
-            }
-        }
-    }
-
-    /// Looks for what is wanted, at so much and no more.
-    async fn scan(
-        &self,
-        state: &Public,
-        stream: &PublicStreamName,
-        after: Sequence,
-    ) -> Result<Found, Problem> {
-        let (mut events, mut bytes, mut looked) = (Vec::new(), 0, 0);
-        let mut through = if self.paging.is_back {
-            self.before
-        } else {
-            after
-        };
-        loop {
-            let limit = ReadLimit {
-                records: MAX_LIMIT_EVENTS.min(SCAN_LIMIT_EVENTS - looked),
-                bytes: PAGE_LIMIT_BYTES,
-            };
-            let (store, log) = (&state.store, &state.log);
-            let read = if self.paging.is_back {
-                store.read_public_back(log, stream, through, limit).await
-            } else {
-                store.read_public(log, stream, through, limit).await
-            };
-            let read = read.map_err(unavailable)?;
-            let is_end = read.events.is_empty();
-            looked += read.events.len();
-            for event in read.events {
-                through = event.sequence;
-                if self.wanted.takes(&event) {
-                    bytes += event.event.len();
-                    events.push(event);
-                }
-                if events.len() >= self.paging.limit || bytes >= PAGE_LIMIT_BYTES {
-                    break;
-                }
-            }
-            let is_full = events.len() >= self.paging.limit || bytes >= PAGE_LIMIT_BYTES;
-            let is_done = !self.paging.is_back && through >= read.head;
-            if is_end || is_full || is_done || looked >= SCAN_LIMIT_EVENTS {
-                let through = if is_end && self.paging.is_back {
-                    Sequence::ZERO
-                } else {
-                    through
-                };
-                return Ok(Found {
-                    events,
-                    through,
-                    head: read.head,
-                });
             }
         }
     }
