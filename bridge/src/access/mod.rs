@@ -8,6 +8,7 @@ mod audit;
 mod certificate;
 mod gate;
 mod grants;
+mod identify;
 mod issuer;
 mod jws;
 mod keys;
