@@ -37,10 +37,6 @@ use clap::Parser as _;
 
 use commands::Command;
 
-/// What is allocated by one thread and given back by another, as events and answers are, costs it little.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Stores private domain events and publishes a chosen few of them, by contract, as CloudEvents over MQTT and AMQP.
 #[derive(Debug, clap::Parser)]
 #[command(name = "horizon", version, arg_required_else_help = true)]

@@ -27,10 +27,6 @@ use criterion::Criterion;
 use ratio::{Ratio, median};
 use reads::Reads;
 
-/// As in the daemon; both sides of each ratio have it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The table at the end.
 struct Table {
     criterion: Criterion<Ratio>,

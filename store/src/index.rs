@@ -119,22 +119,21 @@ pub(crate) fn tail(
         .map(run_of)
         .filter(|believed| believed.get() > RUN)
         .or_else(|| database.ends.last_run(log, stream));
-    let tail = match believed {
+    let found = match believed {
         Some(first) => near(database, reach, log, stream, first)?,
-        None => Near::Further,
+        None => Near::Nothing,
     };
-    let tail = match tail {
-        Near::Last(tail) => Some(tail),
+    let found = match found {
         // Most streams have one run: the filters tell a new stream, and one look-up any other.
-        Near::Nothing | Near::Further => {
-            match near(database, reach, log, stream, Revision::new(1))? {
-                Near::Nothing => None,
-                Near::Last(tail) => Some(tail),
-                Near::Further => {
-                    let runs = keys::stream_revisions(log, stream);
-                    database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))?
-                }
-            }
+        Near::Nothing => near(database, reach, log, stream, Revision::new(1))?,
+        found => found,
+    };
+    let tail = match found {
+        Near::Nothing => None,
+        Near::Last(tail) => Some(tail),
+        Near::Further => {
+            let runs = keys::stream_revisions(log, stream);
+            database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))?
         }
     };
     if let Some(tail) = &tail {
@@ -149,7 +148,7 @@ enum Near {
     Nothing,
     /// The last one: the one there, or the next.
     Last(Tail),
-    /// The stream goes on.
+    /// The stream goes on, or ends at a whole run: its end is to be looked for.
     Further,
 }
 
@@ -174,12 +173,8 @@ fn near(
         return Ok(Near::Last(there));
     }
     let next = run(Revision::new(first.get().saturating_add(RUN)))?;
-    Ok(match next {
-        // One that is missing between others would be damage, which `verify` finds.
-        None => Near::Last(there),
-        Some(next) if is_last(&next) => Near::Last(next),
-        Some(_) => Near::Further,
-    })
+    // Without a next one the stream may end here; or that one is missing, and others are not.
+    Ok(next.filter(is_last).map_or(Near::Further, Near::Last))
 }
 
 /// Positions after one, up to another.
