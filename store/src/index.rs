@@ -128,18 +128,19 @@ pub(crate) fn tail(
         Near::Nothing => near(database, reach, log, stream, Revision::new(1))?,
         found => found,
     };
-    let tail = match found {
-        Near::Nothing => None,
-        Near::Last(tail) => Some(tail),
+    match found {
+        Near::Nothing => Ok(None),
+        Near::Last(tail) => Ok(Some(tail)),
         Near::Further => {
             let runs = keys::stream_revisions(log, stream);
-            database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))?
+            let tail = database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))?;
+            // The writer remembers what grows; this was unknown.
+            if let Some(tail) = &tail {
+                database.ends.note(log, stream, tail.revision);
+            }
+            Ok(tail)
         }
-    };
-    if let Some(tail) = &tail {
-        database.ends.note(log, stream, tail.revision);
     }
-    Ok(tail)
 }
 
 /// What is found where a stream may end.

@@ -28,6 +28,7 @@ use crate::writer::{Queued, Request, Writer};
 
 /// The unit in which room in the queue is counted.
 const ROOM_BYTES: usize = 1024;
+
 /// An open store. Clones are cheap and share it.
 ///
 /// Dropped without [`Store::close`], it is as durable, but the next opening cannot tell damage at the end of the last

@@ -138,7 +138,6 @@ pub(crate) async fn events(
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let (contract, key) = two(place)?;
-
     let Query(query) = query.map_err(malformed_query)?;
     let limit = limit_of(query.limit)?;
     let scope = one_scope(&state.catalog.current(), &contract, query.outlet.as_deref())?;
