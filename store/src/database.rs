@@ -19,7 +19,7 @@ use rocksdb::{
 
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
-use crate::index::ends::Ends;
+use crate::index::tails::Tails;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
 use settings::{column_options, database_options};
@@ -53,8 +53,8 @@ pub(crate) enum Reach {
 /// An open database.
 pub(crate) struct Database {
     db: DB,
-    /// Where long streams end, perhaps.
-    pub(crate) ends: Ends,
+    /// Where streams end that were written to lately.
+    pub(crate) tails: Tails,
     /// Makes the next writes fail.
     #[cfg(test)]
     pub(crate) fail_writes: std::sync::atomic::AtomicBool,
@@ -160,7 +160,7 @@ impl Database {
         let db = DB::open_cf_descriptors(&database, dir, columns)?;
         Ok(Self {
             db,
-            ends: Ends::default(),
+            tails: Tails::default(),
             #[cfg(test)]
             fail_writes: std::sync::atomic::AtomicBool::new(false),
             #[cfg(test)]

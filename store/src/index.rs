@@ -4,8 +4,8 @@
 //! reads them fetches the records after.
 
 pub(crate) mod block;
-pub(crate) mod ends;
 pub(crate) mod run;
+pub(crate) mod tails;
 
 use std::ops::ControlFlow;
 
@@ -118,7 +118,7 @@ pub(crate) fn tail(
     let believed = believed
         .map(run_of)
         .filter(|believed| believed.get() > RUN)
-        .or_else(|| database.ends.last_run(log, stream));
+        .or_else(|| database.tails.last_run(log, stream));
     let found = match believed {
         Some(first) => near(database, reach, log, stream, first)?,
         None => Near::Nothing,
@@ -133,12 +133,7 @@ pub(crate) fn tail(
         Near::Last(tail) => Ok(Some(tail)),
         Near::Further => {
             let runs = keys::stream_revisions(log, stream);
-            let tail = database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))?;
-            // The writer remembers what grows; this was unknown.
-            if let Some(tail) = &tail {
-                database.ends.note(log, stream, tail.revision);
-            }
-            Ok(tail)
+            database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))
         }
     }
 }

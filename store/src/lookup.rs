@@ -60,9 +60,15 @@ pub(crate) fn commit(
             Expected::Exact(revision) => Some(revision),
             Expected::None | Expected::Exists | Expected::Any => None,
         };
-        if !tails.contains_key(&write.stream)
-            && let Some(tail) = index::tail(database, reach, log, &write.stream, believed)?
-        {
+        if tails.contains_key(&write.stream) {
+            continue;
+        }
+        // All up to the batch `when` is noted, and what came after it the writer knows.
+        let tail = match database.tails.get(log, &write.stream) {
+            Some(tail) => Some(tail),
+            None => index::tail(database, reach, log, &write.stream, believed)?,
+        };
+        if let Some(tail) = tail {
             tails.insert(write.stream.clone(), tail);
         }
     }

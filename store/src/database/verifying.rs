@@ -9,7 +9,7 @@ use super::settings::{column_options, database_options};
 use super::{Database, LastStop, failed, unseal};
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
-use crate::index::ends::Ends;
+use crate::index::tails::Tails;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
 
@@ -30,7 +30,7 @@ impl Database {
         let db = DB::open_cf_descriptors_read_only(&database, dir, columns, false)?;
         Ok(Self {
             db,
-            ends: Ends::default(),
+            tails: Tails::default(),
             #[cfg(test)]
             fail_writes: std::sync::atomic::AtomicBool::new(false),
             #[cfg(test)]

@@ -291,7 +291,7 @@ pub(crate) fn finish(
     for (name, log) in &mut logs {
         let Some(id) = log.id else { continue };
         for (stream, tail) in &log.streams {
-            database.ends.note(id, stream, tail.revision);
+            database.tails.note(id, stream, tail);
         }
         let news = KnownLog {
             id,
