@@ -3,7 +3,6 @@
 //! All of it is loaded when the store is opened, and the writer brings it up to date after each write: it is never
 //! ahead of what is stored. It grows with the number of contracts and outlets, not of events.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -11,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use crate::keys::LogId;
-use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
+use crate::names::{ByName, CursorName, LogName, PublicStreamName, RelayName};
 use crate::place::{Position, Sequence};
 use crate::public::PublicHead;
 use crate::state::{LogHead, RelayState};
@@ -23,9 +22,9 @@ pub(crate) struct KnownLog {
     pub(crate) head: LogHead,
     /// Where the epochs before the present one ended.
     pub(crate) ends: Vec<Position>,
-    pub(crate) cursors: HashMap<CursorName, Position>,
-    pub(crate) public_heads: HashMap<PublicStreamName, PublicHead>,
-    pub(crate) relays: HashMap<RelayName, RelayState>,
+    pub(crate) cursors: ByName<CursorName, Position>,
+    pub(crate) public_heads: ByName<PublicStreamName, PublicHead>,
+    pub(crate) relays: ByName<RelayName, RelayState>,
 }
 
 /// A log as it was when a verification began.
@@ -62,7 +61,7 @@ impl KnownLog {
 pub(crate) struct Heads {
     /// The store's epoch; it does not change while the store is open.
     epoch: u64,
-    logs: RwLock<HashMap<LogName, KnownLog>>,
+    logs: RwLock<ByName<LogName, KnownLog>>,
     /// The number of the last batch that was written.
     batch: AtomicU64,
     log_watchers: Watchers<LogName, Position>,
@@ -177,16 +176,16 @@ impl Heads {
 }
 
 /// Who waits for a place to move, by what it is the head of. A place only moves forward.
-struct Watchers<K, T>(Mutex<HashMap<K, watch::Sender<T>>>);
+struct Watchers<K, T>(Mutex<ByName<K, watch::Sender<T>>>);
 
 impl<K, T> Default for Watchers<K, T> {
     fn default() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(Mutex::new(ByName::default()))
     }
 }
 
 impl<K: Eq + Hash, T: Copy + Default + PartialOrd> Watchers<K, T> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, watch::Sender<T>>> {
+    fn lock(&self) -> MutexGuard<'_, ByName<K, watch::Sender<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

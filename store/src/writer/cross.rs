@@ -3,15 +3,13 @@
 //! A cursor moves only from where the caller believes it to be, only forward, and never beyond the head of what it
 //! runs over. All that a move carries is written with it.
 
-use std::collections::HashMap;
-
 use super::draft::Draft;
 use super::resolve::Parking;
 use crate::error::StoreError;
 use crate::keys::{self, KeyDigest, LogId};
 use crate::limits::LimitError;
 use crate::lookup;
-use crate::names::{LogName, PublicStreamName};
+use crate::names::{ByName, LogName, PublicStreamName};
 use crate::place::Sequence;
 use crate::prepare::{PreparedCrossing, PreparedSettlement};
 use crate::public::{CrossError, Crossing, CursorMove, NewPublicEvent, PublicHead};
@@ -58,9 +56,9 @@ impl Draft<'_> {
         &mut self,
         log: &LogName,
         crossing: &Crossing,
-    ) -> Result<HashMap<PublicStreamName, PublicHead>, CrossError> {
+    ) -> Result<ByName<PublicStreamName, PublicHead>, CrossError> {
         let log_head = self.log(log).head.last;
-        let mut heads: HashMap<PublicStreamName, PublicHead> = HashMap::new();
+        let mut heads: ByName<PublicStreamName, PublicHead> = ByName::default();
         let streams = crossing
             .public
             .iter()
@@ -112,7 +110,7 @@ impl Draft<'_> {
         &mut self,
         log: &LogName,
         prepared: &PreparedCrossing,
-        heads: HashMap<PublicStreamName, PublicHead>,
+        heads: ByName<PublicStreamName, PublicHead>,
         parking: Parking,
     ) {
         let id = self.registered(log);

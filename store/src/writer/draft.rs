@@ -1,7 +1,5 @@
 //! A batch under way: what it will write, and how things stand with it on top of what is stored.
 
-use std::collections::HashMap;
-
 use super::index::{self, Blocks};
 use super::recent::Recent;
 use super::resolve::ParkedDraft;
@@ -40,11 +38,11 @@ pub(crate) struct LogDraft {
     /// Streams that have grown.
     pub(super) streams: ByName<StreamName, Tail>,
     pub(super) blocks: Blocks,
-    pub(super) cursors: HashMap<CursorName, Position>,
-    pub(super) public_heads: HashMap<PublicStreamName, PublicHead>,
-    pub(super) relays: HashMap<RelayName, RelayState>,
+    pub(super) cursors: ByName<CursorName, Position>,
+    pub(super) public_heads: ByName<PublicStreamName, PublicHead>,
+    pub(super) relays: ByName<RelayName, RelayState>,
     /// The last settlement record of each relay.
-    pub(super) settlements: HashMap<RelayName, SettlementRecord>,
+    pub(super) settlements: ByName<RelayName, SettlementRecord>,
 }
 
 impl<'a> Draft<'a> {
@@ -76,10 +74,10 @@ impl<'a> Draft<'a> {
             ids: ByDigest::default(),
             streams: ByName::default(),
             blocks: Blocks::default(),
-            cursors: HashMap::new(),
-            public_heads: HashMap::new(),
-            relays: HashMap::new(),
-            settlements: HashMap::new(),
+            cursors: ByName::default(),
+            public_heads: ByName::default(),
+            relays: ByName::default(),
+            settlements: ByName::default(),
         })
     }
 

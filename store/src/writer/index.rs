@@ -1,13 +1,12 @@
 //! The indexes as a batch leaves them: runs of streams, blocks of categories and types. An entry is written once a batch,
 //! whatever number of events it gains.
 
-use std::collections::HashMap;
-
 use super::draft::LogDraft;
 use crate::database::{Batch, Database};
 use crate::error::StoreError;
 use crate::index::block::{Block, block_of};
 use crate::keys::{self, Indexed, LogId};
+use crate::names::ByName;
 use crate::place::Position;
 
 /// A block that was taken up.
@@ -19,7 +18,7 @@ struct TakenUp {
 }
 
 /// Blocks by name; of each name in order, as a batch may reach over several.
-type Named = HashMap<String, Vec<TakenUp>>;
+type Named = ByName<String, Vec<TakenUp>>;
 
 /// Blocks that a batch adds to.
 #[derive(Default)]
