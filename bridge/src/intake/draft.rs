@@ -69,10 +69,13 @@ impl<'a> Draft<'a> {
                     },
                     Err(_) => draft.mistake(&name, "must be a string of Base64"),
                 },
-                _ => match draft.value(&name, raw) {
-                    Some(AttributeValue::Text(text)) => draft.text(&name, text.as_ref()),
-                    Some(value) => draft.extension(&name, value),
-                    None => {}
+                _ => match plain_text(raw) {
+                    Some(text) => draft.text(&name, text),
+                    None => match draft.value(&name, raw) {
+                        Some(AttributeValue::Text(text)) => draft.text(&name, text.as_ref()),
+                        Some(value) => draft.extension(&name, value),
+                        None => {}
+                    },
                 },
             }
         }
@@ -245,6 +248,12 @@ impl<'a> Draft<'a> {
             _ => Err(refused(self.mistakes, form)),
         }
     }
+}
+
+/// The text of a string that stands as it is, as most do: nothing in it is escaped or kept back.
+fn plain_text(raw: &RawValue) -> Option<&str> {
+    let text = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    (!text.contains(['\\', '$'])).then_some(text)
 }
 
 /// A CloudEvents Integer. `5.0` is one as well: some clients write whole numbers so.
