@@ -12,6 +12,9 @@ use crate::codec::Flaw;
 use crate::error::StoreError;
 use crate::keys::{self, Key};
 
+/// After how many entries a scan gives way.
+const GIVE_WAY_ENTRIES: usize = 32;
+
 type Visited = Result<ControlFlow<()>, Flaw>;
 
 impl Database {
@@ -49,7 +52,8 @@ impl Database {
         from: &[u8],
         visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        visit_all(prefix, self.entries(prefix, reach)?, from, visit)
+        let entries = self.entries(prefix, reach)?;
+        visit_all(prefix, entries, from, giving_way(reach, visit))
     }
 
     /// As [`Database::scan`], with options of the caller.
@@ -79,8 +83,9 @@ impl Database {
         reach: Reach,
         prefix: &Key,
         from: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
+        visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
+        let mut visit = giving_way(reach, visit);
         let mut entries = self.entries(prefix, reach)?;
         entries.seek_for_prev(from);
         while let Some((key, value)) = entries.item() {
@@ -131,6 +136,21 @@ impl Database {
             entries.next();
         }
         entries.status().map_err(|error| failed(prefix, &error))
+    }
+}
+
+/// Visits, and gives way now and then.
+fn giving_way(
+    reach: Reach,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
+) -> impl FnMut(&[u8], &[u8]) -> Visited {
+    let mut visited: usize = 0;
+    move |key, body| {
+        visited = visited.wrapping_add(1);
+        if visited.is_multiple_of(GIVE_WAY_ENTRIES) {
+            reach.give_way();
+        }
+        visit(key, body)
     }
 }
 
