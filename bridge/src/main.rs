@@ -37,6 +37,11 @@ use clap::Parser as _;
 
 use commands::Command;
 
+/// An append allocates over a hundred times, often on one thread to free on another: this one does it in less time than the C library's,
+/// in as much memory.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Stores private domain events and publishes a chosen few of them, by contract, as CloudEvents over MQTT and AMQP.
 #[derive(Debug, clap::Parser)]
 #[command(name = "horizon", version, arg_required_else_help = true)]

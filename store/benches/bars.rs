@@ -27,6 +27,10 @@ use criterion::Criterion;
 use ratio::{Ratio, median};
 use reads::Reads;
 
+/// The daemon's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The table at the end.
 struct Table {
     criterion: Criterion<Ratio>,
