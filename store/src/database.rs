@@ -264,7 +264,6 @@ impl Database {
             sought.iter().all(|key| key.column == first.column),
             "one column family"
         );
-        reach.give_way();
         let bytes: Vec<_> = sought.iter().map(|key| key.bytes.as_slice()).collect();
         let found = self.db.batched_multi_get_cf_opt(
             self.column(first.column)?,
