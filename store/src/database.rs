@@ -73,14 +73,6 @@ impl Reach {
         }
         options
     }
-
-    /// Lets who waits for the processor go first, such as the writer: it has it at once, and not only when this thread's slice of time
-    /// is used up. Reads in memory are short, and on threads that do other work as well.
-    fn give_way(self) {
-        if self != Self::Memory {
-            std::thread::yield_now();
-        }
-    }
 }
 
 /// Writes that become visible and durable together. Keys and values lie one after the other in one buffer.

@@ -52,8 +52,7 @@ impl Database {
         from: &[u8],
         visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        let entries = self.entries(prefix, reach)?;
-        visit_all(prefix, entries, from, giving_way(reach, visit))
+        visit_all(prefix, self.entries(prefix, reach)?, reach, from, visit)
     }
 
     /// As [`Database::scan`], with options of the caller.
@@ -64,7 +63,8 @@ impl Database {
         from: &[u8],
         visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        visit_all(prefix, self.entries_with(prefix, options)?, from, visit)
+        let entries = self.entries_with(prefix, options)?;
+        visit_all(prefix, entries, Reach::Disk, from, visit)
     }
 
     /// Visits the entries that begin with `prefix`, from the key `from` on, backwards, until told to stop.
@@ -83,15 +83,16 @@ impl Database {
         reach: Reach,
         prefix: &Key,
         from: &[u8],
-        visit: impl FnMut(&[u8], &[u8]) -> Visited,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
-        let mut visit = giving_way(reach, visit);
+        let mut way = GivingWay::new(reach);
         let mut entries = self.entries(prefix, reach)?;
         entries.seek_for_prev(from);
         while let Some((key, value)) = entries.item() {
             if unseal(key, value, |body| visit(key, body))?.is_break() {
                 break;
             }
+            way.passed_one();
             entries.prev();
         }
         entries.status().map_err(|error| failed(prefix, &error))
@@ -122,6 +123,7 @@ impl Database {
         mut group: impl FnMut(&[u8]) -> Result<Vec<u8>, Flaw>,
         mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
     ) -> Result<(), StoreError> {
+        let mut way = GivingWay::new(Reach::Disk);
         let mut entries = self.entries(prefix, Reach::Disk)?;
         entries.seek(from);
         while let Some(first) = entries.key() {
@@ -133,38 +135,50 @@ impl Database {
             if unseal(key, value, |body| visit(key, body))?.is_break() {
                 break;
             }
+            way.passed_one();
             entries.next();
         }
         entries.status().map_err(|error| failed(prefix, &error))
     }
 }
 
-/// Visits, and gives way now and then.
-fn giving_way(
+/// Lets others have the processor, every few entries.
+///
+/// Who waits for it, such as the writer, has it at once, and not only when this thread's slice of time is used up. Reads in memory are
+/// short, and on threads that do other work as well: they do not give way.
+pub(super) struct GivingWay {
     reach: Reach,
-    mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
-) -> impl FnMut(&[u8], &[u8]) -> Visited {
-    let mut visited: usize = 0;
-    move |key, body| {
-        visited = visited.wrapping_add(1);
-        if visited.is_multiple_of(GIVE_WAY_ENTRIES) {
-            reach.give_way();
+    passed: usize,
+}
+
+impl GivingWay {
+    pub(super) fn new(reach: Reach) -> Self {
+        Self { reach, passed: 0 }
+    }
+
+    /// An entry was passed.
+    pub(super) fn passed_one(&mut self) {
+        self.passed = self.passed.wrapping_add(1);
+        if self.passed.is_multiple_of(GIVE_WAY_ENTRIES) && self.reach != Reach::Memory {
+            std::thread::yield_now();
         }
-        visit(key, body)
     }
 }
 
 fn visit_all(
     prefix: &Key,
     mut entries: DBRawIterator<'_>,
+    reach: Reach,
     from: &[u8],
     mut visit: impl FnMut(&[u8], &[u8]) -> Visited,
 ) -> Result<(), StoreError> {
+    let mut way = GivingWay::new(reach);
     entries.seek(from);
     while let Some((key, value)) = entries.item() {
         if unseal(key, value, |body| visit(key, body))?.is_break() {
             break;
         }
+        way.passed_one();
         entries.next();
     }
     entries.status().map_err(|error| failed(prefix, &error))

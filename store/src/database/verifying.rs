@@ -5,8 +5,9 @@ use std::path::Path;
 
 use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ReadOptions};
 
+use super::scan::GivingWay;
 use super::settings::{column_options, database_options};
-use super::{Database, LastStop, failed, unseal};
+use super::{Database, LastStop, Reach, failed, unseal};
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
 use crate::index::tails::Tails;
@@ -68,11 +69,13 @@ impl Database {
         let mut entries = self
             .db
             .raw_iterator_cf_opt(self.column(prefix.column)?, options);
+        let mut way = GivingWay::new(Reach::Disk);
         entries.seek(from);
         while let Some((key, value)) = entries.item() {
             if visit(key, codec::unseal(key, value)).is_break() {
                 break;
             }
+            way.passed_one();
             entries.next();
         }
         entries.status().map_err(|error| failed(prefix, &error))
