@@ -38,7 +38,7 @@ use clap::Parser as _;
 use commands::Command;
 
 /// An append allocates over a hundred times, often on one thread to free on another: this one does it in less time than the C library's,
-/// in as much memory.
+/// in hardly more memory.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
