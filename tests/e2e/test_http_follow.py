@@ -229,6 +229,7 @@ def test_readers_that_stand_still_cost_little_and_harm_nobody(daemon: Daemon, tm
 
 def test_a_graceful_stop_ends_follows_and_long_polls(daemon: Daemon) -> None:
     append(daemon)
+    wait_until(lambda: daemon.contract("bank.accounts.v1")["sequence"] == 1, "it has crossed")
     follows = ["/log", "/log?category=account", "/streams/account-5", "/public/bank.accounts.v1"]
     polls = ["/log?after=head&wait=60", "/streams/account-5?from=2&wait=60", "/public/bank.accounts.v1?after=head&wait=60"]
     asked = [(path, EVENTS) for path in follows] + [(path, BATCH) for path in polls]

@@ -130,15 +130,21 @@ def reader(grants: str) -> str:
     return access(f"    stranger: {{ tokens: [ {{ sha256: {digest(TOKENS['stranger'])} }} ], grants: {{ {grants} }} }}")
 
 
+def start_with_one(daemon: Daemon, section: str) -> None:
+    """Starts a guarded daemon with one event. It has crossed: whoever reads on from a head waits for what comes after."""
+    rewrite(daemon, section)
+    daemon.start()
+    assert append(daemon, bearer("payments")) == 201
+    wait_until(lambda: daemon.contract(ACCOUNTS)["sequence"] == 1, "it has crossed")
+
+
 @pytest.mark.parametrize(("section", "statuses"), [
     (access(), [401, 401, 401]), (reader("append: [account]"), [403, 403, 404]), (reader("read: [account], public: [x]"), [403, 403, 404])],
     ids=["principal", "grants", "follow"])
 def test_a_long_poll_ends_when_its_grant_is_taken_back_and_tells_nothing_that_came_after(
     guarded: Daemon, section: str, statuses: list[int],
 ) -> None:
-    rewrite(guarded, reader(READS))
-    guarded.start()
-    assert append(guarded, bearer("payments")) == 201
+    start_with_one(guarded, reader(READS))
     polls = [Poll(guarded, path, TOKENS["stranger"]) for path in POLLS]
     rewrite(guarded, section)
     reload(guarded)
@@ -151,9 +157,7 @@ def test_a_long_poll_ends_when_its_grant_is_taken_back_and_tells_nothing_that_ca
 
 
 def test_a_long_poll_goes_on_with_other_grants_that_allow_it_and_no_longer_than_it_asked(guarded: Daemon) -> None:
-    rewrite(guarded, reader(READS))
-    guarded.start()
-    assert append(guarded, bearer("payments")) == 201
+    start_with_one(guarded, reader(READS))
     waits = 5
     began = time.monotonic()
     short, *polls = [Poll(guarded, POLLS[0], TOKENS["stranger"], waits), *(Poll(guarded, path, TOKENS["stranger"]) for path in POLLS)]
@@ -172,11 +176,9 @@ def test_a_long_poll_goes_on_with_other_grants_that_allow_it_and_no_longer_than_
 def test_a_long_poll_ends_with_its_token(guarded: Daemon, tmp_path: Path) -> None:
     issuer = Issuer(tmp_path, free_ports(1)[0])
     (guarded.folder / "jwks.json").write_text(json.dumps(issuer.keys()))
-    rewrite(guarded, access(
+    start_with_one(guarded, access(
         f"    fraud: {{ jwts: [ {{ issuer: login, claims: {{ sub: fraud }} }} ], grants: {{ {READS} }} }}",
         "  issuers:", "    login: { issuer: 'https://login.bank.example', audience: horizon, leeway_seconds: 0, jwks: { file: jwks.json } }"))
-    guarded.start()
-    assert append(guarded, bearer("payments")) == 201
     expires = int(time.time()) + 4
     token = issuer.token(sub="fraud", exp=expires)
     polls = [Poll(guarded, path, token, 20) for path in POLLS]
