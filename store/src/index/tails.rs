@@ -1,7 +1,7 @@
 //! Where the streams end that were written to lately.
 //!
 //! The writer alone notes them, once a batch is written: what is remembered was true then, and after a batch it is true until the
-//! next one. Streams share places: what is not remembered is looked up.
+//! next one. Of the streams that share a set, those are remembered that were noted last: any other is looked up.
 
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,14 +13,17 @@ use crate::place::Revision;
 
 /// How many streams are remembered at most, with some 200 bytes each.
 const PLACES: usize = 1 << 15;
+/// How many of them share a set. In places of their own, one of seven among 10,000 streams would be kept out; so it is one of 120.
+const WAYS: usize = 4;
 
 /// The ends of streams.
 pub(crate) struct Tails {
-    places: Box<[Mutex<Place>]>,
+    sets: Box<[Mutex<Set>]>,
     hashes: foldhash::fast::RandomState,
 }
 
-type Place = Option<Box<Known>>;
+/// Those noted last come first. Their hashes stand beside them, so that another stream is told apart without a look into its box.
+type Set = [Option<(u64, Box<Known>)>; WAYS];
 
 struct Known {
     log: LogId,
@@ -31,7 +34,7 @@ struct Known {
 impl Default for Tails {
     fn default() -> Self {
         Self {
-            places: (0..PLACES).map(|_| Mutex::new(None)).collect(),
+            sets: (0..PLACES / WAYS).map(|_| Mutex::default()).collect(),
             hashes: foldhash::fast::RandomState::default(),
         }
     }
@@ -51,15 +54,22 @@ impl Tails {
 
     /// A stream ends so now.
     pub(crate) fn note(&self, log: LogId, stream: &StreamName, tail: &Tail) {
-        let Some(mut place) = self.place(log, stream) else {
+        let hash = self.hash(log, stream);
+        let Some(mut set) = self.set(hash) else {
             return;
         };
         let tail = tail.resumed();
-        match &mut *place {
-            Some(known) if known.log == log && known.stream == *stream => known.tail = tail,
-            place => {
+        let way = way_of(&set, hash, log, stream);
+        // Without it, the one that was noted the longest ago gives way.
+        if let Some(moved) = set.get_mut(..=way.unwrap_or(WAYS - 1)) {
+            moved.rotate_right(1);
+        }
+        let [first, ..] = &mut *set;
+        match (way, first) {
+            (Some(_), Some((_, known))) => known.tail = tail,
+            (_, first) => {
                 let stream = stream.clone();
-                *place = Some(Box::new(Known { log, stream, tail }));
+                *first = Some((hash, Box::new(Known { log, stream, tail })));
             }
         }
     }
@@ -70,21 +80,37 @@ impl Tails {
         stream: &StreamName,
         look: impl FnOnce(&Known) -> T,
     ) -> Option<T> {
-        let place = self.place(log, stream)?;
-        let known = place.as_ref()?;
-        (known.log == log && known.stream == *stream).then(|| look(known))
+        let hash = self.hash(log, stream);
+        let set = self.set(hash)?;
+        let (_, known) = set.get(way_of(&set, hash, log, stream)?)?.as_ref()?;
+        Some(look(known))
     }
 
-    fn place(&self, log: LogId, stream: &StreamName) -> Option<MutexGuard<'_, Place>> {
-        let hash = self.hashes.hash_one((log, stream));
-        let place = self.places.get(hash as usize % PLACES)?;
-        Some(place.lock().unwrap_or_else(PoisonError::into_inner))
+    fn hash(&self, log: LogId, stream: &StreamName) -> u64 {
+        self.hashes.hash_one((log, stream))
     }
+
+    fn set(&self, hash: u64) -> Option<MutexGuard<'_, Set>> {
+        let set = self.sets.get(hash as usize % self.sets.len())?;
+        Some(set.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Which way of a set has a stream.
+fn way_of(set: &Set, hash: u64, log: LogId, stream: &StreamName) -> Option<usize> {
+    set.iter().position(|way| {
+        let is_it = |(of, known): &(u64, Box<Known>)| {
+            *of == hash && known.log == log && known.stream == *stream
+        };
+        way.as_ref().is_some_and(is_it)
+    })
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
     use crate::place::Position;
 
@@ -103,23 +129,37 @@ mod tests {
         }
         assert_eq!(tails.get(LogId(2), &stream(1)), None, "another log's");
         assert_eq!(tails.get(LogId(1), &stream(2)), None, "another stream's");
-        // More streams than places: some are forgotten, and none is taken for another.
-        let noted = 2 * PLACES;
         let at = |n: usize| {
             let mut tail = Tail::default();
             tail.push(Position::new(n as u64 + 1)).unwrap();
             tail
         };
-        for n in 0..noted {
-            tails.note(LogId(1), &stream(n), &at(n));
+        let remembered = |streams: Range<usize>| {
+            let known = streams.filter(|n| {
+                let known = tails.get(LogId(1), &stream(*n));
+                assert!(known.is_none() || known == Some(at(*n).resumed()), "{n}");
+                known.is_some()
+            });
+            known.count()
+        };
+        // A third of what there is room for: hardly any is kept out. And more than that: those noted last are remembered.
+        for (noted, least) in [
+            (PLACES / 3, PLACES / 3 * 97 / 100),
+            (4 * PLACES, PLACES * 97 / 100),
+        ] {
+            for n in 0..noted {
+                tails.note(LogId(1), &stream(n), &at(n));
+            }
+            let all = remembered(0..noted);
+            assert!((least..=PLACES).contains(&all), "{all} of {noted}");
         }
-        let known = (0..noted).filter_map(|n| Some((n, tails.get(LogId(1), &stream(n))?)));
-        let known: Vec<_> = known.collect();
-        assert!(known.iter().all(|(n, tail)| *tail == at(*n).resumed()));
-        assert!(
-            (PLACES / 2..=PLACES).contains(&known.len()),
-            "{}",
-            known.len()
-        );
+        let late = remembered(4 * PLACES - PLACES / 4..4 * PLACES);
+        assert!(late > PLACES / 4 * 97 / 100, "{late}");
+        // Whoever is noted again and again stays, however many others are noted meanwhile.
+        for n in 0..4 * PLACES {
+            tails.note(LogId(1), &stream(1), &at(1));
+            tails.note(LogId(1), &stream(n), &at(n));
+            assert_eq!(remembered(1..2), 1, "after {n}");
+        }
     }
 }
