@@ -62,15 +62,19 @@ pub(crate) async fn to_stream(
     caller: Caller,
     stream: Result<Path<String>, PathRejection>,
     query: Result<Query<Through>, QueryRejection>,
-    headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
     let door = door(query)?;
     let stream = stream_name(&path(stream)?)?;
     may_append(&caller, door, &stream)?;
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
-    let by_header = expectation(&headers, head)?;
-    let mode = mode(&headers)?;
+    let by_header = expectation(request.headers(), head)?;
+    let mode = mode(request.headers())?;
+    // Of an event in any other mode nothing stands there.
+    let headers = match mode {
+        Mode::Binary => request.headers().clone(),
+        Mode::Plain | Mode::Structured | Mode::Batched => HeaderMap::new(),
+    };
     let body = any_body(request, state.body_limit_bytes).await?;
     let (by_body, events) = sent_events(mode, headers, &body)?;
     let mut or_at = Vec::new();
@@ -95,7 +99,7 @@ pub(crate) async fn to_stream(
     let catalog = state.catalog.current();
     let mut sources = Sources::new(&state, catalog.private(), door, &caller);
     let mut taken = Vec::with_capacity(events.len());
-    let mut identities = Identities::default();
+    let mut identities = Identities::of(events.len());
     let mut flagged = Flagged::default();
     for (index, sent) in events.into_iter().enumerate() {
         let mut one = take(&mut sources, &stream, index, sent).await?;
@@ -205,13 +209,20 @@ async fn take(
 }
 
 /// The identities of a request's events: an event is not there twice.
-#[derive(Default)]
-struct Identities(HashSet<(String, String)>);
+struct Identities(Option<HashSet<(String, String)>>);
 
 impl Identities {
+    /// Of so many events. One alone is there once.
+    fn of(events: usize) -> Identities {
+        Identities((events > 1).then(HashSet::new))
+    }
+
     fn add(&mut self, index: usize, stream: &StreamName, event: &NewEvent) -> Result<(), Problem> {
+        let Some(known) = &mut self.0 else {
+            return Ok(());
+        };
         let source = event.source.as_deref().unwrap_or(stream.as_str());
-        match self.0.insert((source.to_owned(), event.id.clone())) {
+        match known.insert((source.to_owned(), event.id.clone())) {
             true => Ok(()),
             false => Err(id_twice(index, &event.id)),
         }
@@ -256,7 +267,7 @@ pub(crate) async fn commit(
     let catalog = state.catalog.current();
     let mut sources = Sources::new(&state, catalog.private(), door, &caller);
     let mut unexpected = BTreeSet::new();
-    let mut identities = Identities::default();
+    let mut identities = Identities::of(parsed.events.0.len());
     let mut flagged = Flagged::default();
     for (index, object) in parsed.events.0.into_iter().enumerate() {
         let (stream, object) = split_stream(object, index)?;

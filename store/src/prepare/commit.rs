@@ -1,7 +1,5 @@
 //! Commits: limits, identities, encodings.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 
 use super::{PreparedCommit, PreparedEvent, PreparedWrite, RECORD_OVERHEAD_BYTES, identifier};
@@ -21,12 +19,12 @@ pub(crate) fn commit(
     limits: &Limits,
     secrets: &Secrets,
 ) -> Result<PreparedCommit, LimitError> {
-    let events = commit
+    let count = commit
         .writes
         .iter()
         .map(|write| write.events.len())
         .fold(0, usize::saturating_add);
-    if events == 0 {
+    if count == 0 {
         return Err(LimitError::malformed(
             "the commit",
             "it has no event; at least one is needed",
@@ -34,7 +32,7 @@ pub(crate) fn commit(
     }
     LimitError::check_count(
         || "the events of the commit".into(),
-        events,
+        count,
         limits.commit_max_events,
     )?;
     LimitError::check_count(
@@ -54,7 +52,7 @@ pub(crate) fn commit(
         let mut prepared = Vec::with_capacity(events.len());
         for new in events {
             let event = event(&stream, &new, limits, secrets)?;
-            if identities.insert(event.identity, ()).is_some() {
+            if count > 1 && identities.insert(event.identity, ()).is_some() {
                 return Err(LimitError::malformed(
                     format!("event {:?}", new.id),
                     "its id and source occur twice in the commit",
@@ -70,7 +68,7 @@ pub(crate) fn commit(
             events: prepared,
         });
     }
-    let events = u32::try_from(events)
+    let events = u32::try_from(count)
         .map_err(|_| LimitError::malformed("the commit", "it has over 4,294,967,295 events"))?;
     Ok(PreparedCommit {
         writes,
@@ -104,12 +102,13 @@ fn event(
         event.attributes.len(),
         limits.event_max_attributes,
     )?;
-    let mut names = HashSet::with_capacity(event.attributes.len());
     let mut size = event.data.as_ref().map_or(0, Bytes::len)
         + event.media_type.as_ref().map_or(0, String::len);
-    for (name, value) in &event.attributes {
+    for (index, (name, value)) in event.attributes.iter().enumerate() {
         identifier(|| of("attribute name"), name, ATTRIBUTE_NAME_MAX_BYTES)?;
-        if !names.insert(name.as_str()) {
+        // They are few: the limit is above.
+        let mut before = event.attributes.iter().take(index);
+        if before.any(|(known, _)| known == name) {
             return Err(LimitError::malformed(
                 of("attributes"),
                 format!("{name:?} occurs twice"),
