@@ -53,6 +53,8 @@ pub(crate) enum Reach {
 /// An open database.
 pub(crate) struct Database {
     db: DB,
+    /// For reads by key.
+    options: OptionsByReach,
     /// Where streams end that were written to lately.
     pub(crate) tails: Tails,
     /// Makes the next writes fail.
@@ -72,6 +74,33 @@ impl Reach {
             Self::History => options.fill_cache(false),
         }
         options
+    }
+}
+
+/// The options of each reach, made once.
+struct OptionsByReach {
+    memory: ReadOptions,
+    disk: ReadOptions,
+    history: ReadOptions,
+}
+
+impl Default for OptionsByReach {
+    fn default() -> Self {
+        Self {
+            memory: Reach::Memory.options(),
+            disk: Reach::Disk.options(),
+            history: Reach::History.options(),
+        }
+    }
+}
+
+impl OptionsByReach {
+    fn of(&self, reach: Reach) -> &ReadOptions {
+        match reach {
+            Reach::Memory => &self.memory,
+            Reach::Disk => &self.disk,
+            Reach::History => &self.history,
+        }
     }
 }
 
@@ -158,14 +187,20 @@ impl Database {
         #[cfg(test)]
         database.enable_statistics();
         let db = DB::open_cf_descriptors(&database, dir, columns)?;
-        Ok(Self {
+        Ok(Self::of(db, database))
+    }
+
+    #[cfg_attr(not(test), expect(unused_variables, reason = "tests count"))]
+    fn of(db: DB, counters: rocksdb::Options) -> Self {
+        Self {
             db,
+            options: OptionsByReach::default(),
             tails: Tails::default(),
             #[cfg(test)]
             fail_writes: std::sync::atomic::AtomicBool::new(false),
             #[cfg(test)]
-            counters: database,
-        })
+            counters,
+        }
     }
 
     /// RocksDB's number of the last write. It only grows.
@@ -197,14 +232,22 @@ impl Database {
         }
         batch.sort();
         let mut writes = WriteBatch::with_capacity_bytes(batch.bytes() + 16 * batch.entries.len());
-        for entry in &batch.entries {
-            let key = batch.bytes.get(entry.key..entry.value).unwrap_or_default();
-            let value = batch.bytes.get(entry.value..entry.end).unwrap_or_default();
-            let column = self.column(entry.column)?;
-            if value.is_empty() {
-                writes.delete_cf(column, key);
-            } else {
-                writes.put_cf(column, key, value);
+        for of_column in batch
+            .entries
+            .chunk_by(|one, next| one.column == next.column)
+        {
+            let Some(first) = of_column.first() else {
+                continue;
+            };
+            let column = self.column(first.column)?;
+            for entry in of_column {
+                let key = batch.bytes.get(entry.key..entry.value).unwrap_or_default();
+                let value = batch.bytes.get(entry.value..entry.end).unwrap_or_default();
+                if value.is_empty() {
+                    writes.delete_cf(column, key);
+                } else {
+                    writes.put_cf(column, key, value);
+                }
             }
         }
         let mut options = WriteOptions::default();
@@ -234,7 +277,7 @@ impl Database {
     ) -> Result<Option<T>, StoreError> {
         let found = self
             .db
-            .get_pinned_cf_opt(self.column(key.column)?, &key.bytes, &reach.options())
+            .get_pinned_cf_opt(self.column(key.column)?, &key.bytes, self.options.of(reach))
             .map_err(|error| failed(key, &error))?;
         match found {
             None => Ok(None),
@@ -261,7 +304,7 @@ impl Database {
             self.column(first.column)?,
             &bytes,
             bytes.is_sorted(),
-            &reach.options(),
+            self.options.of(reach),
         );
         let read = sought
             .iter()

@@ -10,7 +10,6 @@ use super::settings::{column_options, database_options};
 use super::{Database, LastStop, Reach, failed, unseal};
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
-use crate::index::tails::Tails;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
 
@@ -29,14 +28,7 @@ impl Database {
         }
         let database = database_options(false, last, options);
         let db = DB::open_cf_descriptors_read_only(&database, dir, columns, false)?;
-        Ok(Self {
-            db,
-            tails: Tails::default(),
-            #[cfg(test)]
-            fail_writes: std::sync::atomic::AtomicBool::new(false),
-            #[cfg(test)]
-            counters: database,
-        })
+        Ok(Self::of(db, database))
     }
 
     /// How many entries there are, more or less.
