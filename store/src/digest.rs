@@ -9,6 +9,9 @@ use crate::keys::{IdDigest, KeyDigest};
 use crate::record::attribute;
 use crate::state::ContentDigest;
 
+/// Room for what is digested of most events besides their data, in bytes.
+const USUAL_BYTES: usize = 128;
+
 /// The store's secrets.
 #[derive(Clone)]
 pub(crate) struct Secrets {
@@ -89,7 +92,7 @@ impl Secrets {
         data: Option<&[u8]>,
     ) -> ContentDigest {
         attributes.sort_by_key(|(name, _)| *name);
-        let mut encoder = Encoder::default()
+        let mut encoder = Encoder::with_capacity(USUAL_BYTES)
             .text(event_type)
             .optional_text(media_type)
             .number(attributes.len() as u64);

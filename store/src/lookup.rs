@@ -38,21 +38,20 @@ pub(crate) fn commit(
     when: u64,
     commit: &PreparedCommit,
 ) -> Result<LookedUp, StoreError> {
-    let sought: Vec<_> = commit
+    let sought = commit
         .events()
-        .map(|event| keys::id_index(log, &event.identity))
-        .collect();
+        .map(|event| keys::id_index(log, &event.identity));
     let found = match reach {
         // RocksDB reads the disk for several keys at a time, whatever it is told.
         Reach::Memory => sought
-            .iter()
-            .map(|key| database.get_in(reach, key, IdEntry::decode))
+            .map(|key| database.get_in(reach, &key, IdEntry::decode))
             .collect::<Result<_, _>>()?,
-        Reach::Disk | Reach::History => database
-            .get_all(reach, &sought, |_, body| IdEntry::decode(body))?
-            .into_iter()
-            .map(|found| found.map(|(entry, _)| entry))
-            .collect(),
+        Reach::Disk | Reach::History => {
+            let sought: Vec<_> = sought.collect();
+            let found = database.get_all(reach, &sought, |_, body| IdEntry::decode(body))?;
+            let found = found.into_iter();
+            found.map(|found| found.map(|(entry, _)| entry)).collect()
+        }
     };
     let mut tails = ByName::default();
     for write in &commit.writes {
