@@ -13,7 +13,6 @@ use horizon_store::{Expected, Revision, StreamName};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::content::{self, must_be_json};
 use super::number::whole;
@@ -108,7 +107,7 @@ pub(super) fn split_stream(
             .with("pointer", pointer)
             .mend("give each event its `stream`"));
     };
-    let (_, raw): (String, &RawValue) = object.0.remove(at);
+    let (_, raw) = object.0.remove(at);
     let name: String = serde_json::from_str(raw.get()).map_err(|_| {
         malformed("a stream's name must be a string").with("pointer", pointer.clone())
     })?;

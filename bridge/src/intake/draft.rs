@@ -60,7 +60,7 @@ impl<'a> Draft<'a> {
     pub(super) fn of_members(object: RawObject<'a>) -> Draft<'a> {
         let mut draft = Draft::default();
         for (name, raw) in object.0 {
-            match name.as_str() {
+            match &*name {
                 "data" => draft.give_data(&name, Data::Value(raw)),
                 "data_base64" => match serde_json::from_str::<String>(raw.get()) {
                     Ok(text) => match decoded(&text) {
@@ -69,28 +69,24 @@ impl<'a> Draft<'a> {
                     },
                     Err(_) => draft.mistake(&name, "must be a string of Base64"),
                 },
-                _ => match plain_text(raw) {
-                    Some(text) => draft.text(&name, text),
-                    None => match draft.value(&name, raw) {
-                        Some(AttributeValue::Text(text)) => draft.text(&name, text.as_ref()),
-                        Some(value) => draft.extension(&name, value),
-                        None => {}
-                    },
-                },
+                _ => draft.attribute(&name, raw),
             }
         }
         draft
     }
 
-    /// The value of an attribute (CloudEvents 1.0, section 3.1). One that is null is absent.
-    fn value(&mut self, name: &str, raw: &RawValue) -> Option<AttributeValue> {
+    /// An attribute (CloudEvents 1.0, section 3.1). One that is null is absent.
+    fn attribute(&mut self, name: &str, raw: &RawValue) {
+        if let Some(text) = plain_text(raw) {
+            return self.text(name, text);
+        }
         match parse_json(raw.get().as_bytes()) {
             Ok(Value::Null) if !is_text(name) => {}
-            Ok(Value::String(text)) => return Some(AttributeValue::Text(text.into())),
+            Ok(Value::String(text)) => self.text(name, &text),
             _ if is_text(name) => self.mistake(name, "must be a string"),
-            Ok(Value::Bool(value)) => return Some(AttributeValue::Bool(value)),
+            Ok(Value::Bool(value)) => self.extension(name, AttributeValue::Bool(value)),
             Ok(Value::Number(number)) => match integer(number.as_str()) {
-                Some(number) => return Some(AttributeValue::Int(number)),
+                Some(number) => self.extension(name, AttributeValue::Int(number)),
                 None => self.mistake(
                     name,
                     "is a number that is no 32-bit integer; send it as a string or inside `data`",
@@ -98,7 +94,6 @@ impl<'a> Draft<'a> {
             },
             _ => self.mistake(name, "must be a string, a boolean or a 32-bit integer"),
         }
-        None
     }
 
     /// An attribute whose value is text.
@@ -250,7 +245,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The text of a string that stands as it is, as most do: nothing in it is escaped or kept back.
+/// The text of a string without escapes, and without the `$` that the names begin with which the parser keeps for itself. Most are such,
+/// and are taken as they stand.
 fn plain_text(raw: &RawValue) -> Option<&str> {
     let text = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     (!text.contains(['\\', '$'])).then_some(text)

@@ -1,9 +1,11 @@
 //! JSON objects whose values stay text: what is not understood yet is not rewritten.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Most members of an event: attributes and `data`.
@@ -12,7 +14,11 @@ pub(super) const MEMBERS_LIMIT: usize = 128;
 const EVENTS_LIMIT: usize = 1_000;
 
 /// A JSON object whose members are kept as text, in order, without duplicates.
-pub(crate) struct RawObject<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+pub(crate) struct RawObject<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A member's name: borrowed, unless something in it is escaped.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -25,8 +31,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members: Vec<(String, &'a RawValue)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &'a RawValue>()? {
+                let mut members: Vec<(Cow<'a, str>, &'a RawValue)> = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry::<Name<'a>, &'a RawValue>()? {
                     if members.len() == MEMBERS_LIMIT {
                         return Err(serde::de::Error::custom(format_args!(
                             "an event has at most {MEMBERS_LIMIT} members"

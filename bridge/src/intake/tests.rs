@@ -98,7 +98,19 @@ fn wrong_kinds_are_refused() {
 
 #[test]
 fn a_member_that_is_there_twice_is_refused() {
-    assert!(serde_json::from_str::<RawObject<'_>>(r#"{"id":"1","id":"2"}"#).is_err());
+    for twice in [r#"{"id":"1","id":"2"}"#, r#"{"id":"1","\u0069d":"2"}"#] {
+        assert!(
+            serde_json::from_str::<RawObject<'_>>(twice).is_err(),
+            "{twice}"
+        );
+        assert!(serde_json::from_slice::<RawObject<'_>>(twice.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn a_name_with_escapes_is_the_name_that_it_stands_for() {
+    let event = read_text(r#"{"\u0069d":"1","typ\u0065":"T","d\u0061ta":1}"#).unwrap();
+    assert_eq!((&*event.id, &*event.event_type), ("1", "T"));
 }
 
 fn binary(headers: &[(&'static str, &[u8])], body: &'static [u8]) -> Result<NewEvent, Refused> {
