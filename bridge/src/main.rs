@@ -23,6 +23,7 @@ mod patience;
 mod pauses;
 mod relay;
 mod replays;
+mod runtime;
 mod server;
 mod status;
 mod stored;

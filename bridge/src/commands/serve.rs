@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Failure;
 use crate::config::{Config, Flags};
-use crate::daemon;
+use crate::{daemon, runtime};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
@@ -24,9 +24,7 @@ impl Serve {
             path: self.config,
             flags: self.flags,
         };
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
+        runtime::start()
             .map_err(|error| Failure::Failed(format!("cannot start the runtime: {error}")))?
             .block_on(daemon::run(config, given, catalog))
     }

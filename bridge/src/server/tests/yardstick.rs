@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 #[ignore = "it serves until it is killed"]
+fn parses_and_stores_nothing() {
+    crate::runtime::start().unwrap().block_on(serve());
+}
+
 #[expect(clippy::print_stdout, reason = "the address is for who started it")]
-async fn parses_and_stores_nothing() {
+async fn serve() {
     let limits = LimitOptions::default().resolve().ok().unwrap();
     let gate = Gate::new(None, limits.requests_per_caller, limits.follows_per_caller);
     let mut served = served(
