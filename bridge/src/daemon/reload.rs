@@ -196,14 +196,16 @@ impl Reloader {
         relays: &mut Relays,
     ) -> Result<(Vec<ReloadedContract>, Changed), Failure> {
         let config = Arc::clone(&self.config);
-        let loaded = tokio::task::spawn_blocking(move || load_catalog(&config));
-        let catalog = loaded.await.map_err(|error| {
+        let loaded = tokio::task::spawn_blocking(move || {
+            let catalog = Arc::new(load_catalog(&config)?);
+            let publishing = with_status(&catalog, &[Active, Deprecated, Retired]);
+            let outlets = Outlets::resolve(&config, &publishing)?;
+            Ok::<_, Failure>((catalog, outlets))
+        });
+        let (catalog, outlets) = loaded.await.map_err(|error| {
             Failure::Failed(format!("contracts could not be loaded: {error}"))
         })??;
-        let catalog = Arc::new(catalog);
         let crossing = with_status(&catalog, &[Active, Deprecated]);
-        let publishing = with_status(&catalog, &[Active, Deprecated, Retired]);
-        let outlets = Outlets::resolve(&self.config, &publishing)?;
         let changes =
             contract_changes::find(&self.ground.store, &self.ground.log, &crossing).await?;
         let ended = || Failure::Failed("the crossing has ended; see the daemon's log".to_owned());

@@ -18,7 +18,7 @@ use horizon_store::{
 use super::Private;
 use super::appended::{self, CommitAppended, StreamAppended};
 use super::body::{
-    any_body, body, cloudevents, commit_body, path, split_stream, stream_body, stream_name,
+    any_body, body, cloudevents, commit_body, parse, path, split_stream, stream_body, stream_name,
 };
 use super::content::{Mode, mode};
 use super::door::{Flagged, Through, door};
@@ -29,6 +29,9 @@ use super::refusals::{ExpectationFrom, append_problem, id_twice, malformed, refu
 use super::sources::{Sources, verb};
 use crate::access::{Caller, Scope};
 use crate::intake::{self, BinaryEvent, Form, Sent, Taken};
+
+/// How many events of one request are taken in before others have their turn.
+const EVENTS_AT_A_TIME: usize = 32;
 
 /// Appends events to a stream
 ///
@@ -70,13 +73,9 @@ pub(crate) async fn to_stream(
     let head = state.store.head(&state.log).await.map_err(unavailable)?;
     let by_header = expectation(request.headers(), head)?;
     let mode = mode(request.headers())?;
-    // Of an event in any other mode nothing stands there.
-    let headers = match mode {
-        Mode::Binary => request.headers().clone(),
-        Mode::Plain | Mode::Structured | Mode::Batched => HeaderMap::new(),
-    };
+    let attributes = (mode == Mode::Binary).then(|| request.headers().clone());
     let body = any_body(request, state.body_limit_bytes).await?;
-    let (by_body, events) = sent_events(mode, headers, &body)?;
+    let (by_body, events) = parse(&body, || sent_events(mode, attributes, &body))?;
     let mut or_at = Vec::new();
     let (expected, from) = match (by_header, by_body) {
         (Some(_), Some(_)) => {
@@ -102,6 +101,7 @@ pub(crate) async fn to_stream(
     let mut identities = Identities::of(events.len());
     let mut flagged = Flagged::default();
     for (index, sent) in events.into_iter().enumerate() {
+        let_others_work(index).await;
         let mut one = take(&mut sources, &stream, index, sent).await?;
         flagged.look(index, stream.as_str(), &mut one);
         identities.add(index, &stream, &one.event)?;
@@ -141,15 +141,22 @@ fn may_append(caller: &Caller, door: Door, stream: &StreamName) -> Result<(), Pr
     caller.may(verb(door), Scope::Category(stream.category()))
 }
 
-/// The events of a body, and what it expects of the stream.
+/// Lets other requests have the thread between the events of a large one.
+async fn let_others_work(index: usize) {
+    if index % EVENTS_AT_A_TIME == EVENTS_AT_A_TIME - 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The events of a body, and what it expects of the stream. `attributes` are the headers of an event in binary mode.
 fn sent_events(
     mode: Mode,
-    headers: HeaderMap,
+    attributes: Option<HeaderMap>,
     body: &Bytes,
 ) -> Result<(Option<Expected>, Vec<Sent<'_>>), Problem> {
     let (expected, objects, form) = match mode {
         Mode::Binary => {
-            let body = body.clone();
+            let (headers, body) = (attributes.unwrap_or_default(), body.clone());
             return Ok((None, vec![Sent::Binary(BinaryEvent { headers, body })]));
         }
         Mode::Plain => {
@@ -251,7 +258,7 @@ pub(crate) async fn commit(
 ) -> Result<Response, Problem> {
     let door = door(query)?;
     let body = body(request, state.body_limit_bytes).await?;
-    let parsed = commit_body(&body)?;
+    let parsed = parse(&body, || commit_body(&body))?;
     if parsed.events.0.is_empty() {
         return Err(malformed("there are no events").mend("send at least one event"));
     }
@@ -273,6 +280,7 @@ pub(crate) async fn commit(
         let (stream, object) = split_stream(object, index)?;
         may_append(&caller, door, &stream)?;
         let sent = Sent::Json(Form::Plain, object);
+        let_others_work(index).await;
         let mut taken = take(&mut sources, &stream, index, sent).await?;
         flagged.look(index, stream.as_str(), &mut taken);
         identities.add(index, &stream, &taken.event)?;

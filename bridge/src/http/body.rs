@@ -145,6 +145,17 @@ pub(super) async fn body(request: Request, limit_bytes: usize) -> Result<Bytes, 
     any_body(request, limit_bytes).await
 }
 
+/// Bytes of a body from which on other tasks go on elsewhere while it is parsed. For less it is not worth the change of threads.
+const LARGE_BODY_BYTES: usize = 64 * 1024;
+
+/// Parses a body, without holding up other tasks where it is large.
+pub(super) fn parse<T>(body: &Bytes, parse: impl FnOnce() -> T) -> T {
+    match body.len() > LARGE_BODY_BYTES {
+        true => tokio::task::block_in_place(parse),
+        false => parse(),
+    }
+}
+
 /// Reads a body within its limits of bytes and time.
 pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Bytes, Problem> {
     let is_json = content::is_json(request.headers());
@@ -175,7 +186,7 @@ pub(super) async fn any_body(request: Request, limit_bytes: usize) -> Result<Byt
             malformed("the body could not be read to its end")
         }
     })?;
-    if is_json && let Err(error) = check_json(&read) {
+    if is_json && let Err(error) = parse(&read, || check_json(&read)) {
         return Err(malformed(error.to_string()).mend("rename the member"));
     }
     Ok(read)
