@@ -266,6 +266,10 @@ pub(crate) async fn what_is_over_a_limit_or_malformed_is_refused_by_name_and_sto
             "event \"1\": its id and source occur twice in the commit",
         ),
         (
+            one("a-1", Expected::Any, &["1", "1"]),
+            "event \"1\": its id and source occur twice in the commit",
+        ),
+        (
             one("a-1", Expected::Any, &vec!["1"; 1001]),
             "the events of the commit are 1001; at most 1000 are allowed",
         ),
