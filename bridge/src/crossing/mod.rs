@@ -43,8 +43,8 @@ pub(crate) use skips::{Skipped, read as read_skips};
 const PASS_LIMIT_RECORDS: usize = 1_024;
 /// Bytes of records after which a pass ends.
 const PASS_LIMIT_BYTES: usize = 2 * 1024 * 1024;
-/// Records of a pass, times the contracts that look at them, up to which it takes no thread of its own.
-const SMALL_PASS: usize = 512;
+/// Records of a pass up to which it takes no thread of its own.
+const SMALL_PASS_RECORDS: usize = 64;
 /// Public events and parked entries of one record, above which the other contracts of the pass go into a record of their own. One
 /// contract adds at most a pass's worth, so that a record stays below the store's limits of 100,000 entries and 64 MiB.
 const CROSSING_LIMIT_ENTRIES: usize = 10_000;
@@ -253,7 +253,7 @@ impl Crosser {
             passes
         };
         // Others run meanwhile on this thread's place; for little it is not worth the change of threads.
-        let passes = match records.len() * group.len() > SMALL_PASS {
+        let passes = match records.len() > SMALL_PASS_RECORDS {
             true => tokio::task::block_in_place(run),
             false => run(),
         };
