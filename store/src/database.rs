@@ -13,8 +13,7 @@ use std::path::Path;
 
 use rocksdb::backup::BackupEngine;
 use rocksdb::{
-    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, ErrorKind, FlushOptions, ReadOptions,
-    ReadTier, WriteBatch, WriteOptions,
+    ColumnFamily, DB, ErrorKind, FlushOptions, ReadOptions, ReadTier, WriteBatch, WriteOptions,
 };
 
 use crate::codec::{self, Flaw};
@@ -22,7 +21,7 @@ use crate::error::StoreError;
 use crate::index::tails::Tails;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
-use settings::{column_options, database_options};
+use settings::{column_families, database_options};
 
 pub(crate) use moment::Moment;
 
@@ -176,17 +175,11 @@ impl Database {
         last: LastStop,
         options: &Options,
     ) -> Result<Self, rocksdb::Error> {
-        let cache = Cache::new_lru_cache(options.block_cache_bytes);
-        let mut columns = Vec::new();
-        for column in Column::ALL {
-            let family = column_options(column, options, &cache)?;
-            columns.push(ColumnFamilyDescriptor::new(column.name(), family));
-        }
         #[cfg_attr(not(test), expect(unused_mut, reason = "tests count"))]
         let mut database = database_options(create, last, options);
         #[cfg(test)]
         database.enable_statistics();
-        let db = DB::open_cf_descriptors(&database, dir, columns)?;
+        let db = DB::open_cf_descriptors(&database, dir, column_families(options)?)?;
         Ok(Self::of(db, database))
     }
 

@@ -23,7 +23,7 @@ pub struct Options {
     pub batch_max_requests: usize,
     /// Bytes after which a batch takes no further call. Default: 4 MiB.
     pub batch_max_bytes: usize,
-    /// Cache of uncompressed blocks, with their indexes and filters, in bytes. Default: 128 MiB.
+    /// Cache of uncompressed blocks, with their indexes and filters, in bytes. Default: 128 MiB. At least 1 MiB.
     pub block_cache_bytes: usize,
     /// Memtables of all column families together, in bytes. Default: 64 MiB.
     pub memtables_bytes: usize,
@@ -70,7 +70,7 @@ impl Options {
             .commit_max_bytes
             .max(self.limits.crossing_max_bytes)
             .max(self.limits.system_max_bytes);
-        let rules: [(&'static str, bool, String); 8] = [
+        let rules: [(&'static str, bool, String); 9] = [
             (
                 "queue_max_requests",
                 self.queue_max_requests >= 1,
@@ -85,6 +85,12 @@ impl Options {
                 "batch_max_requests",
                 self.batch_max_requests >= 1,
                 "must be at least 1".into(),
+            ),
+            (
+                "block_cache_bytes",
+                // RocksDB ends the process if it cannot reserve the table of its cache.
+                (MIB..=1 << 40).contains(&self.block_cache_bytes),
+                "must be at least 1 MiB, and at most 1 TiB".into(),
             ),
             (
                 "memtables_bytes",

@@ -1,6 +1,9 @@
 //! How RocksDB is set.
 
-use rocksdb::{BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode};
+use rocksdb::{
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
+    DBRecoveryMode, DataBlockIndexType,
+};
 
 use super::LastStop;
 use crate::keys::Column;
@@ -32,7 +35,20 @@ pub(super) fn database_options(
     db
 }
 
-pub(super) fn column_options(
+/// All column families; they share one cache.
+pub(super) fn column_families(
+    options: &Options,
+) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
+    // Look-ups take no lock in it, and are many: three for each key that is found.
+    let cache = Cache::new_hyper_clock_cache(options.block_cache_bytes, 0);
+    let family = |column: Column| {
+        let options = column_options(column, options, &cache)?;
+        Ok(ColumnFamilyDescriptor::new(column.name(), options))
+    };
+    Column::ALL.into_iter().map(family).collect()
+}
+
+fn column_options(
     column: Column,
     options: &Options,
     cache: &Cache,
@@ -45,7 +61,7 @@ pub(super) fn column_options(
     // from the disk for each look-up.
     table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
     table.set_partition_filters(true);
-    table.set_metadata_block_size(4 * 1024);
+    table.set_metadata_block_size(16 * 1024);
     table.set_pin_top_level_index_and_filter(true);
     // Checksums of blocks depend on their place from version 6 on, and the footer has one.
     table.set_format_version(6);
@@ -58,6 +74,7 @@ pub(super) fn column_options(
         Column::Index | Column::State | Column::Meta => {
             table.set_block_size(4 * 1024);
             table.set_bloom_filter(10.0, false);
+            table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
         }
     }
     // Batches are sorted: each entry goes in near the one before it of its family.

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ReadOptions};
+use rocksdb::{DB, ReadOptions};
 
 use super::scan::GivingWay;
-use super::settings::{column_options, database_options};
+use super::settings::{column_families, database_options};
 use super::{Database, LastStop, Reach, failed, unseal};
 use crate::codec::{self, Flaw};
 use crate::error::StoreError;
@@ -20,13 +20,8 @@ impl Database {
         last: LastStop,
         options: &Options,
     ) -> Result<Self, rocksdb::Error> {
-        let cache = Cache::new_lru_cache(options.block_cache_bytes);
-        let mut columns = Vec::new();
-        for column in Column::ALL {
-            let family = column_options(column, options, &cache)?;
-            columns.push(ColumnFamilyDescriptor::new(column.name(), family));
-        }
         let database = database_options(false, last, options);
+        let columns = column_families(options)?;
         let db = DB::open_cf_descriptors_read_only(&database, dir, columns, false)?;
         Ok(Self::of(db, database))
     }

@@ -147,6 +147,14 @@ async fn options_that_cannot_work_are_refused_by_name() {
             ..Options::default()
         },
         Options {
+            block_cache_bytes: 0,
+            ..Options::default()
+        },
+        Options {
+            block_cache_bytes: usize::MAX,
+            ..Options::default()
+        },
+        Options {
             limits: Limits {
                 type_max_bytes: 2_000,
                 ..Limits::default()
