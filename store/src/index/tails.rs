@@ -1,7 +1,8 @@
 //! Where the streams end that were written to lately.
 //!
 //! The writer alone notes them, once a batch is written: what is remembered was true then, and after a batch it is true until the
-//! next one. Of the streams that share a set, those are remembered that were noted last: any other is looked up.
+//! next one. Of the streams that share a set, those are remembered that were noted last: any other is looked up. A stream is
+//! remembered once it was noted twice: of many that are written to once, hardly more than their hashes would be seen again.
 
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,8 +23,16 @@ pub(crate) struct Tails {
     hashes: foldhash::fast::RandomState,
 }
 
-/// Those noted last come first. Their hashes stand beside them, so that another stream is told apart without a look into its box.
-type Set = [Option<(u64, Box<Known>)>; WAYS];
+/// Those noted last come first.
+type Set = [Way; WAYS];
+
+/// The hash stands beside the box, so that another stream is told apart without a look into it.
+#[derive(Default)]
+struct Way {
+    hash: u64,
+    /// None if the stream was noted only once.
+    known: Option<Box<Known>>,
+}
 
 struct Known {
     log: LogId,
@@ -58,19 +67,22 @@ impl Tails {
         let Some(mut set) = self.set(hash) else {
             return;
         };
-        let tail = tail.resumed();
-        let way = way_of(&set, hash, log, stream);
+        let noted = set.iter().position(|way| {
+            let is_it = |known: &Known| known.is(log, stream);
+            way.hash == hash && way.known.as_deref().is_none_or(is_it)
+        });
         // Without it, the one that was noted the longest ago gives way.
-        if let Some(moved) = set.get_mut(..=way.unwrap_or(WAYS - 1)) {
+        if let Some(moved) = set.get_mut(..=noted.unwrap_or(WAYS - 1)) {
             moved.rotate_right(1);
         }
         let [first, ..] = &mut *set;
-        match (way, first) {
-            (Some(_), Some((_, known))) => known.tail = tail,
-            (_, first) => {
-                let stream = stream.clone();
-                *first = Some((hash, Box::new(Known { log, stream, tail })));
+        match (noted, &mut first.known) {
+            (Some(_), Some(known)) => known.tail = tail.resumed(),
+            (Some(_), none) => {
+                let (stream, tail) = (stream.clone(), tail.resumed());
+                *none = Some(Box::new(Known { log, stream, tail }));
             }
+            (None, _) => *first = Way { hash, known: None },
         }
     }
 
@@ -82,8 +94,9 @@ impl Tails {
     ) -> Option<T> {
         let hash = self.hash(log, stream);
         let set = self.set(hash)?;
-        let (_, known) = set.get(way_of(&set, hash, log, stream)?)?.as_ref()?;
-        Some(look(known))
+        let of_hash = set.iter().filter(|way| way.hash == hash);
+        let mut known = of_hash.filter_map(|way| way.known.as_deref());
+        known.find(|known| known.is(log, stream)).map(look)
     }
 
     fn hash(&self, log: LogId, stream: &StreamName) -> u64 {
@@ -96,14 +109,10 @@ impl Tails {
     }
 }
 
-/// Which way of a set has a stream.
-fn way_of(set: &Set, hash: u64, log: LogId, stream: &StreamName) -> Option<usize> {
-    set.iter().position(|way| {
-        let is_it = |(of, known): &(u64, Box<Known>)| {
-            *of == hash && known.log == log && known.stream == *stream
-        };
-        way.as_ref().is_some_and(is_it)
-    })
+impl Known {
+    fn is(&self, log: LogId, stream: &StreamName) -> bool {
+        self.log == log && self.stream == *stream
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +130,10 @@ mod tests {
         let mut tail = Tail::default();
         for revision in 1..=70 {
             tail.push(Position::new(revision)).unwrap();
+            if revision == 1 {
+                tails.note(LogId(1), &stream(1), &tail);
+                assert_eq!(tails.get(LogId(1), &stream(1)), None, "noted once");
+            }
             tails.note(LogId(1), &stream(1), &tail);
             assert_eq!(tails.get(LogId(1), &stream(1)), Some(tail.resumed()));
             let last_run = tails.last_run(LogId(1), &stream(1)).map(Revision::get);
@@ -149,6 +162,7 @@ mod tests {
         ] {
             for n in 0..noted {
                 tails.note(LogId(1), &stream(n), &at(n));
+                tails.note(LogId(1), &stream(n), &at(n));
             }
             let all = remembered(0..noted);
             assert!((least..=PLACES).contains(&all), "{all} of {noted}");
@@ -156,10 +170,16 @@ mod tests {
         let late = remembered(4 * PLACES - PLACES / 4..4 * PLACES);
         assert!(late > PLACES / 4 * 97 / 100, "{late}");
         // Whoever is noted again and again stays, however many others are noted meanwhile.
+        tails.note(LogId(1), &stream(1), &at(1));
         for n in 0..4 * PLACES {
             tails.note(LogId(1), &stream(1), &at(1));
             tails.note(LogId(1), &stream(n), &at(n));
             assert_eq!(remembered(1..2), 1, "after {n}");
         }
+        // Streams that are noted once push out the others, and are not remembered themselves.
+        for n in 5 * PLACES..9 * PLACES {
+            tails.note(LogId(1), &stream(n), &at(n));
+        }
+        assert_eq!(remembered(0..9 * PLACES), 0);
     }
 }

@@ -260,14 +260,18 @@ async fn a_stream_is_found_wherever_it_is_believed_to_end() {
     let dir = tempfile::tempdir().unwrap();
     let (log, stream) = (LogName::main(), StreamName::new("a-1").unwrap());
     let mut store = Store::open(dir.path(), Options::default()).await.unwrap();
+    let mut appends = 0;
     for revision in 1..=130_u64 {
         let committed = store.append(&log, commit(&revision.to_string())).await;
         assert_eq!(committed.unwrap().streams[0].last_revision.get(), revision);
-        assert_eq!(ends(&store, &log, &stream, revision), Some(revision));
+        appends += 1;
+        let remembered = (appends > 1).then_some(revision);
+        assert_eq!(ends(&store, &log, &stream, revision), remembered);
         if [1, 32, 33, 64, 65, 130].contains(&revision) {
             store.close().await.unwrap();
             store = Store::open(dir.path(), Options::default()).await.unwrap();
             assert_eq!(ends(&store, &log, &stream, revision), None);
+            appends = 0;
         }
     }
 }
