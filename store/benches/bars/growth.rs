@@ -33,10 +33,13 @@ pub(crate) fn measure(events: u64) -> Vec<String> {
     );
     let (appends, reads) = (large.append / small.append, large.read / small.read);
     let (repeats, micros) = (large.repeat / small.repeat, large.repeat * 1e6);
+    let read_micros = large.read * 1e6;
     let (open, disk) = (large.open, large.disk / events as f64);
     vec![
         format!("| {sizes}: append slower by | {appends:.2} | less than 1.5 |"),
-        format!("| the same: reading a stream slower by | {reads:.2} | less than 1.5 |"),
+        format!(
+            "| the same: reading a stream slower by ({read_micros:.0} µs) | {reads:.2} | less than 1.5 |"
+        ),
         format!(
             "| the same: telling a repeat slower by ({micros:.1} µs an event) | {repeats:.2} | |"
         ),
