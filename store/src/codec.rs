@@ -27,11 +27,11 @@ pub(crate) enum Flaw {
 pub(crate) const NO_TEXT: Flaw = Flaw::Content("a text is not UTF-8");
 pub(crate) const NO_OPTION: Flaw = Flaw::Content("an optional text is neither there nor absent");
 
-/// Puts a body into its envelope, at the end of a buffer.
-pub(crate) fn seal(key: &[u8], body: &[u8], into: &mut Vec<u8>) {
+/// Encodes a body in its envelope, at the end of a buffer.
+pub(crate) fn seal(key: &[u8], into: &mut Vec<u8>, body: impl FnOnce(Encoder) -> Encoder) {
     let start = into.len();
     into.push(VERSION);
-    into.extend_from_slice(body);
+    *into = body(Encoder::resume(std::mem::take(into))).finish();
     let sealed = into.get(start..).unwrap_or_default();
     let checksum = crc32c::crc32c_append(crc32c::crc32c(key), sealed);
     into.extend_from_slice(&checksum.to_be_bytes());
@@ -224,7 +224,7 @@ mod tests {
     fn any_flipped_bit_of_key_or_value_is_told() {
         let key = b"key";
         let mut value = Vec::new();
-        seal(key, b"body", &mut value);
+        seal(key, &mut value, |encoder| encoder.raw(b"body"));
         assert_eq!(unseal(key, &value), Ok(&b"body"[..]));
         for bit in 0..value.len() * 8 {
             let mut flipped = value.clone();

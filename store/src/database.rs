@@ -16,7 +16,7 @@ use rocksdb::{
     ColumnFamily, DB, ErrorKind, FlushOptions, ReadOptions, ReadTier, WriteBatch, WriteOptions,
 };
 
-use crate::codec::{self, Flaw};
+use crate::codec::{self, Encoder, Flaw};
 use crate::error::StoreError;
 use crate::index::tails::Tails;
 use crate::keys::{self, Column, Key};
@@ -114,6 +114,8 @@ pub(crate) struct Batch {
 /// value: even an empty body has an envelope.
 struct Entry {
     column: Column,
+    /// How the key begins, as a number: most keys are told apart by it.
+    beginning: u128,
     key: usize,
     value: usize,
     end: usize,
@@ -121,12 +123,18 @@ struct Entry {
 
 impl Batch {
     pub(crate) fn put(&mut self, key: Key, body: &[u8]) {
+        self.put_encoded(key, |encoder| encoder.raw(body));
+    }
+
+    /// As [`Batch::put`], of a body that is encoded where it is to lie.
+    pub(crate) fn put_encoded(&mut self, key: Key, body: impl FnOnce(Encoder) -> Encoder) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&key.bytes);
         let value = self.bytes.len();
-        codec::seal(&key.bytes, body, &mut self.bytes);
+        codec::seal(&key.bytes, &mut self.bytes, body);
         self.entries.push(Entry {
             column: key.column,
+            beginning: beginning(&key.bytes),
             key: start,
             value,
             end: self.bytes.len(),
@@ -139,6 +147,7 @@ impl Batch {
         let end = self.bytes.len();
         self.entries.push(Entry {
             column: key.column,
+            beginning: beginning(&key.bytes),
             key: start,
             value: end,
             end,
@@ -157,8 +166,11 @@ impl Batch {
     fn sort(&mut self) {
         let bytes = &self.bytes;
         let key = |entry: &Entry| bytes.get(entry.key..entry.value).unwrap_or_default();
-        self.entries
-            .sort_by(|one, other| (one.column, key(one)).cmp(&(other.column, key(other))));
+        self.entries.sort_by(|one, other| {
+            (one.column, one.beginning)
+                .cmp(&(other.column, other.beginning))
+                .then_with(|| key(one).cmp(key(other)))
+        });
     }
 
     fn clear(&mut self) {
@@ -345,6 +357,15 @@ impl Database {
                 reason: error.into_string(),
             })
     }
+}
+
+/// The first sixteen bytes of a key, zeros behind a shorter one: in the order of keys as far as they tell it.
+fn beginning(key: &[u8]) -> u128 {
+    let mut first = [0; 16];
+    for (to, from) in first.iter_mut().zip(key) {
+        *to = *from;
+    }
+    u128::from_be_bytes(first)
 }
 
 fn unseal<T>(

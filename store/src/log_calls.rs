@@ -64,7 +64,7 @@ impl Store {
         log: &LogName,
         mut commit: PreparedCommit,
     ) -> Result<PreparedCommit, StoreError> {
-        let look = |inner: &Inner, database: &Database, reach, log, commit: &PreparedCommit| {
+        let look = |inner: &Inner, database: &Database, reach, log, commit: &mut PreparedCommit| {
             // The batch first: all up to it is in what is read after.
             let when = inner.heads.batch();
             lookup::commit(database, reach, log, when, commit)
@@ -72,14 +72,14 @@ impl Store {
         let Some(id) = self.heads()?.log_id(log) else {
             return Ok(commit);
         };
-        let found = self
-            .read_in_memory(|inner, database| look(inner, database, Reach::Memory, id, &commit));
+        let found = self.read_in_memory(|inner, database| {
+            look(inner, database, Reach::Memory, id, &mut commit)
+        });
         if found.is_some() {
-            commit.looked_up = found;
             return Ok(commit);
         }
         self.read(move |inner, database| {
-            commit.looked_up = Some(look(inner, database, Reach::Disk, id, &commit)?);
+            look(inner, database, Reach::Disk, id, &mut commit)?;
             Ok(commit)
         })
         .await

@@ -15,10 +15,10 @@ use crate::event::{Event, Record};
 use crate::index;
 use crate::index::block::block_of;
 use crate::keys::{self, Indexed, KeyDigest, LogId};
-use crate::names::{ByName, PublicStreamName, RelayName};
+use crate::names::{PublicStreamName, RelayName};
 use crate::page::ReadLimit;
 use crate::place::{Position, Sequence};
-use crate::prepare::{LookedUp, PreparedCommit};
+use crate::prepare::{PreparedCommit, PreparedEvent};
 use crate::reading::{Room, fetch};
 use crate::relay::Settled;
 use crate::state::{self, IdEntry, SettlementRecord};
@@ -30,52 +30,44 @@ const FOUND_MAX: usize = 1_000;
 /// How many keys are looked up at a time.
 const LAST_OF_KEYS_AT_A_TIME: usize = 256;
 
-/// What is stored of a commit's ids and streams, as far as the read may look.
+/// Looks up what is stored of a commit's ids and streams, as far as the read may look, after the batch `when`.
 pub(crate) fn commit(
     database: &Database,
     reach: Reach,
     log: LogId,
     when: u64,
-    commit: &PreparedCommit,
-) -> Result<LookedUp, StoreError> {
-    let sought = commit
-        .events()
-        .map(|event| keys::id_index(log, &event.identity));
-    let found = match reach {
+    commit: &mut PreparedCommit,
+) -> Result<(), StoreError> {
+    match reach {
         // RocksDB reads the disk for several keys at a time, whatever it is told.
-        Reach::Memory => sought
-            .map(|key| database.get_in(reach, &key, IdEntry::decode))
-            .collect::<Result<_, _>>()?,
-        Reach::Disk | Reach::History => {
-            let sought: Vec<_> = sought.collect();
-            let found = database.get_all(reach, &sought, |_, body| IdEntry::decode(body))?;
-            let found = found.into_iter();
-            found.map(|found| found.map(|(entry, _)| entry)).collect()
+        Reach::Memory => {
+            for event in commit.events_mut() {
+                let key = keys::id_index(log, &event.identity);
+                event.stored = database.get_in(reach, &key, IdEntry::decode)?;
+            }
         }
-    };
-    let mut tails = ByName::default();
-    for write in &commit.writes {
+        Reach::Disk | Reach::History => {
+            let key = |event: &PreparedEvent| keys::id_index(log, &event.identity);
+            let sought: Vec<_> = commit.events().map(key).collect();
+            let found = database.get_all(reach, &sought, |_, body| IdEntry::decode(body))?;
+            for (event, found) in commit.events_mut().zip(found) {
+                event.stored = found.map(|(entry, _)| entry);
+            }
+        }
+    }
+    for write in &mut commit.writes {
         let believed = match write.expected {
             Expected::Exact(revision) => Some(revision),
             Expected::None | Expected::Exists | Expected::Any => None,
         };
-        if tails.contains_key(&write.stream) {
-            continue;
-        }
         // All up to the batch `when` is noted, and what came after it the writer knows.
-        let tail = match database.tails.get(log, &write.stream) {
+        write.tail = match database.tails.get(log, &write.stream) {
             Some(tail) => Some(tail),
             None => index::tail(database, reach, log, &write.stream, believed)?,
         };
-        if let Some(tail) = tail {
-            tails.insert(write.stream.clone(), tail);
-        }
     }
-    Ok(LookedUp {
-        when,
-        ids: found,
-        tails,
-    })
+    commit.looked_up = Some(when);
+    Ok(())
 }
 
 pub(crate) fn find(

@@ -13,7 +13,7 @@ use crate::epoch;
 use crate::index::run::Tail;
 use crate::keys::{IdDigest, KeyDigest};
 use crate::limits::{LimitError, Limits};
-use crate::names::{ByName, RelayName, StreamName};
+use crate::names::{RelayName, StreamName};
 use crate::parked::{NewParked, ParkOutcome, ResolvedParked};
 use crate::public::Crossing;
 use crate::relay::Settlement;
@@ -32,30 +32,28 @@ pub(crate) struct PreparedCommit {
     pub(crate) writes: Vec<PreparedWrite>,
     pub(crate) events: u32,
     pub(crate) bytes: usize,
-    /// None if nothing was looked up: the writer does it.
-    pub(crate) looked_up: Option<LookedUp>,
+    /// The last batch that its caller has seen for sure when it looked up what the commit rests on; none if nothing was looked up:
+    /// the writer does it.
+    pub(crate) looked_up: Option<u64>,
 }
 
 impl PreparedCommit {
     pub(crate) fn events(&self) -> impl Iterator<Item = &PreparedEvent> {
         self.writes.iter().flat_map(|write| &write.events)
     }
-}
 
-/// What a caller found of a commit's ids and streams before the writer had it.
-pub(crate) struct LookedUp {
-    /// The last batch that it has seen for sure.
-    pub(crate) when: u64,
-    /// One for each event, in order.
-    pub(crate) ids: Vec<Option<IdEntry>>,
-    /// The streams that exist.
-    pub(crate) tails: ByName<StreamName, Tail>,
+    pub(crate) fn events_mut(&mut self) -> impl Iterator<Item = &mut PreparedEvent> {
+        let writes = self.writes.iter_mut();
+        writes.flat_map(|write| &mut write.events)
+    }
 }
 
 pub(crate) struct PreparedWrite {
     pub(crate) stream: StreamName,
     pub(crate) expected: Expected,
     pub(crate) events: Vec<PreparedEvent>,
+    /// The stream's end, if it was looked up and the stream exists.
+    pub(crate) tail: Option<Tail>,
 }
 
 pub(crate) struct PreparedEvent {
@@ -64,6 +62,8 @@ pub(crate) struct PreparedEvent {
     pub(crate) event_type: String,
     pub(crate) content: Vec<u8>,
     pub(crate) flagged: bool,
+    /// What the log has under the identity, if it was looked up and there is something.
+    pub(crate) stored: Option<IdEntry>,
 }
 
 /// A parked entry with its key's digest and its reason cut to size.

@@ -72,12 +72,13 @@ pub(crate) fn attribute(encoder: Encoder, value: &AttributeValue) -> Encoder {
 
 /// An event's body; a flagged one differs in its kind only.
 pub(crate) fn event(
+    encoder: Encoder,
     place: &EventPlace,
     flagged: bool,
     recorded_ms: u64,
     content: &[u8],
-) -> Vec<u8> {
-    Encoder::with_capacity(content.len() + place.stream.as_str().len() + 32)
+) -> Encoder {
+    encoder
         .byte(if flagged {
             KIND_FLAGGED_EVENT
         } else {
@@ -89,7 +90,6 @@ pub(crate) fn event(
         .number(u64::from(place.commit_len))
         .text(place.stream.as_str())
         .raw(content)
-        .finish()
 }
 
 /// A system record's body.
@@ -246,6 +246,10 @@ mod tests {
             data: Some(Bytes::from_static(b"{\"n\":1.0}")),
             flagged: false,
         }
+    }
+
+    fn event(place: &EventPlace, flagged: bool, recorded_ms: u64, content: &[u8]) -> Vec<u8> {
+        super::event(Encoder::default(), place, flagged, recorded_ms, content).finish()
     }
 
     /// A commit of one event, at revision 3 of its stream.

@@ -24,7 +24,7 @@ use crate::history::History;
 use crate::load::load;
 use crate::options::Options;
 use crate::space::{DiskSpace, Space};
-use crate::writer::{Queued, Request, Writer};
+use crate::writer::{Answered, Queued, Request, Requests, Writer};
 
 /// The unit in which room in the queue is counted.
 const ROOM_BYTES: usize = 1024;
@@ -133,7 +133,7 @@ impl Store {
             let _ = queue
                 .send(Queued {
                     request: Request::Stop,
-                    _room: None,
+                    room: 0,
                 })
                 .await;
         }
@@ -157,7 +157,7 @@ impl Store {
     pub(crate) async fn ask<T, E: From<StoreError>>(
         &self,
         bytes: usize,
-        request: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Request,
+        request: impl FnOnce(oneshot::Sender<Answered<T, E>>) -> Request,
     ) -> Result<T, E> {
         let inner = &self.inner;
         if let Some(reason) = inner.poison.get() {
@@ -174,7 +174,8 @@ impl Store {
         )
         .await
         .map_err(|_| StoreError::Busy { waited_ms })??;
-        outcome.await.map_err(|_| inner.ended())?
+        let answered = outcome.await.map_err(|_| inner.ended())?;
+        answered.outcome
     }
 }
 
@@ -190,18 +191,17 @@ impl Inner {
     async fn queue(&self, bytes: usize, request: Request) -> Result<(), StoreError> {
         let all = self.options.queue_max_bytes / ROOM_BYTES;
         let share = u32::try_from(bytes.div_ceil(ROOM_BYTES).min(all)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room)
-            .acquire_many_owned(share)
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let room = self.room.acquire_many(share);
+        let room = room.await.map_err(|_| self.ended())?;
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue
-            .send(Queued {
-                request,
-                _room: Some(room),
-            })
-            .await
-            .map_err(|_| self.ended())
+        let place = queue.reserve().await.map_err(|_| self.ended())?;
+        // The writer gives it back.
+        room.forget();
+        place.send(Queued {
+            request,
+            room: share,
+        });
+        Ok(())
     }
 
     /// Why the writer takes no more.
@@ -269,10 +269,11 @@ fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError
     let poison = Arc::new(OnceLock::new());
     let space = Space::watch(dir, &options)?;
     let (queue, requests) = mpsc::channel(options.queue_max_requests);
+    let room = Arc::new(Semaphore::new(options.queue_max_bytes / ROOM_BYTES));
     let writer = Writer::new(
         Arc::clone(&database),
         Arc::clone(&heads),
-        requests,
+        Requests::new(requests, Arc::clone(&room)),
         options,
         Arc::clone(&poison),
     );
@@ -292,7 +293,7 @@ fn open(dir: &Path, options: Options, folder: Folder) -> Result<Store, OpenError
         open: RwLock::new(Some(Open { database, folder })),
         queue: Some(queue),
         space,
-        room: Arc::new(Semaphore::new(options.queue_max_bytes / ROOM_BYTES)),
+        room,
         poison,
         closing: AtomicBool::new(false),
         history: History::start().map_err(io)?,

@@ -154,11 +154,10 @@ impl BackupFolder {
     pub(super) fn record(&self, backup: &Backup) -> Result<(), KeepError> {
         let meta = self.meta(backup.id)?;
         let mut value = Vec::new();
-        codec::seal(
-            &self.record_key(backup.id),
-            &encode(backup, meta),
-            &mut value,
-        );
+        let body = encode(backup, meta);
+        codec::seal(&self.record_key(backup.id), &mut value, |encoder| {
+            encoder.raw(&body)
+        });
         write_whole(&self.dir.join("records"), &backup.id.to_string(), &value)
             .map_err(|error| KeepError::io(&self.record_path(backup.id), &error))
     }

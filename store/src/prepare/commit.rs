@@ -66,6 +66,7 @@ pub(crate) fn commit(
             stream,
             expected,
             events: prepared,
+            tail: None,
         });
     }
     let events = u32::try_from(count)
@@ -132,5 +133,6 @@ fn event(
         event_type: event.event_type.clone(),
         content: record::event_content(stream, event),
         flagged: event.flagged,
+        stored: None,
     })
 }

@@ -3,8 +3,6 @@
 //! Idempotency comes before expectations: if all events of the commit are those of a stored commit, in order, the
 //! answer is that of the first time; any other overlap is a conflict.
 
-use std::collections::hash_map::Entry;
-
 use super::draft::Draft;
 use crate::commit::{AppendError, Committed, CommittedWrite, EventState, Expected};
 use crate::error::StoreError;
@@ -13,7 +11,7 @@ use crate::keys::{self, Indexed};
 use crate::limits::LimitError;
 use crate::names::{ByName, LogName, StreamName};
 use crate::place::{Position, Revision};
-use crate::prepare::{PreparedCommit, PreparedEvent, PreparedWrite};
+use crate::prepare::{PreparedCommit, PreparedEvent};
 use crate::record::{self, EventPlace};
 use crate::state::IdEntry;
 
@@ -21,7 +19,7 @@ impl Draft<'_> {
     pub(super) fn append(
         &mut self,
         log: &LogName,
-        commit: &PreparedCommit,
+        commit: &mut PreparedCommit,
     ) -> Result<Committed, AppendError> {
         if let Some(repeat) = self.repeat(log, commit)? {
             return Ok(repeat);
@@ -38,17 +36,16 @@ impl Draft<'_> {
         log: &LogName,
         commit: &PreparedCommit,
     ) -> Result<Option<Committed>, AppendError> {
+        // Empty until one is found: most are new.
         let mut places = Vec::new();
-        let mut any = false;
-        let looked_up = commit.looked_up.as_ref();
         for (index, event) in commit.events().enumerate() {
-            let found =
-                looked_up.map(|found| (found.when, found.ids.get(index).copied().flatten()));
-            let known = self.known(log, &event.identity, found)?;
-            any |= known.is_some();
-            places.push(known);
+            let known = self.known(log, &event.identity, commit.looked_up, event.stored)?;
+            if known.is_some() || !places.is_empty() {
+                places.resize(index, None);
+                places.push(known);
+            }
         }
-        if !any {
+        if places.is_empty() {
             return Ok(None);
         }
         match same_commit(commit, &places) {
@@ -63,27 +60,33 @@ impl Draft<'_> {
     fn check(
         &mut self,
         log: &LogName,
-        commit: &PreparedCommit,
+        commit: &mut PreparedCommit,
         first: Position,
     ) -> Result<Checked, AppendError> {
-        let mut streams: ByName<StreamName, Tail> = ByName::default();
-        let mut befores = Vec::with_capacity(commit.writes.len());
+        let (looked_up, several) = (commit.looked_up, commit.writes.len() > 1);
+        let mut streams: Vec<(StreamName, Tail)> = Vec::with_capacity(commit.writes.len());
+        let mut places: ByName<StreamName, usize> = ByName::default();
+        let mut writes = Vec::with_capacity(commit.writes.len());
         let mut next = Some(first);
-        for PreparedWrite {
-            stream,
-            expected,
-            events,
-        } in &commit.writes
-        {
-            let tail = match streams.entry(stream.clone()) {
-                Entry::Occupied(tail) => tail.into_mut(),
-                Entry::Vacant(none) => {
-                    none.insert(self.tail(log, stream, commit.looked_up.as_ref())?)
+        for write in &mut commit.writes {
+            let stream = &write.stream;
+            let place = match places.get(stream) {
+                Some(place) => *place,
+                None => {
+                    let tail = self.tail(log, stream, looked_up, write.tail.take())?;
+                    streams.push((stream.clone(), tail));
+                    if several {
+                        places.insert(stream.clone(), streams.len() - 1);
+                    }
+                    streams.len() - 1
                 }
             };
+            let Some((_, tail)) = streams.get_mut(place) else {
+                continue;
+            };
             let actual = tail.revision;
-            let holds = match expected {
-                Expected::Exact(revision) => actual == *revision,
+            let holds = match write.expected {
+                Expected::Exact(revision) => actual == revision,
                 Expected::None => actual == Revision::ZERO,
                 Expected::Exists => actual > Revision::ZERO,
                 Expected::Any => true,
@@ -91,20 +94,20 @@ impl Draft<'_> {
             if !holds {
                 return Err(AppendError::WrongRevision {
                     stream: stream.clone(),
-                    expected: *expected,
+                    expected: write.expected,
                     actual,
                 });
             }
-            befores.push(actual);
-            for _ in events {
+            for _ in &write.events {
                 let position = next.ok_or_else(|| full(log))?;
                 tail.push(position).ok_or_else(|| full(log))?;
                 next = position.next();
             }
+            writes.push(committed_write(stream, actual, tail.revision));
         }
         // Those that were only checked stay as they are.
-        streams.retain(|_, tail| tail.grown().next().is_some());
-        Ok(Checked { streams, befores })
+        streams.retain(|(_, tail)| tail.grown().next().is_some());
+        Ok(Checked { streams, writes })
     }
 
     /// Reads what of the indexes will grow. It may fail, so that what comes after it may not.
@@ -114,13 +117,13 @@ impl Draft<'_> {
         commit: &PreparedCommit,
         first: Position,
     ) -> Result<(), StoreError> {
-        let database = self.database;
+        let (database, before) = (self.database, self.blocks_before(log));
         let log = self.log(log);
         let mut position = first;
         for write in &commit.writes {
             for event in &write.events {
                 for of in indexed(&write.stream, event) {
-                    log.blocks.take_up(database, log.id, of, position)?;
+                    log.blocks.take_up(database, before, log.id, of, position)?;
                 }
                 position = Position::new(position.get() + 1);
             }
@@ -132,15 +135,13 @@ impl Draft<'_> {
         &mut self,
         log: &LogName,
         commit: &PreparedCommit,
-        Checked { streams, befores }: Checked,
+        Checked { streams, writes }: Checked,
         first: Position,
     ) -> Committed {
         let mut commit_index = 0;
-        let mut writes = Vec::with_capacity(commit.writes.len());
-        for (write, before) in commit.writes.iter().zip(befores) {
-            let mut revision = before.get();
+        for (write, committed) in commit.writes.iter().zip(&writes) {
+            let mut revision = committed.first_revision.get();
             for event in &write.events {
-                revision += 1;
                 let place = EventPlace {
                     stream: write.stream.clone(),
                     revision: Revision::new(revision),
@@ -150,8 +151,8 @@ impl Draft<'_> {
                 let position = Position::new(first.get() + u64::from(commit_index));
                 self.put_event(log, event, position, place);
                 commit_index += 1;
+                revision = revision.saturating_add(1);
             }
-            writes.push(committed_write(&write.stream, before, revision));
         }
         let last = Position::new(first.get() + u64::from(commit.events) - 1);
         let log = self.log(log);
@@ -180,8 +181,11 @@ impl Draft<'_> {
             position,
             content: event.content_digest,
         };
-        let body = record::event(&place, event.flagged, self.now_ms, &event.content);
-        self.batch.put(keys::log_record(id, position), &body);
+        let (flagged, now_ms) = (event.flagged, self.now_ms);
+        self.batch
+            .put_encoded(keys::log_record(id, position), |encoder| {
+                record::event(encoder, &place, flagged, now_ms, &event.content)
+            });
         let log = self.log(log);
         for of in indexed(&place.stream, event) {
             log.blocks.insert(of, position);
@@ -213,9 +217,12 @@ impl Draft<'_> {
         kind: &str,
         body: &[u8],
     ) -> Result<(), StoreError> {
-        let (database, of) = (self.database, Indexed::System(kind));
+        let (database, before) = (self.database, self.blocks_before(log));
+        let of = Indexed::System(kind);
         let draft = self.log(log);
-        draft.blocks.take_up(database, draft.id, of, position)?;
+        draft
+            .blocks
+            .take_up(database, before, draft.id, of, position)?;
         draft.blocks.insert(of, position);
         draft.head.last = position;
         let id = self.registered(log);
@@ -230,9 +237,9 @@ impl Draft<'_> {
 /// A commit that may be applied.
 struct Checked {
     /// The streams that grow, as the commit leaves them.
-    streams: ByName<StreamName, Tail>,
-    /// Each write's revision before it.
-    befores: Vec<Revision>,
+    streams: Vec<(StreamName, Tail)>,
+    /// What is told of each write.
+    writes: Vec<CommittedWrite>,
 }
 
 /// What an event is indexed by, besides its stream and id.
@@ -313,9 +320,9 @@ fn states(commit: &PreparedCommit, places: Vec<Option<(IdEntry, EventPlace)>>) -
 }
 
 /// What is told of a write that took its stream from one revision to another; zeros if it had no event.
-fn committed_write(stream: &StreamName, before: Revision, after: u64) -> CommittedWrite {
+fn committed_write(stream: &StreamName, before: Revision, after: Revision) -> CommittedWrite {
     let (first_revision, last_revision) = match before.next() {
-        Some(first) if after > before.get() => (first, Revision::new(after)),
+        Some(first) if after > before => (first, after),
         _ => (Revision::ZERO, Revision::ZERO),
     };
     CommittedWrite {

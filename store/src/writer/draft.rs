@@ -10,7 +10,6 @@ use crate::index::run::Tail;
 use crate::keys::{self, ByDigest, IdDigest, LogId};
 use crate::names::{ByName, CursorName, LogName, PublicStreamName, RelayName, StreamName};
 use crate::place::Position;
-use crate::prepare::LookedUp;
 use crate::public::PublicHead;
 use crate::record::{self, EventPlace};
 use crate::state::{self, IdEntry, LogHead, RelayState, SettlementRecord};
@@ -67,17 +66,23 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn log(&mut self, name: &LogName) -> &mut LogDraft {
-        let heads = self.heads;
-        self.logs.entry(name.clone()).or_insert_with(|| LogDraft {
-            id: heads.log_id(name),
-            head: heads.head(name),
-            ids: ByDigest::default(),
-            streams: ByName::default(),
-            blocks: Blocks::default(),
-            cursors: ByName::default(),
-            public_heads: ByName::default(),
-            relays: ByName::default(),
-            settlements: ByName::default(),
+        let (heads, recent) = (self.heads, self.recent);
+        self.logs.entry(name.clone()).or_insert_with(|| {
+            // Most batches are as large as the one before.
+            let before = recent.newest(name);
+            let (ids, streams) =
+                before.map_or((0, 0), |before| (before.ids.len(), before.streams.len()));
+            LogDraft {
+                id: heads.log_id(name),
+                head: heads.head(name),
+                ids: ByDigest::with_capacity_and_hasher(ids, <_>::default()),
+                streams: ByName::with_capacity_and_hasher(streams, <_>::default()),
+                blocks: Blocks::default(),
+                cursors: ByName::default(),
+                public_heads: ByName::default(),
+                relays: ByName::default(),
+                settlements: ByName::default(),
+            }
         })
     }
 
@@ -97,12 +102,13 @@ impl<'a> Draft<'a> {
         id
     }
 
-    /// What the log has under an event's identity. `looked_up` is what the caller found, and when.
+    /// What the log has under an event's identity. `stored` is what its caller found when it looked it up.
     pub(super) fn known(
         &mut self,
         name: &LogName,
         identity: &IdDigest,
-        looked_up: Option<(u64, Option<IdEntry>)>,
+        looked_up: Option<u64>,
+        stored: Option<IdEntry>,
     ) -> Result<Option<(IdEntry, EventPlace)>, StoreError> {
         let recent = self.recent;
         let log = self.log(name);
@@ -113,11 +119,11 @@ impl<'a> Draft<'a> {
             return Ok(None);
         };
         let found = match looked_up {
-            Some((when, found)) if recent.reaches(when) => {
+            Some(when) if recent.reaches(when) => {
                 if let Some(known) = recent.find(when, name, |log| log.ids.get(identity)) {
                     return Ok(Some(known.clone()));
                 }
-                found
+                stored
             }
             _ => self
                 .database
@@ -141,12 +147,13 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// A stream as it stands; all zero if it does not exist.
+    /// A stream as it stands; all zero if it does not exist. `stored` is what the caller found when it looked it up.
     pub(super) fn tail(
         &mut self,
         name: &LogName,
         stream: &StreamName,
-        looked_up: Option<&LookedUp>,
+        looked_up: Option<u64>,
+        stored: Option<Tail>,
     ) -> Result<Tail, StoreError> {
         let recent = self.recent;
         let log = self.log(name);
@@ -156,15 +163,20 @@ impl<'a> Draft<'a> {
         let Some(id) = log.id else {
             return Ok(Tail::default());
         };
-        let Some(looked_up) = looked_up.filter(|looked_up| recent.reaches(looked_up.when)) else {
+        let Some(when) = looked_up.filter(|when| recent.reaches(*when)) else {
             let tail = crate::index::tail(self.database, Reach::Disk, id, stream, None)?;
             return Ok(tail.unwrap_or_default());
         };
         let tail = recent
-            .find(looked_up.when, name, |log| log.streams.get(stream))
+            .find(when, name, |log| log.streams.get(stream))
             .map(Tail::resumed);
-        let tail = tail.or_else(|| looked_up.tails.get(stream).cloned());
-        Ok(tail.unwrap_or_default())
+        Ok(tail.or(stored).unwrap_or_default())
+    }
+
+    /// The blocks of a log that the batch before took up, as it left them.
+    pub(super) fn blocks_before(&self, name: &LogName) -> Option<&'a Blocks> {
+        let recent: &'a Recent = self.recent;
+        recent.newest(name).map(|before| &before.blocks)
     }
 
     /// Whether a position is one of the log's, with the batch on top of what is stored.

@@ -37,25 +37,36 @@ impl Blocks {
         }
     }
 
-    /// Takes up the block that a position is in, so that the position can be added. Positions only grow.
+    fn get(&self, of: Indexed<'_>, first: Position) -> Option<&TakenUp> {
+        let named = match of {
+            Indexed::Category(_) => &self.categories,
+            Indexed::Type(_) => &self.types,
+            Indexed::System(_) => &self.systems,
+        };
+        let mut known = named.get(name(of)).into_iter().flatten().rev();
+        known.find(|known| known.first == first)
+    }
+
+    /// Takes up the block that a position is in, so that the position can be added. Positions only grow. `before` are the blocks of the
+    /// batch before: most batches go on where that one ended.
     pub(super) fn take_up(
         &mut self,
         database: &Database,
+        before: Option<&Self>,
         log: Option<LogId>,
         of: Indexed<'_>,
         position: Position,
     ) -> Result<(), StoreError> {
         let first = block_of(position);
-        let name = name(of);
-        let mut known = self.of(of).get(name).into_iter().flatten().rev();
-        if known.any(|known| known.first == first) {
+        if self.get(of, first).is_some() {
             return Ok(());
         }
-        let stored = match log {
-            Some(log) => database.get(&keys::block(log, of, first), Block::decode)?,
-            None => None,
+        let stored = match (before.and_then(|before| before.get(of, first)), log) {
+            (Some(before), _) => Some(before.block),
+            (None, Some(log)) => database.get(&keys::block(log, of, first), Block::decode)?,
+            (None, None) => None,
         };
-        let blocks = self.of(of).entry(name.to_owned()).or_default();
+        let blocks = self.of(of).entry(name(of).to_owned()).or_default();
         blocks.push(TakenUp {
             first,
             block: stored.unwrap_or_default(),

@@ -17,7 +17,7 @@ mod resolve;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock;
 use crate::commit::{AppendError, Committed};
@@ -40,7 +40,23 @@ pub(crate) use recent::Recent;
 /// How often other threads are let go first, at most, before a batch is begun.
 const YIELDS_MAX: usize = 4;
 
-type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+type Answer<T, E> = oneshot::Sender<Answered<T, E>>;
+
+/// What a caller gets back.
+pub(crate) struct Answered<T, E> {
+    pub(crate) outcome: Result<T, E>,
+    /// What it asked for, if that is much to free: callers are many, and the writer is one.
+    _asked: Option<PreparedCommit>,
+}
+
+impl<T, E> From<Result<T, E>> for Answered<T, E> {
+    fn from(outcome: Result<T, E>) -> Self {
+        Self {
+            outcome,
+            _asked: None,
+        }
+    }
+}
 
 /// What the writer is asked to do.
 pub(crate) enum Request {
@@ -77,13 +93,32 @@ pub(crate) enum Request {
 /// A request with the room that it takes up in the queue until it is answered.
 pub(crate) struct Queued {
     pub(crate) request: Request,
-    pub(crate) _room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: u32,
+}
+
+/// The writer's end of the queue, and the room in it.
+pub(crate) struct Requests {
+    queue: mpsc::Receiver<Queued>,
+    room: Arc<Semaphore>,
+}
+
+impl Requests {
+    pub(crate) fn new(queue: mpsc::Receiver<Queued>, room: Arc<Semaphore>) -> Self {
+        Self { queue, room }
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        // What is still in the queue gives nothing back: who waits for room is told that the writer has ended.
+        self.room.close();
+    }
 }
 
 pub(crate) struct Writer {
     database: Arc<Database>,
     heads: Arc<Heads>,
-    queue: mpsc::Receiver<Queued>,
+    requests: Requests,
     recent: Recent,
     /// Empty: the room of the batches before.
     batch: Batch,
@@ -115,14 +150,14 @@ impl Writer {
     pub(crate) fn new(
         database: Arc<Database>,
         heads: Arc<Heads>,
-        queue: mpsc::Receiver<Queued>,
+        requests: Requests,
         options: Options,
         poison: Arc<OnceLock<String>>,
     ) -> Self {
         Self {
             database,
             heads,
-            queue,
+            requests,
             recent: Recent::default(),
             batch: Batch::default(),
             answered: 0,
@@ -134,7 +169,7 @@ impl Writer {
     /// Works until it is told to stop, or nobody can ask any more.
     pub(crate) fn run(mut self) {
         let _told = TellPanic(Arc::clone(&self.poison));
-        while let Some(first) = self.queue.blocking_recv() {
+        while let Some(first) = self.requests.queue.blocking_recv() {
             self.let_others_call();
             self.write_together(first);
         }
@@ -146,10 +181,10 @@ impl Writer {
         if self.answered <= 1 {
             return;
         }
-        let mut waiting = self.queue.len();
+        let mut waiting = self.requests.queue.len();
         for _ in 0..YIELDS_MAX {
             std::thread::yield_now();
-            let now = self.queue.len();
+            let now = self.requests.queue.len();
             if now == waiting {
                 return;
             }
@@ -162,16 +197,14 @@ impl Writer {
         let batch = std::mem::take(&mut self.batch);
         let now_ms = clock::now_ms();
         let mut draft = Draft::new(&self.database, &self.heads, &self.recent, batch, now_ms);
-        let mut pending: Vec<(Pending, Option<OwnedSemaphorePermit>)> = Vec::new();
+        let mut pending: Vec<Pending> = Vec::with_capacity(self.answered);
+        let mut room_taken = 0;
         let mut next = Some(first);
-        while let Some(Queued {
-            request,
-            _room: room,
-        }) = next
-        {
+        while let Some(Queued { request, room }) = next {
+            room_taken += room as usize;
             match (request, self.poison.get()) {
-                (Request::Stop, _) => self.queue.close(),
-                (request, None) => pending.push((take(&mut draft, request), room)),
+                (Request::Stop, _) => self.requests.queue.close(),
+                (request, None) => pending.push(take(&mut draft, request)),
                 (request, Some(reason)) => refuse(
                     request,
                     &StoreError::Stopped {
@@ -182,7 +215,7 @@ impl Writer {
             let room_left = pending.len() < self.options.batch_max_requests
                 && draft.batch.bytes() < self.options.batch_max_bytes;
             next = if room_left {
-                self.queue.try_recv().ok()
+                self.requests.queue.try_recv().ok()
             } else {
                 None
             };
@@ -205,9 +238,10 @@ impl Writer {
             let _ = self.poison.set(reason.clone());
         }
         self.answered = pending.len();
-        for (answer, _room) in pending {
+        for answer in pending {
             answer(written.as_ref().copied());
         }
+        self.requests.room.add_permits(room_taken);
     }
 }
 
@@ -216,30 +250,30 @@ fn take(draft: &mut Draft<'_>, request: Request) -> Pending {
     match request {
         Request::Append {
             log,
-            commit,
+            mut commit,
             answer,
-        } => later(answer, draft.append(&log, &commit)),
+        } => later(answer, draft.append(&log, &mut commit), Some(commit)),
         Request::System {
             log,
             kind,
             body,
             answer,
-        } => later(answer, draft.append_system(&log, &kind, &body)),
+        } => later(answer, draft.append_system(&log, &kind, &body), None),
         Request::Cross {
             log,
             crossing,
             answer,
-        } => later(answer, draft.cross(&log, &crossing)),
+        } => later(answer, draft.cross(&log, &crossing), None),
         Request::Settle {
             log,
             settlement,
             answer,
-        } => later(answer, draft.settle(&log, &settlement)),
+        } => later(answer, draft.settle(&log, &settlement), None),
         Request::Resolve {
             log,
             resolving,
             answer,
-        } => later(answer, draft.resolve(&log, &resolving)),
+        } => later(answer, draft.resolve(&log, &resolving), None),
         Request::Stop => Box::new(|_| ()),
     }
 }
@@ -248,6 +282,7 @@ fn take(draft: &mut Draft<'_>, request: Request) -> Pending {
 fn later<T: 'static, E: From<StoreError> + 'static>(
     answer: Answer<T, E>,
     outcome: Result<T, E>,
+    asked: Option<PreparedCommit>,
 ) -> Pending {
     Box::new(move |written| {
         let outcome = match written {
@@ -255,18 +290,21 @@ fn later<T: 'static, E: From<StoreError> + 'static>(
             Err(error) => Err(error.clone().into()),
         };
         // Who asked may have gone.
-        let _ = answer.send(outcome);
+        let _ = answer.send(Answered {
+            outcome,
+            _asked: asked,
+        });
     })
 }
 
 /// Answers a request that is not tried.
 pub(crate) fn refuse(request: Request, error: &StoreError) {
     match request {
-        Request::Append { answer, .. } => drop(answer.send(Err(error.clone().into()))),
-        Request::System { answer, .. } => drop(answer.send(Err(error.clone()))),
-        Request::Cross { answer, .. } => drop(answer.send(Err(error.clone().into()))),
-        Request::Settle { answer, .. } => drop(answer.send(Err(error.clone().into()))),
-        Request::Resolve { answer, .. } => drop(answer.send(Err(error.clone().into()))),
+        Request::Append { answer, .. } => drop(answer.send(Err(error.clone().into()).into())),
+        Request::System { answer, .. } => drop(answer.send(Err(error.clone()).into())),
+        Request::Cross { answer, .. } => drop(answer.send(Err(error.clone().into()).into())),
+        Request::Settle { answer, .. } => drop(answer.send(Err(error.clone().into()).into())),
+        Request::Resolve { answer, .. } => drop(answer.send(Err(error.clone().into()).into())),
         Request::Stop => {}
     }
 }

@@ -45,13 +45,13 @@ impl Draft<'_> {
         revision: Revision,
         event: &NewEvent,
     ) -> Result<Fits, StoreError> {
-        let tail = self.tail(log, stream, None)?;
+        let tail = self.tail(log, stream, None, None)?;
         if tail.revision.next() != Some(revision) {
             return Ok(Fits::Revision(tail.revision));
         }
         let source = event.source.as_deref().unwrap_or(stream.as_str());
         let identity = secrets.identity(&event.id, source);
-        if let Some((entry, _)) = self.known(log, &identity, None)? {
+        if let Some((entry, _)) = self.known(log, &identity, None, None)? {
             return Ok(Fits::Known(entry.position));
         }
         let prepared = PreparedEvent {
@@ -60,6 +60,7 @@ impl Draft<'_> {
             event_type: event.event_type.clone(),
             content: record::event_content(stream, event),
             flagged: event.flagged,
+            stored: None,
         };
         Ok(Fits::Yes(Box::new(prepared), tail))
     }
@@ -73,11 +74,13 @@ impl Draft<'_> {
         position: Position,
         place: EventPlace,
     ) -> Result<(), StoreError> {
-        let database = self.database;
+        let (database, before) = (self.database, self.blocks_before(log));
         let stream = place.stream.clone();
         let draft = self.log(log);
         for of in indexed(&stream, event) {
-            draft.blocks.take_up(database, draft.id, of, position)?;
+            draft
+                .blocks
+                .take_up(database, before, draft.id, of, position)?;
         }
         self.put_event(log, event, position, place);
         tail.push(position);

@@ -27,6 +27,11 @@ impl Recent {
         self.last
     }
 
+    /// What the newest batch changed in a log.
+    pub(super) fn newest(&self, log: &LogName) -> Option<&LogDraft> {
+        self.batches.front()?.get(log)
+    }
+
     /// Whether all batches after `when` are remembered.
     pub(super) fn reaches(&self, when: u64) -> bool {
         self.last.saturating_sub(when) <= self.batches.len() as u64

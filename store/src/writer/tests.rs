@@ -5,7 +5,7 @@ use crate::database::{Batch, Reach};
 use crate::keys::{self, Indexed};
 use crate::{
     AppendError, Commit, Expected, LogName, NewEvent, Options, Position, ReadLimit, Selection,
-    Store, StoreError, StreamName, StreamWrite, state,
+    Store, StoreError, StreamName, StreamWrite,
 };
 
 /// A commit of an event of each of these types.
@@ -125,19 +125,22 @@ async fn a_look_up_in_memory_never_finds_what_is_on_the_disk() {
     let store = Store::open(dir.path(), Options::default()).await.unwrap();
     let id = store.inner.heads.log_id(&log).unwrap();
     let secrets = &store.inner.secrets;
-    let prepared = crate::prepare::commit(many(), &store.inner.options.limits, secrets).unwrap();
+    let limits = &store.inner.options.limits;
     let look_up = |reach| {
         let open = store.inner.open.read().unwrap();
         let database = &open.as_ref().unwrap().database;
-        crate::lookup::commit(database, reach, id, 0, &prepared)
+        let mut prepared = crate::prepare::commit(many(), limits, secrets).unwrap();
+        crate::lookup::commit(database, reach, id, 0, &mut prepared)?;
+        assert_eq!(prepared.looked_up, Some(0));
+        let places = prepared
+            .events()
+            .map(|event| event.stored.map(|id| id.position.get()));
+        assert!(places.eq((1..=900).map(Some)));
+        let tail = prepared.writes[0].tail.as_ref();
+        assert_eq!(tail.unwrap().revision.get(), 900);
+        Ok(())
     };
     assert!(matches!(look_up(Reach::Memory), Err(StoreError::Io { .. })));
-    let found = look_up(Reach::Disk).unwrap();
-    let places: Vec<_> = found
-        .ids
-        .iter()
-        .map(|id: &Option<state::IdEntry>| id.map(|id| id.position.get()))
-        .collect();
-    assert_eq!(places, (1..=900).map(Some).collect::<Vec<_>>());
-    assert_eq!(look_up(Reach::Memory).unwrap().ids.len(), 900);
+    assert_eq!(look_up(Reach::Disk), Ok(()));
+    assert_eq!(look_up(Reach::Memory), Ok(()));
 }
