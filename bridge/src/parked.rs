@@ -295,10 +295,10 @@ async fn at_crossing(
 
 fn private(event: &Event) -> WaitingEvent {
     WaitingEvent::Private(WaitingPrivate {
-        id: event.id.to_string(),
-        source: event.source.to_string(),
-        event_type: event.event_type.to_string(),
-        stream: event.stream.as_str().to_owned(),
+        id: event.id().to_owned(),
+        source: event.source().to_owned(),
+        event_type: event.event_type().to_owned(),
+        stream: event.stream().to_owned(),
         revision: event.revision.get(),
         recorded: clock::rfc3339(event.recorded_ms),
     })

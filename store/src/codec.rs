@@ -207,6 +207,16 @@ impl<'a> Decoder<'a> {
         self.0.is_empty()
     }
 
+    /// How many bytes are not read yet.
+    pub(crate) fn left(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What is not read yet.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn finish(self) -> Result<(), Flaw> {
         if self.0.is_empty() {
             Ok(())

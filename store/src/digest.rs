@@ -4,7 +4,7 @@
 //! lacks the secret, and no digest stands for another. The contexts are part of the format: they never change.
 
 use crate::codec::Encoder;
-use crate::event::{AttributeValue, Event, NewEvent};
+use crate::event::{AttributeRef, Event, NewEvent};
 use crate::keys::{IdDigest, KeyDigest};
 use crate::record::attribute;
 use crate::state::ContentDigest;
@@ -56,41 +56,33 @@ impl Secrets {
 
     /// Of an event's type, data, media type and attributes, in whatever order the attributes are.
     pub(crate) fn content(&self, event: &NewEvent) -> ContentDigest {
-        let attributes = event
-            .attributes
-            .iter()
-            .map(|(name, value)| (&**name, value));
-        let media_type = event.media_type.as_deref();
+        let attributes = event.attributes.iter();
         self.digest(
             &event.event_type,
-            media_type,
-            attributes.collect(),
+            event.media_type.as_deref(),
+            attributes.map(|(name, value)| (&**name, value.as_ref())),
             event.data.as_deref(),
         )
     }
 
     /// The same, of an event that was read.
     pub(crate) fn stored_content(&self, event: &Event) -> ContentDigest {
-        let attributes = event
-            .attributes
-            .iter()
-            .map(|(name, value)| (&**name, value));
-        let media_type = event.media_type.as_deref();
         self.digest(
-            &event.event_type,
-            media_type,
-            attributes.collect(),
-            event.data.as_deref(),
+            event.event_type(),
+            event.media_type(),
+            event.attributes(),
+            event.data(),
         )
     }
 
-    fn digest(
+    fn digest<'a>(
         &self,
         event_type: &str,
         media_type: Option<&str>,
-        mut attributes: Vec<(&str, &AttributeValue)>,
+        attributes: impl Iterator<Item = (&'a str, AttributeRef<'a>)>,
         data: Option<&[u8]>,
     ) -> ContentDigest {
+        let mut attributes: Vec<_> = attributes.collect();
         attributes.sort_by_key(|(name, _)| *name);
         let mut encoder = Encoder::with_capacity(USUAL_BYTES)
             .text(event_type)
@@ -140,7 +132,12 @@ mod tests {
             event_type: "T".into(),
             attributes: attributes
                 .iter()
-                .map(|(name, value)| ((*name).into(), AttributeValue::Text((*value).into())))
+                .map(|(name, value)| {
+                    (
+                        (*name).into(),
+                        crate::event::AttributeValue::Text((*value).into()),
+                    )
+                })
                 .collect(),
             media_type: None,
             data: data.map(|data| Bytes::from_static(data.as_bytes())),

@@ -6,10 +6,10 @@
 use std::fmt;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 
-use crate::names::StreamName;
+use crate::names::{StreamName, category};
 use crate::place::{Position, Revision};
+use crate::record::Content;
 
 /// The value of a CloudEvents attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub enum AttributeValue {
     /// An Integer: 32 bits, signed.
     Int(i32),
     /// A String, URI, URI-reference or Timestamp, as it was sent.
-    Text(ByteString),
+    Text(String),
 }
 
 /// A private event to append.
@@ -42,27 +42,39 @@ pub struct NewEvent {
     pub flagged: bool,
 }
 
-/// A private event read from a log. Its texts and its data share one piece of memory: copy what is kept for long.
+/// The value of an attribute of an event that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttributeRef<'a> {
+    /// A Boolean.
+    Bool(bool),
+    /// An Integer: 32 bits, signed.
+    Int(i32),
+    /// A String, URI, URI-reference or Timestamp, as it was sent.
+    Text(&'a str),
+}
+
+impl AttributeValue {
+    /// The value as it is read.
+    #[must_use]
+    pub fn as_ref(&self) -> AttributeRef<'_> {
+        match self {
+            Self::Bool(value) => AttributeRef::Bool(*value),
+            Self::Int(value) => AttributeRef::Int(*value),
+            Self::Text(value) => AttributeRef::Text(value),
+        }
+    }
+}
+
+/// A private event read from a log.
+///
+/// What its writer said is one piece of memory, as it is stored, which it shares with others that were read with it: copy what is
+/// kept for long. Texts are found in it, and checked once more to be UTF-8, each time that they are asked for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its place in the log.
     pub position: Position,
-    /// Its stream.
-    pub stream: StreamName,
     /// Its place in the stream.
     pub revision: Revision,
-    /// The CloudEvents `source`.
-    pub source: ByteString,
-    /// The CloudEvents `id`.
-    pub id: ByteString,
-    /// The CloudEvents `type`.
-    pub event_type: ByteString,
-    /// All other attributes that the client supplied, in the order in which they came.
-    pub attributes: Vec<(ByteString, AttributeValue)>,
-    /// The media type of the data (`datacontenttype`) as it was sent.
-    pub media_type: Option<ByteString>,
-    /// The data, byte for byte as it was sent.
-    pub data: Option<Bytes>,
     /// When the store wrote it: milliseconds since 1970, by the machine's clock, which may jump.
     pub recorded_ms: u64,
     /// Its place in its commit, from 0.
@@ -71,6 +83,71 @@ pub struct Event {
     pub commit_len: u32,
     /// Its writer took it although it did not fit its schema.
     pub flagged: bool,
+    pub(crate) content: Content,
+}
+
+impl Event {
+    /// The event that is read where this one was appended, by itself and at time 0: for other implementations of
+    /// [`crate::EventStore`], and for tests.
+    #[must_use]
+    pub fn of(new: &NewEvent, stream: &StreamName, position: Position, revision: Revision) -> Self {
+        Self {
+            position,
+            revision,
+            recorded_ms: 0,
+            commit_index: 0,
+            commit_len: 1,
+            flagged: new.flagged,
+            content: Content::of(stream, new),
+        }
+    }
+
+    /// Its stream's name.
+    #[must_use]
+    pub fn stream(&self) -> &str {
+        self.content.stream()
+    }
+
+    /// Its stream's category.
+    #[must_use]
+    pub fn category(&self) -> &str {
+        category(self.stream())
+    }
+
+    /// The CloudEvents `source`; the stream's name if none was given.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.content.source()
+    }
+
+    /// The CloudEvents `id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.content.id()
+    }
+
+    /// The CloudEvents `type`.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        self.content.event_type()
+    }
+
+    /// All other attributes that the client supplied, in the order in which they came.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, AttributeRef<'_>)> {
+        self.content.attributes()
+    }
+
+    /// The media type of the data (`datacontenttype`) as it was sent.
+    #[must_use]
+    pub fn media_type(&self) -> Option<&str> {
+        self.content.media_type()
+    }
+
+    /// The data, byte for byte as it was sent.
+    #[must_use]
+    pub fn data(&self) -> Option<&[u8]> {
+        self.content.data()
+    }
 }
 
 /// What stands at one position of a log.
@@ -107,24 +184,14 @@ impl Record {
     }
 }
 
-/// Shows names of attributes, not their values.
-struct AttributeNames<'a, T>(&'a [(T, AttributeValue)]);
-
-impl<T: fmt::Debug> fmt::Debug for AttributeNames<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
-    }
-}
-
 impl fmt::Debug for NewEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.attributes.iter().map(|(name, _)| name).collect();
         f.debug_struct("NewEvent")
             .field("id", &self.id)
             .field("source", &self.source)
             .field("event_type", &self.event_type)
-            .field("attributes", &AttributeNames(&self.attributes))
+            .field("attributes", &names)
             .field("media_type", &self.media_type)
             .field("data_bytes", &self.data.as_ref().map(Bytes::len))
             .field("flagged", &self.flagged)
@@ -134,16 +201,17 @@ impl fmt::Debug for NewEvent {
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.attributes().map(|(name, _)| name).collect();
         f.debug_struct("Event")
             .field("position", &self.position.get())
-            .field("stream", &self.stream)
+            .field("stream", &self.stream())
             .field("revision", &self.revision.get())
-            .field("source", &self.source)
-            .field("id", &self.id)
-            .field("event_type", &self.event_type)
-            .field("attributes", &AttributeNames(&self.attributes))
-            .field("media_type", &self.media_type)
-            .field("data_bytes", &self.data.as_ref().map(Bytes::len))
+            .field("source", &self.source())
+            .field("id", &self.id())
+            .field("event_type", &self.event_type())
+            .field("attributes", &names)
+            .field("media_type", &self.media_type())
+            .field("data_bytes", &self.data().map(<[u8]>::len))
             .field("recorded_ms", &self.recorded_ms)
             .field("commit_index", &self.commit_index)
             .field("commit_len", &self.commit_len)
@@ -154,6 +222,8 @@ impl fmt::Debug for Event {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]
@@ -167,11 +237,14 @@ mod tests {
             data: Some(Bytes::from_static(b"canary-b")),
             flagged: false,
         };
-        let shown = format!("{event:?}");
-        assert!(!shown.contains("canary"), "{shown}");
-        assert!(
-            shown.contains("subject") && shown.contains("data_bytes: Some(8)"),
-            "{shown}"
-        );
+        let stream = StreamName::new("account-1").unwrap();
+        let read = Event::of(&event, &stream, Position::new(1), Revision::new(1));
+        for shown in [format!("{event:?}"), format!("{read:?}")] {
+            assert!(!shown.contains("canary"), "{shown}");
+            assert!(
+                shown.contains("subject") && shown.contains("data_bytes: Some(8)"),
+                "{shown}"
+            );
+        }
     }
 }

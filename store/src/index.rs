@@ -51,20 +51,24 @@ pub(crate) fn stream(
     let from = from.get().max(1);
     let mut next = run_of(Revision::new(from));
     let mut found = Found::default();
-    let start = keys::stream_index(log, stream, next).bytes;
-    database.scan(&keys::stream_revisions(log, stream), &start, |key, body| {
-        let first = run_at(key)?;
-        if first != next {
-            return Err(Flaw::Content(
-                "the run before it is missing, or is not whole",
-            ));
-        }
-        let positions = run::decode(first, body)?;
-        // Only the last run may be not whole: no other begins where it ends.
-        next = Revision::new(first.get() + positions.len() as u64);
-        let skip = from.saturating_sub(first.get()) as usize;
-        Ok(found.take(positions.into_iter().skip(skip), most))
-    })?;
+    let start = keys::stream_index(log, stream.as_str(), next).bytes;
+    database.scan(
+        &keys::stream_revisions(log, stream.as_str()),
+        &start,
+        |key, body| {
+            let first = run_at(key)?;
+            if first != next {
+                return Err(Flaw::Content(
+                    "the run before it is missing, or is not whole",
+                ));
+            }
+            let positions = run::decode(first, body)?;
+            // Only the last run may be not whole: no other begins where it ends.
+            next = Revision::new(first.get() + positions.len() as u64);
+            let skip = from.saturating_sub(first.get()) as usize;
+            Ok(found.take(positions.into_iter().skip(skip), most))
+        },
+    )?;
     Ok(found)
 }
 
@@ -81,20 +85,24 @@ pub(crate) fn stream_back(
         return Ok(found);
     }
     let mut next = None;
-    let start = keys::stream_index(log, stream, run_of(from)).bytes;
-    database.scan_back(&keys::stream_revisions(log, stream), &start, |key, body| {
-        let first = run_at(key)?;
-        if next.is_some_and(|next| next != first) {
-            return Err(Flaw::Content("a run of the stream after it is missing"));
-        }
-        let mut positions = run::decode(first, body)?;
-        if next.is_some() && positions.len() as u64 != RUN {
-            return Err(Flaw::Content("it is not whole, and another run follows"));
-        }
-        next = first.get().checked_sub(RUN).map(Revision::new);
-        positions.truncate((from.get() - first.get()).saturating_add(1) as usize);
-        Ok(found.take(positions.into_iter().rev(), most))
-    })?;
+    let start = keys::stream_index(log, stream.as_str(), run_of(from)).bytes;
+    database.scan_back(
+        &keys::stream_revisions(log, stream.as_str()),
+        &start,
+        |key, body| {
+            let first = run_at(key)?;
+            if next.is_some_and(|next| next != first) {
+                return Err(Flaw::Content("a run of the stream after it is missing"));
+            }
+            let mut positions = run::decode(first, body)?;
+            if next.is_some() && positions.len() as u64 != RUN {
+                return Err(Flaw::Content("it is not whole, and another run follows"));
+            }
+            next = first.get().checked_sub(RUN).map(Revision::new);
+            positions.truncate((from.get() - first.get()).saturating_add(1) as usize);
+            Ok(found.take(positions.into_iter().rev(), most))
+        },
+    )?;
     Ok(found)
 }
 
@@ -132,7 +140,7 @@ pub(crate) fn tail(
         Near::Nothing => Ok(None),
         Near::Last(tail) => Ok(Some(tail)),
         Near::Further => {
-            let runs = keys::stream_revisions(log, stream);
+            let runs = keys::stream_revisions(log, stream.as_str());
             database.last(reach, &runs, |key, body| Tail::resume(run_at(key)?, body))
         }
     }
@@ -157,7 +165,7 @@ fn near(
     first: Revision,
 ) -> Result<Near, StoreError> {
     let run = |first| {
-        let key = keys::stream_index(log, stream, first);
+        let key = keys::stream_index(log, stream.as_str(), first);
         database.get_in(reach, &key, |body| Tail::resume(first, body))
     };
     // Only the last run is not whole: one that is not says all.

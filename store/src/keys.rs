@@ -10,7 +10,7 @@ mod parked;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::names::{CursorName, LogName, PublicStreamName, RelayName, StreamName};
+use crate::names::{CursorName, LogName, PublicStreamName, RelayName};
 use crate::place::{Position, Revision, Sequence};
 
 pub(crate) use parked::{
@@ -205,12 +205,12 @@ pub(crate) fn log_records(log: LogId) -> Key {
 }
 
 /// The entry of the run that begins at a revision.
-pub(crate) fn stream_index(log: LogId, stream: &StreamName, first: Revision) -> Key {
+pub(crate) fn stream_index(log: LogId, stream: &str, first: Revision) -> Key {
     stream_revisions(log, stream).number(first.get())
 }
 
-pub(crate) fn stream_revisions(log: LogId, stream: &StreamName) -> Key {
-    Key::new(Family::StreamIndex, log).name(stream.as_str())
+pub(crate) fn stream_revisions(log: LogId, stream: &str) -> Key {
+    Key::new(Family::StreamIndex, log).name(stream)
 }
 
 /// All entries of the stream index under names that begin with a text.

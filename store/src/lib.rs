@@ -35,14 +35,11 @@
 //! assert_eq!(committed.first_position.get(), 1);
 //!
 //! let page = store.read_stream(&log, &stream, Revision::new(1), ReadLimit::default()).await?;
-//! assert_eq!(page.events[0].event_type, "AccountOpened");
+//! assert_eq!(page.events[0].event_type(), "AccountOpened");
 //! store.close().await?;
 //! # Ok(())
 //! # }
 //! ```
-
-/// A text that shares its memory with what it was read with.
-pub use bytestring::ByteString;
 
 mod backup;
 mod clock;
@@ -95,7 +92,7 @@ pub use commit::{
 };
 pub use epoch::{Epoch, open_new_epoch};
 pub use error::{Advice, OpenError, StoreError};
-pub use event::{AttributeValue, Event, NewEvent, Record};
+pub use event::{AttributeRef, AttributeValue, Event, NewEvent, Record};
 pub use event_store::EventStore;
 pub use export::{ExportCounts, ExportError, Exported, Progress};
 pub use import::{ImportError, Imported, import};

@@ -102,7 +102,7 @@ pub(crate) fn find(
     });
     // Eight bytes of digest may, rarely, be those of another id.
     Ok(events
-        .filter(|event| event.id == id && source.is_none_or(|source| event.source == source))
+        .filter(|event| event.id() == id && source.is_none_or(|source| event.source() == source))
         .collect())
 }
 

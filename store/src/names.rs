@@ -59,8 +59,7 @@ fn check(what: &'static str, limit_bytes: usize, name: &str) -> Result<(), NameE
             limit_bytes,
         });
     }
-    // Most names are plain, and are checked each time that they are read.
-    if name.bytes().all(|byte| matches!(byte, 0x20..0x7f)) {
+    if is_plain(name.as_bytes()) {
         return Ok(());
     }
     match name.char_indices().find(|(_, c)| c.is_control()) {
@@ -71,6 +70,11 @@ fn check(what: &'static str, limit_bytes: usize, name: &str) -> Result<(), NameE
         }),
         None => Ok(()),
     }
+}
+
+/// Whether all bytes are printable ASCII, as those of most names are.
+fn is_plain(name: &[u8]) -> bool {
+    name.iter().all(|byte| matches!(byte, 0x20..0x7f))
 }
 
 macro_rules! name {
@@ -153,10 +157,21 @@ impl StreamName {
     /// The category: the name up to its first `-`, or all of it.
     #[must_use]
     pub fn category(&self) -> &str {
-        self.0
-            .split_once('-')
-            .map_or(&*self.0, |(category, _)| category)
+        category(&self.0)
     }
+
+    /// Whether bytes are the name of a stream. All that are read are checked.
+    pub(crate) fn is_one(name: &[u8]) -> bool {
+        let plain = (1..=NAME_MAX_BYTES).contains(&name.len()) && is_plain(name);
+        plain || std::str::from_utf8(name).is_ok_and(|name| Self::new(name).is_ok())
+    }
+}
+
+/// The category of a stream, by its name: all up to the first `-`, or all of it.
+pub(crate) fn category(stream: &str) -> &str {
+    stream
+        .split_once('-')
+        .map_or(stream, |(category, _)| category)
 }
 
 #[cfg(test)]

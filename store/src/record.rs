@@ -2,18 +2,16 @@
 //!
 //! The part of an event's body that does not depend on its place is encoded by the caller, outside the writer.
 
-mod pool;
+mod content;
 mod public;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 
-use crate::codec::{Decoder, Encoder, Flaw, NO_OPTION, NO_TEXT};
-use crate::event::{AttributeValue, Event, NewEvent, Record};
+use crate::codec::{Decoder, Encoder, Flaw};
+use crate::event::{AttributeRef, Event, NewEvent, Record};
 use crate::names::StreamName;
 use crate::place::{Position, Revision};
-pub(crate) use pool::Pool;
-use pool::{common_text, text};
+pub(crate) use content::{Content, Pool};
 pub(crate) use public::{decode_public, public_event};
 
 const KIND_EVENT: u8 = 1;
@@ -50,7 +48,7 @@ pub(crate) fn event_content(stream: &StreamName, event: &NewEvent) -> Vec<u8> {
         .text(&event.event_type)
         .number(event.attributes.len() as u64);
     for (name, value) in &event.attributes {
-        encoder = attribute(encoder.text(name), value);
+        encoder = attribute(encoder.text(name), value.as_ref());
     }
     encoder = encoder.optional_text(event.media_type.as_deref());
     match &event.data {
@@ -61,12 +59,12 @@ pub(crate) fn event_content(stream: &StreamName, event: &NewEvent) -> Vec<u8> {
 }
 
 /// An attribute's value: its kind, then what it needs.
-pub(crate) fn attribute(encoder: Encoder, value: &AttributeValue) -> Encoder {
+pub(crate) fn attribute(encoder: Encoder, value: AttributeRef<'_>) -> Encoder {
     match value {
-        AttributeValue::Bool(false) => encoder.byte(ATTRIBUTE_FALSE),
-        AttributeValue::Bool(true) => encoder.byte(ATTRIBUTE_TRUE),
-        AttributeValue::Int(number) => encoder.byte(ATTRIBUTE_INT).raw(&number.to_be_bytes()),
-        AttributeValue::Text(text) => encoder.byte(ATTRIBUTE_TEXT).text(text),
+        AttributeRef::Bool(false) => encoder.byte(ATTRIBUTE_FALSE),
+        AttributeRef::Bool(true) => encoder.byte(ATTRIBUTE_TRUE),
+        AttributeRef::Int(number) => encoder.byte(ATTRIBUTE_INT).raw(&number.to_be_bytes()),
+        AttributeRef::Text(text) => encoder.byte(ATTRIBUTE_TEXT).text(text),
     }
 }
 
@@ -102,21 +100,28 @@ pub(crate) fn system(recorded_ms: u64, kind: &str, body: &[u8]) -> Vec<u8> {
         .finish()
 }
 
-/// Reads whatever stands at a position. What it holds shares one copy of the body.
+/// Reads whatever stands at a position.
 #[inline]
 pub(crate) fn decode(position: Position, body: &[u8], pool: &mut Pool) -> Result<Record, Flaw> {
-    let body = pool.copy(body);
-    let mut decoder = Decoder::new(&body);
+    let mut decoder = Decoder::new(body);
     let record = match decoder.byte()? {
         kind @ (KIND_EVENT | KIND_FLAGGED_EVENT) => {
-            let flagged = kind == KIND_FLAGGED_EVENT;
-            Record::Event(decode_event(position, flagged, &body, &mut decoder, pool)?)
+            let head = Head::decode(&mut decoder)?;
+            return Ok(Record::Event(Event {
+                position,
+                revision: head.revision,
+                recorded_ms: head.recorded_ms,
+                commit_index: head.commit_index,
+                commit_len: head.commit_len,
+                flagged: kind == KIND_FLAGGED_EVENT,
+                content: Content::decode(decoder.rest(), pool)?,
+            }));
         }
         KIND_SYSTEM => Record::System {
             position,
             recorded_ms: decoder.number()?,
             kind: decoder.text()?,
-            body: body.slice_ref(decoder.slice()?),
+            body: pool.copy(decoder.slice()?),
         },
         // What a marker says is for the version that writes it.
         KIND_MARKER => return Ok(Record::Marker { position }),
@@ -134,95 +139,30 @@ pub(crate) fn decode_place(body: &[u8]) -> Result<Option<EventPlace>, Flaw> {
     }
     let head = Head::decode(&mut decoder)?;
     Ok(Some(EventPlace {
-        stream: stream_name(head.stream)?,
+        stream: StreamName::new(decoder.str()?).map_err(|_| content::NO_STREAM)?,
         revision: head.revision,
         commit_index: head.commit_index,
         commit_len: head.commit_len,
     }))
 }
 
-fn stream_name(name: &str) -> Result<StreamName, Flaw> {
-    StreamName::new(name).map_err(|_| Flaw::Content("the stream's name is none"))
-}
-
 /// What an event's body begins with: its place, and when it was recorded.
-struct Head<'a> {
+struct Head {
     revision: Revision,
     recorded_ms: u64,
     commit_index: u32,
     commit_len: u32,
-    /// The stream's name as it stands in the body.
-    stream: &'a str,
 }
 
-impl<'a> Head<'a> {
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Flaw> {
+impl Head {
+    #[inline]
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Flaw> {
         Ok(Self {
             revision: Revision::new(decoder.number()?),
             recorded_ms: decoder.number()?,
             commit_index: decoder.small_number()?,
             commit_len: decoder.small_number()?,
-            stream: decoder.str()?,
         })
-    }
-}
-
-fn decode_event(
-    position: Position,
-    flagged: bool,
-    body: &Bytes,
-    decoder: &mut Decoder<'_>,
-    pool: &mut Pool,
-) -> Result<Event, Flaw> {
-    let head = Head::decode(decoder)?;
-    let stream = pool.stream(head.stream)?;
-    let source = match decoder.byte()? {
-        0 => ByteString::try_from(body.slice_ref(head.stream.as_bytes())).map_err(|_| NO_TEXT)?,
-        1 => text(body, decoder)?,
-        _ => return Err(NO_OPTION),
-    };
-    let id = text(body, decoder)?;
-    let event_type = text(body, decoder)?;
-    let count = decoder.count()?;
-    let mut attributes = Vec::with_capacity(count);
-    for _ in 0..count {
-        let name = common_text(body, decoder)?;
-        attributes.push((name, decode_attribute(body, decoder)?));
-    }
-    let media_type = match decoder.byte()? {
-        0 => None,
-        1 => Some(common_text(body, decoder)?),
-        _ => return Err(NO_OPTION),
-    };
-    let data = match decoder.byte()? {
-        DATA_NONE => None,
-        DATA_RAW => Some(body.slice_ref(decoder.slice()?)),
-        _ => return Err(Flaw::Content("the data is of an unknown kind")),
-    };
-    Ok(Event {
-        position,
-        stream,
-        revision: head.revision,
-        source,
-        id,
-        event_type,
-        attributes,
-        media_type,
-        data,
-        recorded_ms: head.recorded_ms,
-        commit_index: head.commit_index,
-        commit_len: head.commit_len,
-        flagged,
-    })
-}
-
-fn decode_attribute(body: &Bytes, decoder: &mut Decoder<'_>) -> Result<AttributeValue, Flaw> {
-    match decoder.byte()? {
-        ATTRIBUTE_FALSE => Ok(AttributeValue::Bool(false)),
-        ATTRIBUTE_TRUE => Ok(AttributeValue::Bool(true)),
-        ATTRIBUTE_INT => Ok(AttributeValue::Int(i32::from_be_bytes(decoder.array()?))),
-        ATTRIBUTE_TEXT => Ok(AttributeValue::Text(text(body, decoder)?)),
-        _ => Err(Flaw::Content("an attribute is of an unknown kind")),
     }
 }
 
@@ -231,6 +171,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::codec;
+    use crate::event::AttributeValue;
 
     fn new_event() -> NewEvent {
         NewEvent {
@@ -293,16 +235,15 @@ mod tests {
             (9, 3, 1, 2)
         );
         assert_eq!(
-            (&*read.source, &*read.id, &*read.event_type),
+            (read.source(), read.id(), read.event_type()),
             ("s", "i", "T")
         );
-        let attributes: Vec<_> = sent
-            .attributes
-            .into_iter()
-            .map(|(name, value)| (name.into(), value))
-            .collect();
-        assert_eq!((read.attributes, read.data), (attributes, sent.data));
-        assert_eq!(read.media_type, sent.media_type.map(Into::into));
+        let attributes = sent.attributes.iter();
+        let attributes = attributes.map(|(name, value)| (name.as_str(), value.as_ref()));
+        assert!(read.attributes().eq(attributes));
+        assert_eq!(read.data(), sent.data.as_deref());
+        assert_eq!(read.media_type(), sent.media_type.as_deref());
+        assert_eq!(read.stream(), stream.as_str());
     }
 
     #[test]
@@ -339,6 +280,53 @@ mod tests {
             event_content(&stream, &none),
             event_content(&stream, &new_event())
         );
+    }
+
+    #[test]
+    fn texts_that_are_none_are_refused_beside_plain_ones_and_others() {
+        for beside in ["plain", "größe"] {
+            let stream = StreamName::new("stream-1").unwrap();
+            let new = NewEvent {
+                id: "identity".into(),
+                source: Some("source".into()),
+                event_type: "Typed".into(),
+                attributes: vec![
+                    ("named".into(), AttributeValue::Text("value".into())),
+                    ("beside".into(), AttributeValue::Text(beside.into())),
+                ],
+                media_type: Some("media/type".into()),
+                ..new_event()
+            };
+            let place = EventPlace {
+                stream: stream.clone(),
+                ..a_place().1
+            };
+            let body = event(&place, false, 300, &event_content(&stream, &new));
+            let read = |body: &[u8]| decode(Position::new(9), body, &mut Pool::default());
+            let mut due = Event::of(&new, &stream, Position::new(9), place.revision);
+            due.recorded_ms = 300;
+            assert_eq!(read(&body), Ok(Record::Event(due)));
+            for text in [
+                "stream-1",
+                "source",
+                "identity",
+                "Typed",
+                "named",
+                "value",
+                "media/type",
+            ] {
+                let at = body
+                    .windows(text.len())
+                    .position(|bytes| bytes == text.as_bytes());
+                let mut broken = body.clone();
+                broken[at.unwrap()] = 0xff;
+                assert_eq!(read(&broken), Err(codec::NO_TEXT), "{text} beside {beside}");
+            }
+            let mut unnamed = body.clone();
+            let at = body.windows(8).position(|bytes| bytes == b"stream-1");
+            unnamed[at.unwrap()] = b'\n';
+            assert_eq!(read(&unnamed), Err(content::NO_STREAM));
+        }
     }
 
     #[test]

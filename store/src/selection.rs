@@ -28,8 +28,8 @@ impl Selection {
         match (self, record) {
             (Self::All, _) | (_, Record::Marker { .. }) => true,
             (_, Record::System { .. }) => false,
-            (Self::Category(category), Record::Event(event)) => event.stream.category() == category,
-            (Self::EventType(event_type), Record::Event(event)) => event.event_type == *event_type,
+            (Self::Category(category), Record::Event(event)) => event.category() == category,
+            (Self::EventType(event_type), Record::Event(event)) => event.event_type() == event_type,
         }
     }
 }

@@ -293,7 +293,7 @@ impl Crosser {
         let Some(event) = patiently("reading the log", read).await? else {
             return Ok(Err("the event is not there any more".to_owned()));
         };
-        *bytes += event.data.as_ref().map_or(0, bytes::Bytes::len);
+        *bytes += event.data().map_or(0, <[u8]>::len);
         let outcome =
             tokio::task::block_in_place(|| pass::ask(&member.contract, &event, &self.secret));
         Ok(match outcome {

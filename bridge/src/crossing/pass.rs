@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use horizon_schemas::{Contract, Crossed, IdSecret, Outcome, PrivateEvent, Violation, parse_json};
 use horizon_store::{
-    AttributeValue, Counts, Event, NewParked, ParkScope, Position, PublicStreamName, Record,
+    AttributeRef, Counts, Event, NewParked, ParkScope, Position, PublicStreamName, Record,
 };
 use serde_json::Value;
 
@@ -54,7 +54,7 @@ impl<'a> Batch<'a> {
         let candidates: Vec<Candidate<'a>> = events.collect();
         let mut by_category: HashMap<&'a str, Vec<usize>> = HashMap::new();
         for (place, candidate) in candidates.iter().enumerate() {
-            let category = candidate.event.stream.category();
+            let category = candidate.event.category();
             by_category.entry(category).or_default().push(place);
         }
         Batch {
@@ -226,7 +226,7 @@ impl Pass {
 
 fn outcome(contract: &Contract, candidate: &Candidate<'_>, secret: &IdSecret) -> Outcome {
     let event = candidate.event;
-    if !contract.matches(event.stream.category(), &event.event_type) {
+    if !contract.matches(event.category(), event.event_type()) {
         return Outcome::Unmatched;
     }
     let data = candidate.data.get_or_init(|| payload(event));
@@ -245,8 +245,7 @@ pub(crate) fn ask(contract: &Contract, event: &Event, secret: &IdSecret) -> Outc
 /// The payload as JSON; anything else is seen by a contract as `null`.
 pub(crate) fn payload(event: &Event) -> Value {
     event
-        .data
-        .as_ref()
+        .data()
         .and_then(|data| parse_json(data).ok())
         .unwrap_or(Value::Null)
 }
@@ -254,20 +253,17 @@ pub(crate) fn payload(event: &Event) -> Value {
 /// A stored event as contracts see it.
 pub(crate) fn private_event<'a>(event: &'a Event, data: &'a Value) -> PrivateEvent<'a> {
     let text = |wanted: &str| {
-        event
-            .attributes
-            .iter()
-            .find_map(|(name, value)| match value {
-                AttributeValue::Text(text) if name == wanted => Some(&**text),
-                _ => None,
-            })
+        event.attributes().find_map(|(name, value)| match value {
+            AttributeRef::Text(text) if name == wanted => Some(text),
+            _ => None,
+        })
     };
     PrivateEvent {
-        source: &event.source,
-        id: &event.id,
-        stream: event.stream.as_str(),
-        category: event.stream.category(),
-        event_type: &event.event_type,
+        source: event.source(),
+        id: event.id(),
+        stream: event.stream(),
+        category: event.category(),
+        event_type: event.event_type(),
         time: text("time"),
         traceparent: text("traceparent"),
         tracestate: text("tracestate"),

@@ -168,7 +168,7 @@ impl Selected {
         };
         let wanted = self.event_type.as_deref();
         wanted
-            .is_none_or(|wanted| wanted == &*event.event_type)
+            .is_none_or(|wanted| wanted == event.event_type())
             .then_some(event)
     }
 }

@@ -5,8 +5,8 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use horizon_store::{AttributeValue, Event};
-use serde_json::Value;
+use horizon_store::{AttributeRef, Event};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::form::JSON;
@@ -52,124 +52,139 @@ fn shown<'a>(media_type: Option<&str>, data: &'a [u8]) -> Shown<'a> {
     }
 }
 
-/// Writes one member, with a comma before it unless it is the first.
-fn member(out: &mut String, name: &str, value: &str) {
-    if !out.ends_with('{') {
-        out.push(',');
+/// Begins a member: a comma before it unless it is the first, and its name.
+fn begin(out: &mut Vec<u8>, name: &str) {
+    if !out.ends_with(b"{") {
+        out.push(b',');
     }
-    out.push_str(&Value::from(name).to_string());
-    out.push(':');
-    out.push_str(value);
+    value(out, name);
+    out.push(b':');
 }
 
-fn text_member(out: &mut String, name: &str, text: &str) {
-    member(out, name, &Value::from(text).to_string());
+fn value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    // Writing to memory does not fail, and all that is written here has a form in JSON.
+    serde_json::to_writer(out, value).unwrap_or_default();
 }
 
-fn attribute(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::Bool(value) => (*value).into(),
-        AttributeValue::Int(value) => (*value).into(),
-        AttributeValue::Text(value) => (&**value).into(),
-    }
+fn member<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, of: &T) {
+    begin(out, name);
+    value(out, of);
 }
 
 /// Identity, type and all that was sent, but for the data.
-fn sent(out: &mut String, event: &Event, keep: impl Fn(&str) -> bool) {
-    text_member(out, "id", &event.id);
-    text_member(out, "source", &event.source);
-    text_member(out, "type", &event.event_type);
-    for (name, value) in &event.attributes {
-        if keep(name) {
-            member(out, name, &attribute(value).to_string());
+fn sent(out: &mut Vec<u8>, event: &Event, keep: impl Fn(&str) -> bool) {
+    member(out, "id", event.id());
+    member(out, "source", event.source());
+    member(out, "type", event.event_type());
+    for (name, value) in event.attributes().filter(|(name, _)| keep(name)) {
+        match value {
+            AttributeRef::Bool(value) => member(out, name, &value),
+            AttributeRef::Int(value) => member(out, name, &value),
+            AttributeRef::Text(value) => member(out, name, value),
         }
     }
-    if let Some(media_type) = &event.media_type {
-        text_member(out, "datacontenttype", media_type);
+    if let Some(media_type) = event.media_type() {
+        member(out, "datacontenttype", media_type);
     }
 }
 
-fn data(out: &mut String, event: &Event) {
-    let Some(data) = &event.data else {
+fn data(out: &mut Vec<u8>, event: &Event) {
+    let Some(data) = event.data() else {
         return;
     };
-    match shown(event.media_type.as_deref(), data) {
-        Shown::Json(json) => member(out, "data", json),
-        Shown::Text(text) => text_member(out, "data", text),
-        Shown::Binary(bytes) => text_member(out, "data_base64", &BASE64_STANDARD.encode(bytes)),
+    match shown(event.media_type(), data) {
+        Shown::Json(json) => {
+            begin(out, "data");
+            out.extend_from_slice(json.as_bytes());
+        }
+        Shown::Text(text) => member(out, "data", text),
+        Shown::Binary(bytes) => member(out, "data_base64", &BASE64_STANDARD.encode(bytes)),
     }
+}
+
+/// Memory for an event as it is written: what most take.
+fn room(event: &Event) -> Vec<u8> {
+    Vec::with_capacity(320 + event.data().map_or(0, <[u8]>::len))
 }
 
 /// An event as a structured CloudEvent (CloudEvents 1.0, JSON format, section 3). Positions and revisions are text: they may go
 /// beyond a CloudEvents Integer.
 pub(super) fn cloud_event(event: &Event) -> Vec<u8> {
-    let mut out = String::with_capacity(320 + event.data.as_ref().map_or(0, bytes::Bytes::len));
-    out.push_str("{\"specversion\":\"1.0\"");
+    let mut out = room(event);
+    out.extend_from_slice(b"{\"specversion\":\"1.0\"");
     // One of such a name could only come from a store that was written before names were kept back.
     sent(&mut out, event, |name| !name.starts_with(OWN_PREFIX));
-    text_member(&mut out, "horizonstream", event.stream.as_str());
-    text_member(&mut out, "horizonrevision", &event.revision.to_string());
-    text_member(&mut out, "horizonposition", &event.position.to_string());
+    member(&mut out, "horizonstream", event.stream());
+    member(
+        &mut out,
+        "horizonrevision",
+        &format_args!("{}", event.revision),
+    );
+    member(
+        &mut out,
+        "horizonposition",
+        &format_args!("{}", event.position),
+    );
     let recorded = clock::rfc3339(event.recorded_ms);
-    text_member(&mut out, "horizonrecorded", &recorded);
+    member(&mut out, "horizonrecorded", &recorded);
     if event.flagged {
-        member(&mut out, "horizonflagged", "true");
+        member(&mut out, "horizonflagged", &true);
     }
     data(&mut out, event);
-    out.push('}');
-    out.into_bytes()
+    out.push(b'}');
+    out
 }
 
 /// An event in the interface's own JSON, with what the store knows of it around it; `stream` where that does not go without saying.
 pub(super) fn plain(event: &Event, with_stream: bool) -> Vec<u8> {
-    let mut out = String::with_capacity(320 + event.data.as_ref().map_or(0, bytes::Bytes::len));
-    out.push('{');
+    let mut out = room(event);
+    out.push(b'{');
     if with_stream {
-        text_member(&mut out, "stream", event.stream.as_str());
+        member(&mut out, "stream", event.stream());
     }
-    member(&mut out, "revision", &event.revision.to_string());
-    member(&mut out, "position", &event.position.to_string());
-    text_member(&mut out, "recorded", &clock::rfc3339(event.recorded_ms));
+    member(&mut out, "revision", &event.revision.get());
+    member(&mut out, "position", &event.position.get());
+    member(&mut out, "recorded", &clock::rfc3339(event.recorded_ms));
     if event.flagged {
-        member(&mut out, "flagged", "true");
+        member(&mut out, "flagged", &true);
     }
-    out.push_str(",\"event\":{");
+    out.extend_from_slice(b",\"event\":{");
     sent(&mut out, event, |_| true);
     data(&mut out, event);
-    out.push_str("}}");
-    out.into_bytes()
+    out.extend_from_slice(b"}}");
+    out
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use horizon_store::{Position, Revision, StreamName};
+    use horizon_store::{AttributeValue, NewEvent, Position, Revision, StreamName};
+    use serde_json::Value;
 
     use super::*;
 
-    fn event(
+    fn an_event(
         attributes: Vec<(&str, AttributeValue)>,
         media_type: &str,
-        data: &'static [u8],
+        data: Option<&'static [u8]>,
     ) -> Event {
-        Event {
-            position: Position::new(9_007_199_254_740_991),
-            stream: StreamName::new("account-1").unwrap(),
-            revision: Revision::new(7),
-            source: "account-1".into(),
+        let attributes = attributes.into_iter();
+        let new = NewEvent {
             id: "a".into(),
+            source: None,
             event_type: "Noted".into(),
             attributes: attributes
-                .into_iter()
                 .map(|(name, value)| (name.into(), value))
                 .collect(),
             media_type: Some(media_type.into()),
-            data: Some(bytes::Bytes::from_static(data)),
-            recorded_ms: 1,
-            commit_index: 0,
-            commit_len: 1,
+            data: data.map(bytes::Bytes::from_static),
             flagged: true,
-        }
+        };
+        let stream = StreamName::new("account-1").unwrap();
+        let position = Position::new(9_007_199_254_740_991);
+        let mut event = Event::of(&new, &stream, position, Revision::new(7));
+        event.recorded_ms = 1;
+        event
     }
 
     #[test]
@@ -178,7 +193,7 @@ mod tests {
             ("count", AttributeValue::Int(-7)),
             ("horizonposition", AttributeValue::Text("3".into())),
         ];
-        let event = event(attributes, "image/png", b"\x00\xff");
+        let event = an_event(attributes, "image/png", Some(b"\x00\xff"));
         assert_eq!(
             String::from_utf8(cloud_event(&event)).unwrap(),
             r#"{"specversion":"1.0","id":"a","source":"account-1","type":"Noted","count":-7,"datacontenttype":"image/png","#.to_owned()
@@ -190,13 +205,13 @@ mod tests {
     #[test]
     fn plain_json_has_what_was_sent_as_it_was_sent() {
         let attributes = vec![("horizonposition", AttributeValue::Text("3".into()))];
-        let mut event = event(attributes, "text/plain", b"1\n");
+        let event = an_event(attributes.clone(), "text/plain", Some(b"1\n"));
         assert_eq!(
             String::from_utf8(plain(&event, false)).unwrap(),
             r#"{"revision":7,"position":9007199254740991,"recorded":"1970-01-01T00:00:00.001Z","flagged":true,"#.to_owned()
                 + r#""event":{"id":"a","source":"account-1","type":"Noted","horizonposition":"3","datacontenttype":"text/plain","data":"1\n"}}"#
         );
-        event.data = None;
+        let event = an_event(attributes, "text/plain", None);
         assert!(plain(&event, true).ends_with(br#""datacontenttype":"text/plain"}}"#));
     }
 
@@ -245,12 +260,12 @@ mod tests {
 
     #[test]
     fn members_are_parted_by_commas_and_quoted() {
-        let mut out = "{".to_owned();
-        text_member(&mut out, "a", "1\"2\n");
-        member(&mut out, "b", "7.00");
-        out.push('}');
-        assert_eq!(out, "{\"a\":\"1\\\"2\\n\",\"b\":7.00}");
-        let read: Value = serde_json::from_str(&out).unwrap();
+        let mut out = b"{".to_vec();
+        member(&mut out, "a", "1\"2\n");
+        member(&mut out, "b\"", &7);
+        out.push(b'}');
+        assert_eq!(out, b"{\"a\":\"1\\\"2\\n\",\"b\\\"\":7}");
+        let read: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(read["a"], "1\"2\n");
     }
 }

@@ -34,10 +34,10 @@ pub(crate) async fn tell(state: &Operator, id: &str) -> Result<Vec<About>, Store
         }
         let unfit = event.flagged.then(|| unfit(state, &event));
         told.push(About {
-            id: event.id.to_string(),
-            source: event.source.to_string(),
-            event_type: event.event_type.to_string(),
-            stream: event.stream.as_str().to_owned(),
+            id: event.id().to_owned(),
+            source: event.source().to_owned(),
+            event_type: event.event_type().to_owned(),
+            stream: event.stream().to_owned(),
             revision: event.revision.get(),
             position: event.position.get(),
             recorded: clock::rfc3339(event.recorded_ms),
@@ -55,7 +55,7 @@ fn unfit(state: &Operator, event: &Event) -> Vec<Unfit> {
     let catalog = state.catalog.current();
     let refusal = catalog
         .private()
-        .check(event.stream.category(), &event.event_type, Some(&data))
+        .check(event.category(), event.event_type(), Some(&data))
         .err();
     refusal.map_or_else(Vec::new, |refusal| told_of(&refusal.violations))
 }
@@ -153,15 +153,12 @@ fn passed_over(contract: &Contract, event: &Event, seen: &PrivateEvent<'_>) -> S
         PassedOver::Category => format!(
             "the contract reads category {}, not {}",
             contract.category(),
-            event.stream.category()
+            event.category()
         ),
         PassedOver::Stream => {
-            format!(
-                "no pattern of `streams.match` fits {}",
-                event.stream.as_str()
-            )
+            format!("no pattern of `streams.match` fits {}", event.stream())
         }
-        PassedOver::EventType => format!("no `from` names {}", event.event_type),
+        PassedOver::EventType => format!("no `from` names {}", event.event_type()),
         PassedOver::Types(types) => {
             let each = |(name, status): &(String, Status)| format!("{name} is {}", word(*status));
             types.iter().map(each).collect::<Vec<_>>().join(", ")

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::keys::{self, Key};
 
 /// After how many entries a scan gives way.
-const GIVE_WAY_ENTRIES: usize = 32;
+const GIVE_WAY_ENTRIES: usize = 64;
 
 type Visited = Result<ControlFlow<()>, Flaw>;
 

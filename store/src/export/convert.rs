@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::line::{EventLine, Line, PublicLine, Scope, Text};
-use crate::event::{AttributeValue, Event};
+use crate::event::{AttributeRef, AttributeValue, Event};
 use crate::names::LogName;
 use crate::parked::{ParkOutcome, ParkScope};
 use crate::public::PublicEvent;
@@ -105,26 +105,25 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn event<'a>(log: &'a LogName, event: &'a Event) -> Line<'a> {
-    let (data, data_base64) = event.data.as_deref().map_or((None, None), split);
-    let value = |value: &AttributeValue| match value {
-        AttributeValue::Bool(value) => Value::from(*value),
-        AttributeValue::Int(value) => Value::from(*value),
-        AttributeValue::Text(value) => Value::from(&**value),
+    let (data, data_base64) = event.data().map_or((None, None), split);
+    let value = |value: AttributeRef<'_>| match value {
+        AttributeRef::Bool(value) => Value::from(value),
+        AttributeRef::Int(value) => Value::from(value),
+        AttributeRef::Text(value) => Value::from(value),
     };
     Line::Event(EventLine {
         log: log.as_str().into(),
         position: event.position.get(),
-        stream: event.stream.as_str().into(),
+        stream: event.stream().into(),
         revision: event.revision.get(),
-        source: (*event.source).into(),
-        id: (*event.id).into(),
-        r#type: (*event.event_type).into(),
+        source: event.source().into(),
+        id: event.id().into(),
+        r#type: event.event_type().into(),
         attributes: event
-            .attributes
-            .iter()
-            .map(|(name, of)| ((**name).into(), value(of)))
+            .attributes()
+            .map(|(name, of)| (name.into(), value(of)))
             .collect(),
-        media_type: event.media_type.as_deref().map(Into::into),
+        media_type: event.media_type().map(Into::into),
         recorded_ms: event.recorded_ms,
         commit_index: event.commit_index,
         commit_len: event.commit_len,
@@ -138,7 +137,7 @@ pub(crate) fn event<'a>(log: &'a LogName, event: &'a Event) -> Line<'a> {
 pub(crate) fn attribute(value: Value) -> Result<AttributeValue, String> {
     match value {
         Value::Bool(value) => Ok(AttributeValue::Bool(value)),
-        Value::String(value) => Ok(AttributeValue::Text(value.into())),
+        Value::String(value) => Ok(AttributeValue::Text(value)),
         Value::Number(number) => number
             .as_i64()
             .and_then(|number| i32::try_from(number).ok())

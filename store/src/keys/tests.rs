@@ -7,22 +7,16 @@ use crate::parked::ParkScope;
 #[test]
 fn keys_are_these_bytes_for_ever() {
     let log = LogId(1);
-    let stream = StreamName::new("a-1").unwrap();
     assert_eq!(
         log_record(log, Position::new(2)).bytes,
         b"\x01\0\0\0\x01\0\0\0\0\0\0\0\x02"
     );
     assert_eq!(
-        stream_index(log, &stream, Revision::new(3)).bytes,
+        stream_index(log, "a-1", Revision::new(3)).bytes,
         b"\x10\0\0\0\x01a-1\0\0\0\0\0\0\0\0\x03"
     );
     assert_eq!(
-        block(
-            log,
-            Indexed::Category(stream.category()),
-            Position::new(256)
-        )
-        .bytes,
+        block(log, Indexed::Category("a"), Position::new(256)).bytes,
         b"\x12\0\0\0\x01a\0\0\0\0\0\0\0\x01\x00"
     );
     assert_eq!(
@@ -60,10 +54,10 @@ fn no_two_families_share_a_tag() {
 #[test]
 fn a_prefix_ends_before_the_next_name() {
     let log = LogId(1);
-    let short = stream_revisions(log, &StreamName::new("a").unwrap()).bytes;
+    let short = stream_revisions(log, "a").bytes;
     let end = end_of(&short);
-    let longer = stream_index(log, &StreamName::new("a-1").unwrap(), Revision::new(1)).bytes;
-    let last = stream_index(log, &StreamName::new("a").unwrap(), Revision::new(u64::MAX)).bytes;
+    let longer = stream_index(log, "a-1", Revision::new(1)).bytes;
+    let last = stream_index(log, "a", Revision::new(u64::MAX)).bytes;
     assert!(last < end && end <= longer);
     assert_eq!(end_of(&[1, 0xff, 0xff]), [2]);
     assert!(end_of(&[0xff]) > vec![0xff]);

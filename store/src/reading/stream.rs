@@ -44,7 +44,7 @@ pub(crate) fn stream_back(
     let Found { positions, .. } = index::stream_back(database, log, stream, first, room.records)?;
     if positions.len() as u64 != first.get().min(room.records as u64) {
         let at = Revision::new(first.get().saturating_sub(positions.len() as u64));
-        let key = keys::stream_index(log, stream, run_of(at));
+        let key = keys::stream_index(log, stream.as_str(), run_of(at));
         return Err(damaged(&key.bytes, "it is missing, or is not whole"));
     }
     let revisions = (1..=first.get()).rev();
@@ -83,11 +83,13 @@ fn events(
     let mut events = Vec::with_capacity(records.len());
     for (record, revision) in records.into_iter().zip(revisions) {
         match record {
-            Record::Event(event) if event.stream == *stream && event.revision.get() == revision => {
+            Record::Event(event)
+                if event.stream() == stream.as_str() && event.revision.get() == revision =>
+            {
                 events.push(event);
             }
             _ => {
-                let key = keys::stream_index(log, stream, run_of(Revision::new(revision)));
+                let key = keys::stream_index(log, stream.as_str(), run_of(Revision::new(revision)));
                 let reason = "a record that it names is not of this stream and revision";
                 return Err(damaged(&key.bytes, reason));
             }

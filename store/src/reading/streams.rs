@@ -31,11 +31,11 @@ pub(crate) fn streams(
     let ranges = [
         StreamName::new(category)
             .ok()
-            .map(|name| keys::stream_revisions(log, &name)),
+            .map(|name| keys::stream_revisions(log, name.as_str())),
         Some(keys::streams_from(log, &format!("{category}-"))),
     ];
     let all = keys::streams_from(log, "");
-    let start = after.map(|after| keys::end_of(&keys::stream_revisions(log, after).bytes));
+    let start = after.map(|after| keys::end_of(&keys::stream_revisions(log, after.as_str()).bytes));
     for range in ranges.into_iter().flatten() {
         let from = match &start {
             Some(start) if *start > range.bytes => start.clone(),
@@ -69,7 +69,7 @@ fn along(
             if keys::last_number(first) != Some(1) {
                 return Err(Flaw::Content("the run before it is missing"));
             }
-            Ok(keys::stream_index(log, &name(first)?, Revision::new(u64::MAX)).bytes)
+            Ok(keys::stream_index(log, name(first)?.as_str(), Revision::new(u64::MAX)).bytes)
         },
         |key, body| {
             if room.is_full() {

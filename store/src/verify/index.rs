@@ -103,16 +103,16 @@ impl Index {
             Record::Marker { .. } => return Vec::new(),
         };
         let position = event.position;
-        let identity = secrets.identity(&event.id, &event.source);
+        let identity = secrets.identity(event.id(), event.source());
         let first = run_of(event.revision);
         let run = Said::Run {
             first,
             nth: event.revision.get().saturating_sub(first.get()) as usize,
             position,
         };
-        let by_stream = keys::stream_index(log, &event.stream, first);
-        let by_category = block(Indexed::Category(event.stream.category()), position);
-        let by_type = block(Indexed::Type(&event.event_type), position);
+        let by_stream = keys::stream_index(log, event.stream(), first);
+        let by_category = block(Indexed::Category(event.category()), position);
+        let by_type = block(Indexed::Type(event.event_type()), position);
         let content = secrets.stored_content(&event);
         let entry = IdEntry { position, content };
         vec![

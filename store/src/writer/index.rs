@@ -116,7 +116,7 @@ pub(super) fn put(log: &LogDraft, id: LogId, batch: &mut Batch) {
     }
     for (stream, tail) in &log.streams {
         for (first, body) in tail.grown() {
-            batch.put(keys::stream_index(id, stream, first), body);
+            batch.put(keys::stream_index(id, stream.as_str(), first), body);
         }
     }
     log.blocks.put(id, batch);

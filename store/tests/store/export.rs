@@ -299,7 +299,7 @@ fn bank_commits() -> Vec<Commit> {
                     id: bank.id,
                     source: None,
                     event_type: bank.r#type,
-                    attributes: vec![("time".into(), AttributeValue::Text(bank.time.into()))],
+                    attributes: vec![("time".into(), AttributeValue::Text(bank.time))],
                     media_type: Some("application/json".into()),
                     data: Some(Bytes::copy_from_slice(bank.data.get().as_bytes())),
                     flagged: false,

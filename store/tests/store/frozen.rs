@@ -327,19 +327,19 @@ fn record_in_words(record: &Record) -> String {
 }
 
 fn event_in_words(event: &Event) -> String {
-    let data = event.data.as_deref().map(<[u8]>::escape_ascii);
+    let data = event.data().map(<[u8]>::escape_ascii);
     format!(
         "{} {}@{} {}/{} of commit, source {}, id {}, type {}, {:?}, media type {:?}, data {}, recorded {}",
         event.position,
-        event.stream,
+        event.stream(),
         event.revision,
         event.commit_index,
         event.commit_len,
-        event.source,
-        event.id,
-        event.event_type,
-        event.attributes,
-        event.media_type,
+        event.source(),
+        event.id(),
+        event.event_type(),
+        event.attributes().collect::<Vec<_>>(),
+        event.media_type(),
         data.map_or("none".into(), |data| format!("\"{data}\"")),
         event.recorded_ms,
     )

@@ -72,7 +72,7 @@ impl Oracle {
     pub(crate) fn missing(&self, events: &[Event]) -> Vec<(u64, u64, u64)> {
         let places: BTreeMap<_, _> = events
             .iter()
-            .map(|event| (&*event.id, event.position.get()))
+            .map(|event| (event.id(), event.position.get()))
             .collect();
         let is_missing = |((round, task, number), position): (&(u64, u64, u64), &u64)| {
             let first = &commit_of(*round, *task, *number).writes[0].events[0].id;
@@ -99,7 +99,7 @@ impl Oracle {
             "answered in (round, task, number), and not there"
         );
         check_crossing(store, events.len() as u64, self.crossed).await;
-        let ids: BTreeSet<_> = events.iter().map(|event| &*event.id).collect();
+        let ids: BTreeSet<_> = events.iter().map(|event| event.id()).collect();
         for (task, number) in &said.asked {
             let commit = commit_of(round, *task, *number);
             let stored = ids.contains(commit.writes[0].events[0].id.as_str());
@@ -170,15 +170,15 @@ fn check_log(events: &[Event], asked: &BTreeSet<String>) {
             index + 1
         };
         assert!(
-            asked.contains(&*event.id),
+            asked.contains(event.id()),
             "{} was never asked for",
-            event.id
+            event.id()
         );
         assert_eq!(
-            event.data.as_deref(),
-            Some(format!("{{\"id\":\"{}\"}}", event.id).as_bytes())
+            event.data(),
+            Some(format!("{{\"id\":\"{}\"}}", event.id()).as_bytes())
         );
-        let revision = revisions.entry(event.stream.as_str()).or_default();
+        let revision = revisions.entry(event.stream()).or_default();
         *revision += 1;
         assert_eq!(event.revision.get(), *revision);
     }

@@ -156,8 +156,7 @@ impl StreamSource {
             .store
             .read_log(&self.log, &all, self.through, READ_LIMIT);
         let page = page.await?;
-        let is_of_stream =
-            |record: &Record| matches!(record, Record::Event(event) if event.stream == self.stream);
+        let is_of_stream = |record: &Record| matches!(record, Record::Event(event) if event.stream() == self.stream.as_str());
         let passes = page.through > self.through && !page.records.iter().any(is_of_stream);
         Ok(passes.then_some(page.through))
     }

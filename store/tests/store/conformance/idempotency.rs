@@ -162,7 +162,7 @@ pub(crate) async fn the_same_id_under_another_source_is_another_event(home: impl
         assert!(!append(&store, commit).await.repeat);
     }
     let found = store.find_events(&main_log(), "same", None).await.unwrap();
-    let sources: Vec<_> = found.iter().map(|event| &*event.source).collect();
+    let sources: Vec<_> = found.iter().map(|event| event.source()).collect();
     assert_eq!(sources, ["a-1", "a-2", "//x", "//y"]);
     let found = store
         .find_events(&main_log(), "same", Some("//x"))

@@ -36,7 +36,7 @@ pub(crate) async fn a_stream_is_read_in_pages_that_resume(home: impl Home) {
         seen.extend(
             page.events
                 .iter()
-                .map(|event| (event.revision.get(), event.id.to_string())),
+                .map(|event| (event.revision.get(), event.id().to_string())),
         );
         match page.events.last() {
             Some(last) if last.revision < page.revision => {
@@ -242,7 +242,7 @@ pub(crate) async fn who_waits_is_woken_by_commits_and_sees_each_event_once(home:
                     .await
                     .unwrap();
                 seen.extend(page.records.iter().map(|record| match record {
-                    Record::Event(event) => event.id.clone(),
+                    Record::Event(event) => event.id().to_owned(),
                     _ => panic!("not an event"),
                 }));
                 after = page.through;

@@ -7,7 +7,7 @@ use horizon_store::{
     StreamName,
 };
 
-use crate::build::{public_stream, relay};
+use crate::build::{public_stream, relay, stream};
 
 /// All that reads tell of one log.
 #[derive(Debug, PartialEq)]
@@ -60,7 +60,7 @@ pub(super) async fn contents(store: &Store, log: &LogName) -> Contents {
             _ => None,
         })
         .collect();
-    let mut names: Vec<_> = events.iter().map(|event| event.stream.clone()).collect();
+    let mut names: Vec<_> = events.iter().map(|event| stream(event.stream())).collect();
     names.sort();
     names.dedup();
     let mut streams = Vec::new();
@@ -98,7 +98,9 @@ pub(super) async fn contents(store: &Store, log: &LogName) -> Contents {
     }
     let mut found = Vec::new();
     for event in &events {
-        let read = store.find_events(log, &event.id, Some(&event.source)).await;
+        let read = store
+            .find_events(log, event.id(), Some(event.source()))
+            .await;
         found.extend(read.unwrap().iter().map(|event| event.position));
     }
     let mut public_of = Vec::new();

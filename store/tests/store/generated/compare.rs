@@ -18,11 +18,9 @@ trait Timeless {
 }
 
 impl Timeless for Event {
-    fn timeless(self) -> Self {
-        Self {
-            recorded_ms: 0,
-            ..self
-        }
+    fn timeless(mut self) -> Self {
+        self.recorded_ms = 0;
+        self
     }
 }
 

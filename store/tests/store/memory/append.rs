@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use horizon_store::{
-    AppendError, AttributeValue, ByteString, Commit, Committed, CommittedWrite, Event, EventState,
-    Expected, NewEvent, Position, Record, Revision, StreamName,
+    AppendError, Commit, Committed, CommittedWrite, Event, EventState, Expected, NewEvent,
+    Position, Record, Revision, StreamName,
 };
 
 use super::{Log, limits};
@@ -22,7 +22,7 @@ impl Log {
 
     pub(super) fn revision(&self, stream: &StreamName) -> u64 {
         self.events()
-            .filter(|event| event.stream == *stream)
+            .filter(|event| event.stream() == stream.as_str())
             .count() as u64
     }
 
@@ -48,7 +48,7 @@ impl Log {
                 known.is_some_and(|known| {
                     known.position.get() == first + u64::from(index)
                         && same_content(event, known)
-                        && known.stream == **stream
+                        && known.stream() == stream.as_str()
                         && (known.commit_index, known.commit_len) == (index, sent.len() as u32)
                 })
             });
@@ -69,7 +69,7 @@ impl Log {
     fn known(&self, stream: &StreamName, event: &NewEvent) -> Option<&Event> {
         let source = event.source.as_deref().unwrap_or(stream.as_str());
         self.events()
-            .find(|known| known.id == event.id && known.source == source)
+            .find(|known| known.id() == event.id && known.source() == source)
     }
 
     fn check(&self, commit: &Commit) -> Result<(), AppendError> {
@@ -102,26 +102,12 @@ impl Log {
         for write in &commit.writes {
             for event in &write.events {
                 let revision = self.revision(&write.stream) + 1;
-                let event = event.clone();
-                self.records.push(Record::Event(Event {
-                    position: Position::new(self.head().get() + 1),
-                    stream: write.stream.clone(),
-                    revision: Revision::new(revision),
-                    source: event
-                        .source
-                        .as_deref()
-                        .unwrap_or(write.stream.as_str())
-                        .into(),
-                    id: event.id.into(),
-                    event_type: event.event_type.into(),
-                    attributes: shared(&event.attributes),
-                    media_type: event.media_type.map(Into::into),
-                    data: event.data,
-                    recorded_ms: NOW_MS,
-                    commit_index: revisions.len() as u32,
-                    commit_len,
-                    flagged: event.flagged,
-                }));
+                let position = Position::new(self.head().get() + 1);
+                let mut event = Event::of(event, &write.stream, position, Revision::new(revision));
+                event.recorded_ms = NOW_MS;
+                event.commit_index = revisions.len() as u32;
+                event.commit_len = commit_len;
+                self.records.push(Record::Event(event));
                 revisions.push(revision);
             }
         }
@@ -150,27 +136,25 @@ fn committed(commit: &Commit, first: u64, revisions: &[u64], repeat: bool) -> Co
 }
 
 fn same_content(new: &NewEvent, known: &Event) -> bool {
-    let sorted = |mut attributes: Vec<(ByteString, _)>| {
-        attributes.sort_by(|one, other| one.0.cmp(&other.0));
-        attributes
-    };
-    *new.event_type == *known.event_type
-        && new.media_type.as_deref() == known.media_type.as_deref()
-        && new.data == known.data
-        && sorted(shared(&new.attributes)) == sorted(known.attributes.clone())
-}
-
-/// Attributes as they are read.
-fn shared(attributes: &[(String, AttributeValue)]) -> Vec<(ByteString, AttributeValue)> {
-    let shared = |(name, value): &(String, AttributeValue)| (name.as_str().into(), value.clone());
-    attributes.iter().map(shared).collect()
+    let sent = new.attributes.iter();
+    let sent: BTreeMap<_, _> = sent
+        .map(|(name, value)| (name.as_str(), value.as_ref()))
+        .collect();
+    new.event_type == known.event_type()
+        && new.media_type.as_deref() == known.media_type()
+        && new.data.as_deref() == known.data()
+        && sent == known.attributes().collect()
 }
 
 fn state(new: &NewEvent, known: Option<&Event>) -> EventState {
     let Some(known) = known else {
         return EventState::New;
     };
-    let (position, stream, revision) = (known.position, known.stream.clone(), known.revision);
+    let (position, stream, revision) = (
+        known.position,
+        StreamName::new(known.stream()).unwrap(),
+        known.revision,
+    );
     if same_content(new, known) {
         EventState::Stored {
             position,

@@ -65,7 +65,7 @@ impl EventStore for MemoryStore {
     ) -> Result<Option<Event>, StoreError> {
         self.look(log, |log| {
             log.events()
-                .filter(|event| event.stream == *stream)
+                .filter(|event| event.stream() == stream.as_str())
                 .last()
                 .cloned()
         })
@@ -107,8 +107,9 @@ impl EventStore for MemoryStore {
         id: &str,
         source: Option<&str>,
     ) -> Result<Vec<Event>, StoreError> {
-        let fits =
-            |event: &&Event| event.id == id && source.is_none_or(|source| event.source == source);
+        let fits = |event: &&Event| {
+            event.id() == id && source.is_none_or(|source| event.source() == source)
+        };
         self.look(log, |log| {
             log.events().filter(fits).take(1_000).cloned().collect()
         })

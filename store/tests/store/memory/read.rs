@@ -32,7 +32,7 @@ pub(super) fn take<T>(
 }
 
 fn event_size(event: &Event) -> usize {
-    event.data.as_ref().map_or(0, |data| data.len()) + 100
+    event.data().map_or(0, <[u8]>::len) + 100
 }
 
 fn size(record: &Record) -> usize {
@@ -46,10 +46,8 @@ fn size(record: &Record) -> usize {
 fn selects(selection: &Selection, record: &Record) -> bool {
     match (selection, record) {
         (Selection::All, _) => true,
-        (Selection::Category(category), Record::Event(event)) => {
-            event.stream.category() == category
-        }
-        (Selection::EventType(name), Record::Event(event)) => event.event_type == *name,
+        (Selection::Category(category), Record::Event(event)) => event.category() == category,
+        (Selection::EventType(name), Record::Event(event)) => event.event_type() == name,
         _ => false,
     }
 }
@@ -102,7 +100,7 @@ impl Log {
     ) -> StreamPage {
         let events = self
             .events()
-            .filter(|event| event.stream == *stream && event.revision >= from);
+            .filter(|event| event.stream() == stream.as_str() && event.revision >= from);
         let (events, _) = take(events.cloned().collect(), limit, event_size);
         StreamPage {
             revision: Revision::new(self.revision(stream)),
@@ -118,7 +116,7 @@ impl Log {
     ) -> StreamPage {
         let events = self
             .events()
-            .filter(|event| event.stream == *stream && event.revision <= from);
+            .filter(|event| event.stream() == stream.as_str() && event.revision <= from);
         let mut events: Vec<_> = events.cloned().collect();
         events.reverse();
         let (events, _) = take(events, limit, event_size);
@@ -135,17 +133,15 @@ impl Log {
         limit: ReadLimit,
     ) -> StreamsPage {
         let mut revisions = BTreeMap::new();
-        for event in self
-            .events()
-            .filter(|event| event.stream.category() == category)
-        {
-            *revisions.entry(&event.stream).or_insert(0) += 1;
+        for event in self.events().filter(|event| event.category() == category) {
+            let stream = StreamName::new(event.stream()).unwrap();
+            *revisions.entry(stream).or_insert(0) += 1;
         }
         let streams = revisions
             .into_iter()
-            .filter(|(stream, _)| after.is_none_or(|after| *stream > after));
+            .filter(|(stream, _)| after.is_none_or(|after| stream > after));
         let streams = streams.map(|(stream, revision)| StreamHead {
-            stream: stream.clone(),
+            stream,
             revision: Revision::new(revision),
         });
         let (streams, more) = take(streams.collect(), limit, |_| 50);
