@@ -21,6 +21,7 @@ use crate::error::StoreError;
 use crate::index::tails::Tails;
 use crate::keys::{self, Column, Key};
 use crate::options::Options;
+use crate::records::Records;
 use settings::{column_families, database_options};
 
 pub(crate) use moment::Moment;
@@ -56,6 +57,8 @@ pub(crate) struct Database {
     options: OptionsByReach,
     /// Where streams end that were written to lately.
     pub(crate) tails: Tails,
+    /// What was read by its position lately.
+    pub(crate) records: Records,
     /// Makes the next writes fail.
     #[cfg(test)]
     pub(crate) fail_writes: std::sync::atomic::AtomicBool,
@@ -192,15 +195,16 @@ impl Database {
         #[cfg(test)]
         database.enable_statistics();
         let db = DB::open_cf_descriptors(&database, dir, column_families(options)?)?;
-        Ok(Self::of(db, database))
+        Ok(Self::of(db, database, options))
     }
 
     #[cfg_attr(not(test), expect(unused_variables, reason = "tests count"))]
-    fn of(db: DB, counters: rocksdb::Options) -> Self {
+    fn of(db: DB, counters: rocksdb::Options, options: &Options) -> Self {
         Self {
             db,
             options: OptionsByReach::default(),
             tails: Tails::default(),
+            records: Records::of(options.record_cache_bytes),
             #[cfg(test)]
             fail_writes: std::sync::atomic::AtomicBool::new(false),
             #[cfg(test)]

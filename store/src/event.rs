@@ -102,6 +102,14 @@ impl Event {
         }
     }
 
+    /// The same in memory of its own, to be kept for long.
+    pub(crate) fn apart(&self) -> Self {
+        Self {
+            content: self.content.apart(),
+            ..self.clone()
+        }
+    }
+
     /// Its stream's name.
     #[must_use]
     pub fn stream(&self) -> &str {

@@ -75,6 +75,7 @@ mod public;
 mod public_calls;
 mod reading;
 mod record;
+mod records;
 mod relay;
 mod restore;
 mod selection;

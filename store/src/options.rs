@@ -7,7 +7,7 @@ const MIB: usize = 1024 * 1024;
 /// Options of a store that bound what is free on its disk, in bytes, at most: 1 PiB.
 const MIN_FREE_MAX_BYTES: u64 = 1 << 50;
 
-/// Options of a store. With the defaults a store needs at most about 320 MiB of memory: block cache, memtables, and
+/// Options of a store. With the defaults a store needs at most about 350 MiB of memory: caches, memtables, and
 /// what waits to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -25,6 +25,8 @@ pub struct Options {
     pub batch_max_bytes: usize,
     /// Cache of uncompressed blocks, with their indexes and filters, in bytes. Default: 128 MiB. At least 1 MiB.
     pub block_cache_bytes: usize,
+    /// Events that were read by their streams or ids lately, in bytes. 0: none are kept. Default: 32 MiB. At most 1 TiB.
+    pub record_cache_bytes: usize,
     /// Memtables of all column families together, in bytes. Default: 64 MiB.
     pub memtables_bytes: usize,
     /// Write-ahead files after which memtables are flushed, in bytes. Default: 256 MiB.
@@ -52,6 +54,7 @@ impl Default for Options {
             batch_max_requests: 1_024,
             batch_max_bytes: 4 * MIB,
             block_cache_bytes: 128 * MIB,
+            record_cache_bytes: 32 * MIB,
             memtables_bytes: 64 * MIB,
             wal_max_bytes: 256 * MIB,
             open_files_max: 512,
@@ -70,7 +73,7 @@ impl Options {
             .commit_max_bytes
             .max(self.limits.crossing_max_bytes)
             .max(self.limits.system_max_bytes);
-        let rules: [(&'static str, bool, String); 9] = [
+        let rules: [(&'static str, bool, String); 10] = [
             (
                 "queue_max_requests",
                 self.queue_max_requests >= 1,
@@ -91,6 +94,11 @@ impl Options {
                 // RocksDB ends the process if it cannot reserve the table of its cache.
                 (MIB..=1 << 40).contains(&self.block_cache_bytes),
                 "must be at least 1 MiB, and at most 1 TiB".into(),
+            ),
+            (
+                "record_cache_bytes",
+                self.record_cache_bytes <= 1 << 40,
+                "must be at most 1 TiB".into(),
             ),
             (
                 "memtables_bytes",

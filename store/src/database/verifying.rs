@@ -23,7 +23,7 @@ impl Database {
         let database = database_options(false, last, options);
         let columns = column_families(options)?;
         let db = DB::open_cf_descriptors_read_only(&database, dir, columns, false)?;
-        Ok(Self::of(db, database))
+        Ok(Self::of(db, database, options))
     }
 
     /// How many entries there are, more or less.

@@ -7,8 +7,8 @@ use super::*;
 use crate::database::Reach;
 use crate::{
     AppendError, Commit, Crossing, CursorMove, CursorName, Expected, LogName, NewEvent,
-    NewPublicEvent, Position, PublicStreamName, ReadLimit, RelayName, Selection, Sequence,
-    Settlement, StreamName, StreamWrite,
+    NewPublicEvent, Position, PublicStreamName, ReadLimit, RelayName, Revision, Selection,
+    Sequence, Settlement, StreamName, StreamWrite,
 };
 use crate::{keys, state};
 
@@ -225,10 +225,55 @@ async fn reading_long_history_leaves_the_block_cache_alone() {
             .unwrap();
     }
     assert_eq!(cached(), before);
+    // Nor does it stay as records.
+    let category = Selection::Category("a".into());
+    let page = || store.read_log(&log, &category, Position::ZERO, ReadLimit::default());
+    let before_pages = looked_up(&store);
+    for times in 1..=2 {
+        assert_eq!(page().await.unwrap().records.len(), 1_000);
+        assert_eq!(looked_up(&store), before_pages + times * 1_000);
+    }
     let all = Selection::All;
     let recent = store.read_log_back(&log, &all, Position::END, ReadLimit::default());
     assert_eq!(recent.await.unwrap().records.len(), 1_000);
     assert!(cached() > before);
+}
+
+/// How many records were looked up by their positions, and not found in memory.
+fn looked_up(store: &Store) -> u64 {
+    let open = store.inner.open.read().unwrap();
+    let counters = &open.as_ref().unwrap().database.counters;
+    counters.get_ticker_count(rocksdb::statistics::Ticker::NumberMultigetKeysRead)
+}
+
+#[tokio::test]
+async fn a_stream_that_is_read_again_is_in_memory_and_in_the_same_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    for n in 0..50 {
+        let committed = store.append(&log, commit(&n.to_string())).await;
+        committed.unwrap();
+    }
+    let stream = StreamName::new("a-1").unwrap();
+    let page = async |bytes| {
+        let limit = ReadLimit {
+            bytes,
+            ..ReadLimit::default()
+        };
+        let page = store.read_stream(&log, &stream, Revision::ZERO, limit);
+        page.await.unwrap()
+    };
+    let (short, whole) = (page(1_000).await, page(1_000_000).await);
+    assert!(short.events.len() < 50 && whole.events.len() == 50);
+    let before = looked_up(&store);
+    assert!(before >= 50);
+    assert_eq!((page(1_000).await, page(1_000_000).await), (short, whole));
+    assert_eq!(looked_up(&store), before);
+    // What comes later is looked up, and only that.
+    store.append(&log, commit("later")).await.unwrap();
+    assert_eq!(page(1_000_000).await.events.len(), 51);
+    assert_eq!(looked_up(&store), before + 1);
 }
 
 #[tokio::test]

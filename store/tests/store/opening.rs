@@ -137,34 +137,61 @@ async fn a_database_of_another_store_is_refused() {
 #[tokio::test]
 async fn options_that_cannot_work_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
+    let usual = Options::default();
+    let types = Limits {
+        type_max_bytes: 2_000,
+        ..usual.limits
+    };
     let wrong = [
-        Options {
-            queue_max_bytes: 1,
-            ..Options::default()
-        },
-        Options {
-            batch_max_requests: 0,
-            ..Options::default()
-        },
-        Options {
-            block_cache_bytes: 0,
-            ..Options::default()
-        },
-        Options {
-            block_cache_bytes: usize::MAX,
-            ..Options::default()
-        },
-        Options {
-            limits: Limits {
-                type_max_bytes: 2_000,
-                ..Limits::default()
+        (
+            "queue_max_bytes",
+            Options {
+                queue_max_bytes: 1,
+                ..usual
             },
-            ..Options::default()
-        },
+        ),
+        (
+            "batch_max_requests",
+            Options {
+                batch_max_requests: 0,
+                ..usual
+            },
+        ),
+        (
+            "block_cache_bytes",
+            Options {
+                block_cache_bytes: 0,
+                ..usual
+            },
+        ),
+        (
+            "block_cache_bytes",
+            Options {
+                block_cache_bytes: usize::MAX,
+                ..usual
+            },
+        ),
+        (
+            "record_cache_bytes",
+            Options {
+                record_cache_bytes: usize::MAX,
+                ..usual
+            },
+        ),
+        (
+            "type_max_bytes",
+            Options {
+                limits: types,
+                ..usual
+            },
+        ),
     ];
-    for options in wrong {
+    for (name, options) in wrong {
         let error = Store::open(dir.path(), options).await.err().unwrap();
-        assert!(matches!(error, OpenError::Option { .. }), "{error}");
+        assert!(
+            matches!(error, OpenError::Option { option, .. } if option == name),
+            "{name}: {error}"
+        );
     }
     assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
 }
