@@ -116,6 +116,12 @@ fn main() {
         Reads::new,
         Reads::streams,
     );
+    table.row(
+        "the same, only blocks in memory, µs",
+        "",
+        Reads::without_records,
+        Reads::streams,
+    );
     table.row("scanning a log", "at least 0.5", Reads::new, Reads::scan);
     table.row(
         "append p99 beside a reader of all",

@@ -4,6 +4,7 @@
 //!   place, and never data.
 //! - What can be read is durable: RocksDB shows a synced write only after the sync.
 
+mod get;
 mod moment;
 mod scan;
 mod settings;
@@ -45,8 +46,8 @@ pub(crate) enum Reach {
     Memory,
     /// On the disk as well.
     Disk,
-    /// On the disk as well, through long history: what is read does not stay in the block cache, where it would push out
-    /// what others read all the time.
+    /// On the disk as well, through long history: what is read stays in no cache, where it would push out what others read
+    /// all the time.
     History,
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct Database {
     options: OptionsByReach,
     /// Where streams end that were written to lately.
     pub(crate) tails: Tails,
-    /// What was read by its position lately.
+    /// Values of records that were read by their positions lately.
     pub(crate) records: Records,
     /// Makes the next writes fail.
     #[cfg(test)]
@@ -268,69 +269,6 @@ impl Database {
         Ok(batch)
     }
 
-    /// Reads one value.
-    pub(crate) fn get<T>(
-        &self,
-        key: &Key,
-        decode: impl FnOnce(&[u8]) -> Result<T, Flaw>,
-    ) -> Result<Option<T>, StoreError> {
-        self.get_in(Reach::Disk, key, decode)
-    }
-
-    /// Reads one value, where the read may look.
-    pub(crate) fn get_in<T>(
-        &self,
-        reach: Reach,
-        key: &Key,
-        decode: impl FnOnce(&[u8]) -> Result<T, Flaw>,
-    ) -> Result<Option<T>, StoreError> {
-        let found = self
-            .db
-            .get_pinned_cf_opt(self.column(key.column)?, &key.bytes, self.options.of(reach))
-            .map_err(|error| failed(key, &error))?;
-        match found {
-            None => Ok(None),
-            Some(value) => unseal(&key.bytes, &value, decode).map(Some),
-        }
-    }
-
-    /// Reads several values of one column family; each comes with its size in bytes.
-    pub(crate) fn get_all<T>(
-        &self,
-        reach: Reach,
-        sought: &[Key],
-        mut decode: impl FnMut(usize, &[u8]) -> Result<T, Flaw>,
-    ) -> Result<Vec<Option<(T, usize)>>, StoreError> {
-        let Some(first) = sought.first() else {
-            return Ok(Vec::new());
-        };
-        debug_assert!(
-            sought.iter().all(|key| key.column == first.column),
-            "one column family"
-        );
-        let bytes: Vec<_> = sought.iter().map(|key| key.bytes.as_slice()).collect();
-        let found = self.db.batched_multi_get_cf_opt(
-            self.column(first.column)?,
-            &bytes,
-            bytes.is_sorted(),
-            self.options.of(reach),
-        );
-        let read = sought
-            .iter()
-            .zip(found)
-            .enumerate()
-            .map(
-                |(index, (key, found))| match found.map_err(|error| failed(key, &error))? {
-                    None => Ok(None),
-                    Some(value) => {
-                        let decoded = unseal(&key.bytes, &value, |body| decode(index, body))?;
-                        Ok(Some((decoded, value.len())))
-                    }
-                },
-            );
-        read.collect()
-    }
-
     /// Whether nothing at all is stored.
     pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
         for column in Column::ALL {
@@ -364,7 +302,7 @@ impl Database {
 }
 
 /// The first sixteen bytes of a key, zeros behind a shorter one: in the order of keys as far as they tell it.
-fn beginning(key: &[u8]) -> u128 {
+pub(crate) fn beginning(key: &[u8]) -> u128 {
     let mut first = [0; 16];
     for (to, from) in first.iter_mut().zip(key) {
         *to = *from;

@@ -67,8 +67,9 @@ impl AttributeValue {
 
 /// A private event read from a log.
 ///
-/// What its writer said is one piece of memory, as it is stored, which it shares with others that were read with it: copy what is
-/// kept for long. Texts are found in it, and checked once more to be UTF-8, each time that they are asked for.
+/// What its writer said is one piece of memory, as it is stored, which it and its clones share with others that were read with it.
+/// Texts are found in it, and checked once more to be UTF-8, each time that they are asked for. Two events are equal if they are
+/// stored alike.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its place in the log.
@@ -99,14 +100,6 @@ impl Event {
             commit_len: 1,
             flagged: new.flagged,
             content: Content::of(stream, new),
-        }
-    }
-
-    /// The same in memory of its own, to be kept for long.
-    pub(crate) fn apart(&self) -> Self {
-        Self {
-            content: self.content.apart(),
-            ..self.clone()
         }
     }
 

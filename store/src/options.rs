@@ -7,7 +7,7 @@ const MIB: usize = 1024 * 1024;
 /// Options of a store that bound what is free on its disk, in bytes, at most: 1 PiB.
 const MIN_FREE_MAX_BYTES: u64 = 1 << 50;
 
-/// Options of a store. With the defaults a store needs at most about 350 MiB of memory: caches, memtables, and
+/// Options of a store. With the defaults a store needs at most about 360 MiB of memory: caches, memtables, and
 /// what waits to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -25,7 +25,8 @@ pub struct Options {
     pub batch_max_bytes: usize,
     /// Cache of uncompressed blocks, with their indexes and filters, in bytes. Default: 128 MiB. At least 1 MiB.
     pub block_cache_bytes: usize,
-    /// Events that were read by their streams or ids lately, in bytes. 0: none are kept. Default: 32 MiB. At most 1 TiB.
+    /// Records that were read by their positions lately, as those of streams are, in bytes; the largest are left out. 0: none are
+    /// kept. Default: 32 MiB. At most 1 TiB.
     pub record_cache_bytes: usize,
     /// Memtables of all column families together, in bytes. Default: 64 MiB.
     pub memtables_bytes: usize,

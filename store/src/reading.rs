@@ -16,7 +16,6 @@ use crate::keys::{self, Key, LogId};
 use crate::page::ReadLimit;
 use crate::place::Position;
 use crate::record::{self, Pool};
-use crate::records::Fetched;
 
 pub(crate) use log::{log, log_back};
 pub(crate) use public::{public, public_back};
@@ -28,7 +27,7 @@ pub(crate) use streams::streams;
 const FETCH: usize = 32;
 /// Room from which on as many are fetched at first; with less, it is looked how large the first few are.
 const FETCH_BYTES: usize = 1024 * 1024;
-/// A read that begins further than this from the head is one of history: what it reads does not stay in the block cache.
+/// A read that begins further than this from the head is one of history: what it reads stays in no cache.
 pub const HISTORY_FROM_RECORDS: u64 = 65_536;
 
 /// Where a read may look that begins at a place, by how far the head is.
@@ -106,7 +105,20 @@ pub(crate) fn fetch(
         let (chunk, after) = rest.split_at(at_a_time.min(rest.len()));
         rest = after;
         let mut fetched_bytes = 0;
-        for Fetched { record, bytes } in fetch_all(database, reach, log, chunk, &mut pool)? {
+        let sought: Vec<Key> = chunk
+            .iter()
+            .map(|position| keys::log_record(log, *position))
+            .collect();
+        let decode = |index: usize, body: &[u8]| {
+            let position = chunk.get(index).copied().unwrap_or_default();
+            record::decode(position, body, &mut pool)
+        };
+        for (key, found) in sought
+            .iter()
+            .zip(database.get_records(reach, &sought, decode)?)
+        {
+            let (record, bytes) = found
+                .ok_or_else(|| damaged(&key.bytes, "it is missing, and an index speaks of it"))?;
             records.push(record);
             fetched_bytes += bytes;
             if !room.take(bytes) {
@@ -118,41 +130,4 @@ pub(crate) fn fetch(
         at_a_time = (room.bytes / each_bytes).clamp(1, FETCH);
     }
     Ok((records, true))
-}
-
-/// Fetches records by their positions: from memory those that were read lately, the others in one call.
-fn fetch_all(
-    database: &Database,
-    reach: Reach,
-    log: LogId,
-    positions: &[Position],
-    pool: &mut Pool,
-) -> Result<Vec<Fetched>, StoreError> {
-    let kept = |position: &Position| database.records.get(log, *position);
-    let mut fetched: Vec<Option<Fetched>> = positions.iter().map(kept).collect();
-    let missing = positions.iter().zip(&fetched);
-    let missing: Vec<Position> = missing
-        .filter_map(|(position, kept)| kept.is_none().then_some(*position))
-        .collect();
-    let sought: Vec<Key> = missing
-        .iter()
-        .map(|position| keys::log_record(log, *position))
-        .collect();
-    let decode = |index: usize, body: &[u8]| {
-        let position = missing.get(index).copied().unwrap_or_default();
-        record::decode(position, body, pool)
-    };
-    let read = database.get_all(reach, &sought, decode)?;
-    let places = fetched.iter_mut().filter(|kept| kept.is_none());
-    for ((key, read), place) in sought.iter().zip(read).zip(places) {
-        let (record, bytes) =
-            read.ok_or_else(|| damaged(&key.bytes, "it is missing, and an index speaks of it"))?;
-        let read = Fetched { record, bytes };
-        // As with blocks: long history would push out what others read all the time.
-        if reach == Reach::Disk {
-            database.records.keep(log, &read);
-        }
-        *place = Some(read);
-    }
-    Ok(fetched.into_iter().flatten().collect())
 }

@@ -1,132 +1,89 @@
-//! The records that were read by their positions lately.
+//! The values of records that were read by their positions lately.
 //!
 //! A stream's records are scattered over the log, so that each is looked up on its own, and those of a stream that is read are
-//! read again soon. What stands at a position never changes, so nothing here is ever out of date.
+//! read again soon. A value is kept as it is stored, and its checksum is looked at whenever it is read.
+//!
+//! What stands at a position never changes, so nothing here is ever out of date. A version that puts markers in the place of events
+//! must take those out here as well.
 
-use std::mem;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
-
-use crate::event::Record;
-use crate::keys::LogId;
-use crate::place::Position;
+use quick_cache::{OptionsBuilder, Weighter};
 
 /// What most of them take here, in bytes; from it follows how many to expect.
 const USUAL_BYTES: usize = 512;
-/// What keeping one takes besides itself, in bytes.
-const OVERHEAD_BYTES: usize = 64;
+/// What keeping one takes besides its value, in bytes: its place in a table that doubles, and what its allocation adds.
+const OVERHEAD_BYTES: usize = 160;
+/// The largest value that is kept, in bytes: a larger one would push many others out, and costs little more to look up.
+const VALUE_MAX_BYTES: usize = 16 * 1024;
+/// Which share of them is remembered when it is no longer kept, so that it stays if it comes back.
+const REMEMBERED: f64 = 0.2;
 
-type Place = (LogId, Position);
-
-/// A record, and its size.
-#[derive(Clone)]
-pub(crate) struct Fetched {
-    pub(crate) record: Record,
-    /// Of its value, in bytes.
-    pub(crate) bytes: usize,
-}
-
-/// As many records as fit into so many bytes.
-pub(crate) struct Records(Cache<Place, Fetched, ByBytes, RandomState>);
+/// As many values as fit into so many bytes.
+pub(crate) struct Records(Option<Cache<u128, Arc<[u8]>, ByBytes, RandomState>>);
 
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<Place, Fetched> for ByBytes {
-    fn weight(&self, _: &Place, fetched: &Fetched) -> u64 {
-        (fetched.bytes + mem::size_of::<(Place, Fetched)>() + OVERHEAD_BYTES) as u64
+impl Weighter<u128, Arc<[u8]>> for ByBytes {
+    fn weight(&self, _: &u128, value: &Arc<[u8]>) -> u64 {
+        (value.len() + OVERHEAD_BYTES) as u64
     }
 }
 
 impl Records {
     pub(crate) fn of(bytes: usize) -> Self {
-        let expected = bytes / USUAL_BYTES;
-        let hasher = RandomState::default();
-        Self(Cache::with(
-            expected,
-            bytes as u64,
-            ByBytes,
-            hasher,
-            DefaultLifecycle::default(),
-        ))
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(bytes / USUAL_BYTES)
+            .weight_capacity(bytes as u64)
+            .ghost_allocation(REMEMBERED)
+            .build();
+        // Nothing is kept where nothing fits.
+        let options = options.ok().filter(|_| bytes > 0);
+        Self(options.map(|options| {
+            let hasher = RandomState::default();
+            Cache::with_options(options, ByBytes, hasher, DefaultLifecycle::default())
+        }))
     }
 
-    pub(crate) fn get(&self, log: LogId, position: Position) -> Option<Fetched> {
-        self.0.get(&(log, position))
+    /// The value under a key, which is given as a number.
+    pub(crate) fn get(&self, key: u128) -> Option<Arc<[u8]>> {
+        self.0.as_ref()?.get(&key)
     }
 
-    /// Keeps an event, in memory of its own. What is no event is seldom read so.
-    pub(crate) fn keep(&self, log: LogId, Fetched { record, bytes }: &Fetched) {
-        if let Record::Event(event) = record {
-            let record = Record::Event(event.apart());
-            let bytes = *bytes;
-            self.0
-                .insert((log, event.position), Fetched { record, bytes });
+    pub(crate) fn keep(&self, key: u128, value: &[u8]) {
+        if let Some(cache) = &self.0
+            && value.len() <= VALUE_MAX_BYTES
+        {
+            cache.insert(key, value.into());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
-    use crate::event::{Event, NewEvent};
-    use crate::names::StreamName;
-    use crate::place::Revision;
-
-    const LOG: LogId = LogId(1);
-    const DATA_BYTES: usize = 1_000;
-
-    fn fetched(position: u64) -> Fetched {
-        let new = NewEvent {
-            id: position.to_string(),
-            source: None,
-            event_type: "Tested".into(),
-            attributes: Vec::new(),
-            media_type: None,
-            data: Some(vec![b'x'; DATA_BYTES].into()),
-            flagged: false,
-        };
-        let stream = StreamName::new("a-1").unwrap();
-        let position = Position::new(position);
-        let event = Event::of(&new, &stream, position, Revision::new(1));
-        Fetched {
-            record: Record::Event(event),
-            bytes: DATA_BYTES,
-        }
-    }
-
-    fn data(fetched: &Fetched) -> &[u8] {
-        let Record::Event(event) = &fetched.record else {
-            unreachable!()
-        };
-        event.data().unwrap()
-    }
 
     #[test]
     fn no_more_is_kept_than_fits_and_nothing_where_nothing_fits() {
-        for (bytes, most) in [(0, 0), (100 * DATA_BYTES, 100)] {
+        for (bytes, most) in [(0, 0), (100_000, 100)] {
             let records = Records::of(bytes);
-            for position in 1..=1_000 {
-                records.keep(LOG, &fetched(position));
+            for key in 0..1_000 {
+                records.keep(key, &[7; 1_000]);
             }
-            let kept = (1..=1_000).filter(|one| records.get(LOG, Position::new(*one)).is_some());
-            let kept = kept.count();
+            let kept = (0..1_000).filter(|key| records.get(*key).is_some()).count();
             assert!(kept <= most && kept >= most / 2, "{kept} of {bytes} bytes");
         }
     }
 
     #[test]
-    fn what_is_kept_is_found_in_its_own_log_and_shares_no_memory_with_what_was_read() {
-        let (records, read) = (Records::of(1024 * 1024), fetched(7));
-        records.keep(LOG, &read);
-        assert!(records.get(LogId(2), Position::new(7)).is_none());
-        assert!(records.get(LOG, Position::new(8)).is_none());
-        let kept = records.get(LOG, Position::new(7)).unwrap();
-        assert_eq!((&kept.record, kept.bytes), (&read.record, read.bytes));
-        assert_ne!(data(&kept).as_ptr(), data(&read).as_ptr());
+    fn a_value_is_found_under_its_key_only_and_large_ones_are_not_kept() {
+        let records = Records::of(1024 * 1024);
+        records.keep(7, b"seven");
+        records.keep(8, &[0; VALUE_MAX_BYTES + 1]);
+        assert_eq!(records.get(7).as_deref(), Some(&b"seven"[..]));
+        assert_eq!([6, 8].map(|key| records.get(key)), [None, None]);
     }
 }

@@ -211,6 +211,12 @@ mod tests {
             r#"{"revision":7,"position":9007199254740991,"recorded":"1970-01-01T00:00:00.001Z","flagged":true,"#.to_owned()
                 + r#""event":{"id":"a","source":"account-1","type":"Noted","horizonposition":"3","datacontenttype":"text/plain","data":"1\n"}}"#
         );
+        let json = br#" {"amount":7.00} "#;
+        let event = an_event(Vec::new(), "application/json", Some(json));
+        assert!(
+            plain(&event, false)
+                .ends_with(br#""datacontenttype":"application/json","data": {"amount":7.00} }}"#)
+        );
         let event = an_event(attributes, "text/plain", None);
         assert!(plain(&event, true).ends_with(br#""datacontenttype":"text/plain"}}"#));
     }

@@ -24,13 +24,23 @@ pub(crate) struct Reads {
 
 impl Reads {
     pub(crate) fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// Of which only blocks stay in memory, as when streams are read for the first time.
+    pub(crate) fn without_records() -> Self {
+        Self::with(Options {
+            record_cache_bytes: 0,
+            ..Options::default()
+        })
+    }
+
+    fn with(options: Options) -> Self {
         let runtime = Runtime::new().unwrap();
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let mut bare = Bare::open(dirs[1].path());
         let store = runtime.block_on(async {
-            let store = Store::open(dirs[0].path(), Options::default())
-                .await
-                .unwrap();
+            let store = Store::open(dirs[0].path(), options).await.unwrap();
             for round in 0..EVENTS {
                 for some in 0..STREAMS / 250 {
                     let streams = some * 250..(some + 1) * 250;
@@ -46,9 +56,7 @@ impl Reads {
             }
             // On the disk both, compressed and in tables, as history is.
             store.close().await.unwrap();
-            Store::open(dirs[0].path(), Options::default())
-                .await
-                .unwrap()
+            Store::open(dirs[0].path(), options).await.unwrap()
         });
         for round in 0..EVENTS {
             for number in 0..STREAMS {

@@ -86,14 +86,6 @@ impl Content {
         })
     }
 
-    /// The same in memory of its own.
-    pub(crate) fn apart(&self) -> Self {
-        Self {
-            bytes: Bytes::copy_from_slice(&self.bytes),
-            parts: self.parts,
-        }
-    }
-
     fn text(&self, span: Span) -> &str {
         std::str::from_utf8(span.of(&self.bytes)).unwrap_or_default()
     }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use super::*;
 use crate::database::Reach;
 use crate::{
-    AppendError, Commit, Crossing, CursorMove, CursorName, Expected, LogName, NewEvent,
-    NewPublicEvent, Position, PublicStreamName, ReadLimit, RelayName, Revision, Selection,
+    AppendError, Commit, Crossing, CursorMove, CursorName, Event, Expected, LogName, NewEvent,
+    NewPublicEvent, Position, PublicStreamName, ReadLimit, Record, RelayName, Revision, Selection,
     Sequence, Settlement, StreamName, StreamWrite,
 };
 use crate::{keys, state};
@@ -246,34 +246,92 @@ fn looked_up(store: &Store) -> u64 {
     counters.get_ticker_count(rocksdb::statistics::Ticker::NumberMultigetKeysRead)
 }
 
-#[tokio::test]
-async fn a_stream_that_is_read_again_is_in_memory_and_in_the_same_pages() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = LogName::main();
-    let store = Store::open(dir.path(), Options::default()).await.unwrap();
-    for n in 0..50 {
-        let committed = store.append(&log, commit(&n.to_string())).await;
-        committed.unwrap();
-    }
-    let stream = StreamName::new("a-1").unwrap();
-    let page = async |bytes| {
+/// Everything of a log of one stream and category, in all ways in which records are read by their positions.
+async fn pages(store: &Store) -> Vec<Vec<Event>> {
+    let (log, stream) = (LogName::main(), StreamName::new("a-1").unwrap());
+    let mut pages = Vec::new();
+    for bytes in [1_000, 1_000_000] {
         let limit = ReadLimit {
             bytes,
             ..ReadLimit::default()
         };
         let page = store.read_stream(&log, &stream, Revision::ZERO, limit);
-        page.await.unwrap()
-    };
-    let (short, whole) = (page(1_000).await, page(1_000_000).await);
-    assert!(short.events.len() < 50 && whole.events.len() == 50);
+        pages.push(page.await.unwrap().events);
+        let page = store.read_stream_back(&log, &stream, Revision::END, limit);
+        pages.push(page.await.unwrap().events);
+        let category = Selection::Category("a".into());
+        let forwards = store.read_log(&log, &category, Position::ZERO, limit);
+        let forwards = forwards.await.unwrap().records;
+        let back = store.read_log_back(&log, &category, Position::END, limit);
+        for records in [forwards, back.await.unwrap().records] {
+            let events = records.into_iter().map(|record| match record {
+                Record::Event(event) => event,
+                other => unreachable!("{other:?}"),
+            });
+            pages.push(events.collect());
+        }
+    }
+    pages
+}
+
+#[tokio::test]
+async fn records_that_are_read_again_are_in_memory_and_in_the_same_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    for n in 0..80 {
+        let committed = store.append(&log, commit(&n.to_string())).await;
+        committed.unwrap();
+    }
+    // Some are in memory, and others between them are not.
+    for id in ["2", "4", "40", "79"] {
+        assert_eq!(store.find_events(&log, id, None).await.unwrap().len(), 1);
+    }
+    let first = pages(&store).await;
+    assert!(first[0].len() < 80 && first[4].len() == 80);
     let before = looked_up(&store);
-    assert!(before >= 50);
-    assert_eq!((page(1_000).await, page(1_000_000).await), (short, whole));
+    assert_eq!(before, 80, "each of them once");
+    assert_eq!(pages(&store).await, first);
     assert_eq!(looked_up(&store), before);
     // What comes later is looked up, and only that.
     store.append(&log, commit("later")).await.unwrap();
-    assert_eq!(page(1_000_000).await.events.len(), 51);
+    let all = pages(&store).await;
+    assert_eq!(all[4].len(), 81);
     assert_eq!(looked_up(&store), before + 1);
+    store.close().await.unwrap();
+    let forgetful = Options {
+        record_cache_bytes: 0,
+        ..Options::default()
+    };
+    let store = Store::open(dir.path(), forgetful).await.unwrap();
+    assert_eq!(pages(&store).await, all);
+    let before = looked_up(&store);
+    assert_eq!(pages(&store).await, all);
+    assert_eq!(looked_up(&store), 2 * before, "nothing is kept");
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_record_that_was_damaged_in_memory_is_told_and_never_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogName::main();
+    let store = Store::open(dir.path(), Options::default()).await.unwrap();
+    store.append(&log, commit("1")).await.unwrap();
+    let stream = StreamName::new("a-1").unwrap();
+    let read = || store.read_stream(&log, &stream, Revision::ZERO, ReadLimit::default());
+    assert_eq!(read().await.unwrap().events.len(), 1);
+    {
+        let open = store.inner.open.read().unwrap();
+        let database = &open.as_ref().unwrap().database;
+        let id = store.inner.heads.log_id(&log).unwrap();
+        let key = keys::log_record(id, Position::new(1));
+        let number = crate::database::beginning(&key.bytes);
+        let mut value = database.records.get(number).unwrap().to_vec();
+        value[9] ^= 1;
+        database.records.keep(number, &value);
+    }
+    let told = read().await;
+    assert!(matches!(told, Err(StoreError::Damaged { .. })), "{told:?}");
 }
 
 #[tokio::test]

@@ -100,19 +100,40 @@ impl Log {
         let first = self.head().get() + 1;
         let mut revisions = Vec::new();
         for write in &commit.writes {
-            for event in &write.events {
+            for sent in &write.events {
                 let revision = self.revision(&write.stream) + 1;
                 let position = Position::new(self.head().get() + 1);
-                let mut event = Event::of(event, &write.stream, position, Revision::new(revision));
+                let mut event = Event::of(sent, &write.stream, position, Revision::new(revision));
                 event.recorded_ms = NOW_MS;
                 event.commit_index = revisions.len() as u32;
                 event.commit_len = commit_len;
+                check(&event, sent, &write.stream);
                 self.records.push(Record::Event(event));
                 revisions.push(revision);
             }
         }
         committed(commit, first, &revisions, false)
     }
+}
+
+/// What is read is what was sent: so that what the store reads is compared with that, and not with its own way of reading.
+fn check(event: &Event, sent: &NewEvent, stream: &StreamName) {
+    let source = sent.source.as_deref().unwrap_or(stream.as_str());
+    assert_eq!(
+        [
+            event.stream(),
+            event.source(),
+            event.id(),
+            event.event_type()
+        ],
+        [stream.as_str(), source, &sent.id, &sent.event_type]
+    );
+    let attributes = sent.attributes.iter();
+    let attributes = attributes.map(|(name, value)| (name.as_str(), value.as_ref()));
+    assert!(event.attributes().eq(attributes), "{event:?}");
+    assert_eq!(event.media_type(), sent.media_type.as_deref());
+    assert_eq!(event.data(), sent.data.as_deref());
+    assert_eq!(event.flagged, sent.flagged);
 }
 
 /// The answer, by the revisions of the commit's events.
