@@ -106,7 +106,7 @@ impl Event {
     /// Its stream's name.
     #[must_use]
     pub fn stream(&self) -> &str {
-        self.content.stream()
+        self.content.text(self.content.parts.stream)
     }
 
     /// Its stream's category.
@@ -118,19 +118,19 @@ impl Event {
     /// The CloudEvents `source`; the stream's name if none was given.
     #[must_use]
     pub fn source(&self) -> &str {
-        self.content.source()
+        self.content.text(self.content.parts.source)
     }
 
     /// The CloudEvents `id`.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.content.id()
+        self.content.text(self.content.parts.id)
     }
 
     /// The CloudEvents `type`.
     #[must_use]
     pub fn event_type(&self) -> &str {
-        self.content.event_type()
+        self.content.text(self.content.parts.event_type)
     }
 
     /// All other attributes that the client supplied, in the order in which they came.
@@ -141,13 +141,15 @@ impl Event {
     /// The media type of the data (`datacontenttype`) as it was sent.
     #[must_use]
     pub fn media_type(&self) -> Option<&str> {
-        self.content.media_type()
+        let media_type = self.content.parts.media_type?;
+        Some(self.content.text(media_type))
     }
 
     /// The data, byte for byte as it was sent.
     #[must_use]
     pub fn data(&self) -> Option<&[u8]> {
-        self.content.data()
+        let data = self.content.parts.data?;
+        Some(self.content.bytes(data))
     }
 }
 

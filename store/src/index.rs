@@ -51,24 +51,21 @@ pub(crate) fn stream(
     let from = from.get().max(1);
     let mut next = run_of(Revision::new(from));
     let mut found = Found::default();
-    let start = keys::stream_index(log, stream.as_str(), next).bytes;
-    database.scan(
-        &keys::stream_revisions(log, stream.as_str()),
-        &start,
-        |key, body| {
-            let first = run_at(key)?;
-            if first != next {
-                return Err(Flaw::Content(
-                    "the run before it is missing, or is not whole",
-                ));
-            }
-            let positions = run::decode(first, body)?;
-            // Only the last run may be not whole: no other begins where it ends.
-            next = Revision::new(first.get() + positions.len() as u64);
-            let skip = from.saturating_sub(first.get()) as usize;
-            Ok(found.take(positions.into_iter().skip(skip), most))
-        },
-    )?;
+    let runs = keys::stream_revisions(log, stream.as_str());
+    let start = keys::stream_index(log, stream.as_str(), next);
+    database.scan(&runs, &start.bytes, |key, body| {
+        let first = run_at(key)?;
+        if first != next {
+            return Err(Flaw::Content(
+                "the run before it is missing, or is not whole",
+            ));
+        }
+        let positions = run::decode(first, body)?;
+        // Only the last run may be not whole: no other begins where it ends.
+        next = Revision::new(first.get() + positions.len() as u64);
+        let skip = from.saturating_sub(first.get()) as usize;
+        Ok(found.take(positions.into_iter().skip(skip), most))
+    })?;
     Ok(found)
 }
 
@@ -85,24 +82,21 @@ pub(crate) fn stream_back(
         return Ok(found);
     }
     let mut next = None;
-    let start = keys::stream_index(log, stream.as_str(), run_of(from)).bytes;
-    database.scan_back(
-        &keys::stream_revisions(log, stream.as_str()),
-        &start,
-        |key, body| {
-            let first = run_at(key)?;
-            if next.is_some_and(|next| next != first) {
-                return Err(Flaw::Content("a run of the stream after it is missing"));
-            }
-            let mut positions = run::decode(first, body)?;
-            if next.is_some() && positions.len() as u64 != RUN {
-                return Err(Flaw::Content("it is not whole, and another run follows"));
-            }
-            next = first.get().checked_sub(RUN).map(Revision::new);
-            positions.truncate((from.get() - first.get()).saturating_add(1) as usize);
-            Ok(found.take(positions.into_iter().rev(), most))
-        },
-    )?;
+    let runs = keys::stream_revisions(log, stream.as_str());
+    let start = keys::stream_index(log, stream.as_str(), run_of(from));
+    database.scan_back(&runs, &start.bytes, |key, body| {
+        let first = run_at(key)?;
+        if next.is_some_and(|next| next != first) {
+            return Err(Flaw::Content("a run of the stream after it is missing"));
+        }
+        let mut positions = run::decode(first, body)?;
+        if next.is_some() && positions.len() as u64 != RUN {
+            return Err(Flaw::Content("it is not whole, and another run follows"));
+        }
+        next = first.get().checked_sub(RUN).map(Revision::new);
+        positions.truncate((from.get() - first.get()).saturating_add(1) as usize);
+        Ok(found.take(positions.into_iter().rev(), most))
+    })?;
     Ok(found)
 }
 

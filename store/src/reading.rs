@@ -113,10 +113,7 @@ pub(crate) fn fetch(
             let position = chunk.get(index).copied().unwrap_or_default();
             record::decode(position, body, &mut pool)
         };
-        for (key, found) in sought
-            .iter()
-            .zip(database.get_records(reach, &sought, decode)?)
-        {
+        for (key, found) in sought.iter().zip(database.get_all(reach, &sought, decode)?) {
             let (record, bytes) = found
                 .ok_or_else(|| damaged(&key.bytes, "it is missing, and an index speaks of it"))?;
             records.push(record);

@@ -12,6 +12,9 @@ use foldhash::fast::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
+use crate::database::beginning;
+use crate::keys::{Column, Key};
+
 /// What most of them take here, in bytes; from it follows how many to expect.
 const USUAL_BYTES: usize = 512;
 /// What keeping one takes besides its value, in bytes: its place in a table that doubles, and what its allocation adds.
@@ -48,42 +51,60 @@ impl Records {
         }))
     }
 
-    /// The value under a key, which is given as a number.
-    pub(crate) fn get(&self, key: u128) -> Option<Arc<[u8]>> {
-        self.0.as_ref()?.get(&key)
+    /// The value under a key, sealed.
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<[u8]>> {
+        self.0.as_ref()?.get(&number(key)?)
     }
 
-    pub(crate) fn keep(&self, key: u128, value: &[u8]) {
-        if let Some(cache) = &self.0
+    /// Keeps a value, if it is that of a record and not too large.
+    pub(crate) fn keep(&self, key: &Key, value: &[u8]) {
+        if let (Some(cache), Some(number)) = (&self.0, number(key))
             && value.len() <= VALUE_MAX_BYTES
         {
-            cache.insert(key, value.into());
+            cache.insert(number, value.into());
         }
     }
+}
+
+/// A record's key, which is short enough to be a number; none of what is no record, and may change.
+fn number(key: &Key) -> Option<u128> {
+    (key.column == Column::Log).then(|| beginning(&key.bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{self, LogId};
+    use crate::place::{Position, Revision};
+
+    fn record(position: u64) -> Key {
+        keys::log_record(LogId(1), Position::new(position))
+    }
 
     #[test]
     fn no_more_is_kept_than_fits_and_nothing_where_nothing_fits() {
         for (bytes, most) in [(0, 0), (100_000, 100)] {
             let records = Records::of(bytes);
-            for key in 0..1_000 {
-                records.keep(key, &[7; 1_000]);
+            for position in 1..=1_000 {
+                records.keep(&record(position), &[7; 1_000]);
             }
-            let kept = (0..1_000).filter(|key| records.get(*key).is_some()).count();
+            let kept = (1..=1_000).filter(|one| records.get(&record(*one)).is_some());
+            let kept = kept.count();
             assert!(kept <= most && kept >= most / 2, "{kept} of {bytes} bytes");
         }
     }
 
     #[test]
-    fn a_value_is_found_under_its_key_only_and_large_ones_are_not_kept() {
+    fn a_record_is_found_under_its_key_only_and_nothing_else_is_kept() {
         let records = Records::of(1024 * 1024);
-        records.keep(7, b"seven");
-        records.keep(8, &[0; VALUE_MAX_BYTES + 1]);
-        assert_eq!(records.get(7).as_deref(), Some(&b"seven"[..]));
-        assert_eq!([6, 8].map(|key| records.get(key)), [None, None]);
+        records.keep(&record(7), b"seven");
+        records.keep(&record(8), &[0; VALUE_MAX_BYTES + 1]);
+        assert_eq!(records.get(&record(7)).as_deref(), Some(&b"seven"[..]));
+        let of_another_log = keys::log_record(LogId(2), Position::new(7));
+        let changes = keys::stream_index(LogId(1), "a", Revision::new(7));
+        records.keep(&changes, b"may change");
+        for other in [record(6), record(8), of_another_log, changes] {
+            assert_eq!(records.get(&other), None);
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use rocksdb::DBPinnableSlice;
 
-use super::{Database, Reach, beginning, failed, unseal};
+use super::{Database, Reach, failed, unseal};
 use crate::codec::Flaw;
 use crate::error::StoreError;
-use crate::keys::{Column, Key};
+use crate::keys::Key;
 
 impl Database {
     /// Reads one value.
@@ -34,65 +34,42 @@ impl Database {
         }
     }
 
-    /// Reads several values of one column family; each comes with its size in bytes.
+    /// Reads several values of one column family; each comes with its size in bytes. Records that were read lately are in
+    /// memory.
     pub(crate) fn get_all<T>(
         &self,
         reach: Reach,
         sought: &[Key],
         mut decode: impl FnMut(usize, &[u8]) -> Result<T, Flaw>,
     ) -> Result<Vec<Option<(T, usize)>>, StoreError> {
-        let found = self.multi_get(reach, sought.iter())?;
-        let read = sought.iter().zip(found).enumerate();
-        let read = read.map(|(index, (key, found))| match found? {
-            None => Ok(None),
-            Some(value) => {
-                let decoded = unseal(&key.bytes, &value, |body| decode(index, body))?;
-                Ok(Some((decoded, value.len())))
-            }
-        });
-        read.collect()
-    }
-
-    /// As [`Database::get_all`], of records of a log: those that were read lately are in memory.
-    pub(crate) fn get_records<T>(
-        &self,
-        reach: Reach,
-        sought: &[Key],
-        mut decode: impl FnMut(usize, &[u8]) -> Result<T, Flaw>,
-    ) -> Result<Vec<Option<(T, usize)>>, StoreError> {
-        debug_assert!(
-            sought.iter().all(|key| key.column == Column::Log),
-            "what never changes"
-        );
-        let number = |key: &Key| beginning(&key.bytes);
-        let kept: Vec<_> = sought
-            .iter()
-            .map(|key| self.records.get(number(key)))
-            .collect();
+        let kept: Vec<_> = sought.iter().map(|key| self.records.get(key)).collect();
         let missing = sought.iter().zip(&kept);
         let missing = missing.filter_map(|(key, kept)| kept.is_none().then_some(key));
         let mut found = self.multi_get(reach, missing)?.into_iter();
         let read = sought.iter().zip(kept).enumerate();
         let read = read.map(|(index, (key, kept))| {
-            let mut decode = |value: &[u8]| unseal(&key.bytes, value, |body| decode(index, body));
+            let mut decode = |value: &[u8]| {
+                let decoded = unseal(&key.bytes, value, |body| decode(index, body))?;
+                Ok(Some((decoded, value.len())))
+            };
             if let Some(value) = kept {
-                return Ok(Some((decode(&value)?, value.len())));
+                return decode(&value);
             }
             let Some(value) = found.next().transpose()?.flatten() else {
                 return Ok(None);
             };
-            let decoded = decode(&value)?;
+            let read = decode(&value)?;
             // Long history would push out what others read all the time.
             if reach == Reach::Disk {
-                self.records.keep(number(key), &value);
+                self.records.keep(key, &value);
             }
-            Ok(Some((decoded, value.len())))
+            Ok(read)
         });
         read.collect()
     }
 
     /// Looks several keys of one column family up.
-    fn multi_get<'k>(
+    pub(super) fn multi_get<'k>(
         &self,
         reach: Reach,
         sought: impl Iterator<Item = &'k Key> + Clone,

@@ -99,24 +99,16 @@ impl Database {
         Ok(entries.key().map(<[u8]>::to_vec))
     }
 
-    /// Reads several values of one column family, each with its own outcome.
+    /// Reads several values of one column family, each with its own outcome, and none from the records in memory.
     pub(crate) fn get_each<T>(
         &self,
         sought: &[Key],
         mut decode: impl FnMut(&[u8]) -> Result<T, Flaw>,
     ) -> Result<Vec<Result<Option<T>, StoreError>>, StoreError> {
-        let Some(first) = sought.first() else {
-            return Ok(Vec::new());
-        };
-        let keys: Vec<_> = sought.iter().map(|key| key.bytes.as_slice()).collect();
-        let found = self
-            .db
-            .batched_multi_get_cf(self.column(first.column)?, keys, false);
-        let read = sought.iter().zip(found).map(|(key, found)| {
-            match found.map_err(|error| failed(key, &error))? {
-                None => Ok(None),
-                Some(value) => unseal(&key.bytes, &value, &mut decode).map(Some),
-            }
+        let found = self.multi_get(Reach::Disk, sought.iter())?;
+        let read = sought.iter().zip(found).map(|(key, found)| match found? {
+            None => Ok(None),
+            Some(value) => unseal(&key.bytes, &value, &mut decode).map(Some),
         });
         Ok(read.collect())
     }

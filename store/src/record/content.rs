@@ -34,7 +34,7 @@ impl Pool {
 
 /// A part of a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Span {
+pub(crate) struct Span {
     from: u32,
     to: u32,
 }
@@ -50,19 +50,19 @@ impl Span {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Content {
     bytes: Bytes,
-    parts: Parts,
+    pub(crate) parts: Parts,
 }
 
 /// Where things lie. All texts were checked, and so were attributes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Parts {
-    stream: Span,
-    source: Span,
-    id: Span,
-    event_type: Span,
-    attributes: Span,
-    media_type: Option<Span>,
-    data: Option<Span>,
+pub(crate) struct Parts {
+    pub(crate) stream: Span,
+    pub(crate) source: Span,
+    pub(crate) id: Span,
+    pub(crate) event_type: Span,
+    pub(crate) attributes: Span,
+    pub(crate) media_type: Option<Span>,
+    pub(crate) data: Option<Span>,
 }
 
 impl Content {
@@ -86,42 +86,22 @@ impl Content {
         })
     }
 
-    fn text(&self, span: Span) -> &str {
-        std::str::from_utf8(span.of(&self.bytes)).unwrap_or_default()
+    pub(crate) fn bytes(&self, span: Span) -> &[u8] {
+        span.of(&self.bytes)
     }
 
-    pub(crate) fn stream(&self) -> &str {
-        self.text(self.parts.stream)
-    }
-
-    pub(crate) fn source(&self) -> &str {
-        self.text(self.parts.source)
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        self.text(self.parts.id)
-    }
-
-    pub(crate) fn event_type(&self) -> &str {
-        self.text(self.parts.event_type)
+    pub(crate) fn text(&self, span: Span) -> &str {
+        std::str::from_utf8(self.bytes(span)).unwrap_or_default()
     }
 
     pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, AttributeRef<'_>)> {
-        let mut decoder = Decoder::new(self.parts.attributes.of(&self.bytes));
+        let mut decoder = Decoder::new(self.bytes(self.parts.attributes));
         iter::from_fn(move || {
             if decoder.is_empty() {
                 return None;
             }
             attribute(&mut decoder).ok()
         })
-    }
-
-    pub(crate) fn media_type(&self) -> Option<&str> {
-        self.parts.media_type.map(|span| self.text(span))
-    }
-
-    pub(crate) fn data(&self) -> Option<&[u8]> {
-        self.parts.data.map(|span| span.of(&self.bytes))
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
+use rocksdb::statistics::Ticker;
 
 use super::*;
 use crate::database::Reach;
@@ -126,10 +127,22 @@ async fn a_store_of_a_newer_format_is_refused_by_its_number() {
     );
 }
 
-fn syncs(store: &Store) -> u64 {
+fn counted(store: &Store, what: Ticker) -> u64 {
     let open = store.inner.open.read().unwrap();
-    let counters = &open.as_ref().unwrap().database.counters;
-    counters.get_ticker_count(rocksdb::statistics::Ticker::WalFileSynced)
+    open.as_ref()
+        .unwrap()
+        .database
+        .counters
+        .get_ticker_count(what)
+}
+
+fn syncs(store: &Store) -> u64 {
+    counted(store, Ticker::WalFileSynced)
+}
+
+/// How many values were looked up several at a time, and not found in memory.
+fn looked_up(store: &Store) -> u64 {
+    counted(store, Ticker::NumberMultigetKeysRead)
 }
 
 #[tokio::test]
@@ -203,11 +216,7 @@ async fn reading_long_history_leaves_the_block_cache_alone() {
     }
     store.close().await.unwrap();
     let store = Store::open(dir.path(), Options::default()).await.unwrap();
-    let cached = || {
-        let open = store.inner.open.read().unwrap();
-        let counters = &open.as_ref().unwrap().database.counters;
-        counters.get_ticker_count(rocksdb::statistics::Ticker::BlockCacheDataAdd)
-    };
+    let cached = || counted(&store, Ticker::BlockCacheDataAdd);
     let before = cached();
     for limit in [1, 1_000] {
         let limit = ReadLimit {
@@ -237,13 +246,6 @@ async fn reading_long_history_leaves_the_block_cache_alone() {
     let recent = store.read_log_back(&log, &all, Position::END, ReadLimit::default());
     assert_eq!(recent.await.unwrap().records.len(), 1_000);
     assert!(cached() > before);
-}
-
-/// How many records were looked up by their positions, and not found in memory.
-fn looked_up(store: &Store) -> u64 {
-    let open = store.inner.open.read().unwrap();
-    let counters = &open.as_ref().unwrap().database.counters;
-    counters.get_ticker_count(rocksdb::statistics::Ticker::NumberMultigetKeysRead)
 }
 
 /// Everything of a log of one stream and category, in all ways in which records are read by their positions.
@@ -325,10 +327,9 @@ async fn a_record_that_was_damaged_in_memory_is_told_and_never_data() {
         let database = &open.as_ref().unwrap().database;
         let id = store.inner.heads.log_id(&log).unwrap();
         let key = keys::log_record(id, Position::new(1));
-        let number = crate::database::beginning(&key.bytes);
-        let mut value = database.records.get(number).unwrap().to_vec();
+        let mut value = database.records.get(&key).unwrap().to_vec();
         value[9] ^= 1;
-        database.records.keep(number, &value);
+        database.records.keep(&key, &value);
     }
     let told = read().await;
     assert!(matches!(told, Err(StoreError::Damaged { .. })), "{told:?}");

@@ -156,7 +156,9 @@ impl StreamSource {
             .store
             .read_log(&self.log, &all, self.through, READ_LIMIT);
         let page = page.await?;
-        let is_of_stream = |record: &Record| matches!(record, Record::Event(event) if event.stream() == self.stream.as_str());
+        let stream = self.stream.as_str();
+        let is_of_stream =
+            |record: &Record| matches!(record, Record::Event(event) if event.stream() == stream);
         let passes = page.through > self.through && !page.records.iter().any(is_of_stream);
         Ok(passes.then_some(page.through))
     }
