@@ -157,11 +157,17 @@ class Daemon:
         """The state of one relay."""
         return next(r for r in self.status()["relays"] if r["relay"] == relay)
 
-    def idle(self) -> bool:
-        """Whether every contract has looked at the whole log and every relay has settled what crossed."""
+    def idle(self, *relays: str) -> bool:
+        """Whether every contract has looked at the whole log, and these relays (all, if none is named) have settled what crossed."""
         status = self.status()
         head = status["log"]["head"]
-        return all(c["cursor"] >= head for c in status["contracts"]) and all(r["lag"] == 0 for r in status["relays"])
+        lags = [r["lag"] for r in status["relays"] if not relays or r["relay"] in relays]
+        return all(c["cursor"] >= head for c in status["contracts"]) and not any(lags)
+
+    def wait_settled(self, *relays: str, seconds: float = 120) -> None:
+        """Waits until it is `idle`. What a consumer has received is not settled yet: the acknowledgement still has to come and be stored."""
+        wait_until(lambda: self.idle(*relays), f"all has crossed, and {relays or 'every relay'} has nothing to send", seconds, 0.1,
+                   state=self.status)
 
     @property
     def _addresses_file(self) -> Path:

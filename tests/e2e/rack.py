@@ -46,7 +46,7 @@ class Rack:
 
     def wait_settled(self, seconds: float = 120) -> None:
         """Waits until every contract is at the head of the log and every relay has nothing left to send."""
-        wait_until(self.daemon.idle, "everything has crossed and is settled", seconds, 0.1, state=self.daemon.status)
+        self.daemon.wait_settled(seconds=seconds)
 
     def wait_received(self, count: int, seconds: float = 60) -> None:
         """Waits until both consumers have written down `count` messages."""

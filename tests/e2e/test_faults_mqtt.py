@@ -112,7 +112,7 @@ def test_an_event_over_the_payload_limit_that_the_broker_keeps_to_itself_parks_i
         rack.daemon.start()
         events = [deposit(key, amount) for amount in (1, 2) for key in ("1", long, "2", "3")]
         append_all(rack.daemon, events)
-        wait_until(lambda: rack.daemon.relay(RELAY)["lag"] == 0, "all is settled but what is parked", 60, state=rack.daemon.status)
+        rack.daemon.wait_settled(RELAY)
         [listed] = parked(rack.daemon)
         assert (listed["outlet"], listed["key"], listed["waiting"]) == (MQTT, long, 2) and listed["reason"]
         wait_until(lambda: rack.amqp.count() >= len(events), "AMQP has no part in it", 15)

@@ -119,6 +119,7 @@ def test_where_an_outlet_begins_is_chosen_once_though_its_broker_is_away_and_the
         daemon.start()
         mosquitto.start()
         wait_until(lambda: sequences(at(consumer.messages(), "bank/now/")) == [1], "what came after `now` arrives", 30)
+        daemon.wait_settled(f"{LENDING}/mqtt:now")
         assert outlet_of(why(daemon, str(payment["id"])), LENDING, "mqtt:now").state == "confirmed"
 
 
@@ -133,7 +134,7 @@ def test_several_events_of_a_key_in_flight_all_arrive_and_a_warning_is_given(tmp
         mosquitto.stop()
         append_deposits(daemon, 2, 300, first=1000)
         mosquitto.start()
-        wait_until(lambda: daemon.relay(f"{ACCOUNTS}/{MQTT}")["lag"] == 0, "all is settled", 30)
+        daemon.wait_settled(f"{ACCOUNTS}/{MQTT}")
         wait_until(lambda: set(sequences(consumer.messages())) == set(range(1, 1201)), "all has arrived", 20, state=consumer.count)
         assert daemon.relay(f"{ACCOUNTS}/{MQTT}")["confirmed"] == 1200
 
@@ -257,6 +258,6 @@ def test_an_outlet_in_trouble_leaves_another_at_the_same_broker_alone(rack: Rack
     wait_until(lambda: rack.amqp.count() >= 5, "the other outlet sends", 20)
     told = daemon.relay(relay)
     assert "bank.fanout" in told["lastError"] and told["lag"] == 1
-    wait_until(lambda: daemon.relay(f"{ACCOUNTS}/{AMQP}")["lag"] == 0, "the other outlet has settled what it sent", 20)
+    daemon.wait_settled(f"{ACCOUNTS}/{AMQP}")
     other = daemon.relay(f"{ACCOUNTS}/{AMQP}")
     assert (other["state"], other["lag"], other["retryingSince"]) == ("connected", 0, None)

@@ -101,7 +101,7 @@ def test_what_nobody_listened_to_is_told_as_unheard(tmp_path: Path, brokers: Bro
     try:
         daemon.start()
         event = append(daemon, "1", deposit("1"))
-        wait_until(daemon.idle, "all is settled", 30, state=daemon.status)
+        daemon.wait_settled()
         told = why(daemon, event)
         assert outlet_of(told, ACCOUNTS, MQTT).state == "unheard"
         assert outlet_of(told, ACCOUNTS, AMQP).state == "unheard"

@@ -113,7 +113,8 @@ def test_all_keys_are_given_up_at_once_with_one_reason(rack: Rack) -> None:
     daemon = rack.daemon
     poison = [append(daemon, f"bad-{n}", 0) for n in range(3)]
     behind = [append(daemon, f"bad-{n}", 7) for n in range(3)]
-    wait_until(lambda: daemon.contract(ACCOUNTS)["parkedKeys"] == 3, "three keys are parked", 30)
+    rack.wait_settled()
+    assert daemon.contract(ACCOUNTS)["parkedKeys"] == 3
     both = daemon.operator("POST", "/parked/skip", {"contract": ACCOUNTS, "key": "bad-1", "all": True, "reason": "x"})
     placed = daemon.operator("POST", "/parked/skip", {"contract": ACCOUNTS, "all": True, "at": 1, "reason": "x"})
     assert (both.status, placed.status) == (400, 400)

@@ -10,21 +10,13 @@ from facts import deposit
 from judges import read
 from oracle import ACCOUNTS, LENDING
 from parking import CONTRACT, CREDITED, change, parked, reload
-from rack import Brokers, Rack, rack_on
+from rack import Brokers, Rack, rack_on, relays
 from replaying import AMQP, MQTT, append_deposits, pause, resume, sequences
 from rig.waiting import wait_until
 from told import outlet_of, why, why_in_words
 
 RELAY = f"{ACCOUNTS}/{MQTT}"
-
-
-def others_settled(rack: Rack) -> None:
-    """Waits until everything has crossed, and every relay but the paused one has nothing left."""
-    def settled() -> bool:
-        status = rack.daemon.status()
-        whole = all(c["cursor"] >= status["log"]["head"] for c in status["contracts"])
-        return whole and all(r["lag"] == 0 for r in status["relays"] if r["relay"] != RELAY)
-    wait_until(settled, "the others are settled", 30, state=rack.daemon.status)
+OTHERS = [relay for relay in relays() if relay != RELAY]
 
 
 def test_a_paused_relay_stands_over_restart_and_reload_and_then_goes_on_where_it_stood(rack: Rack) -> None:
@@ -38,7 +30,7 @@ def test_a_paused_relay_stands_over_restart_and_reload_and_then_goes_on_where_it
     assert "was paused already, since" in again.stdout and "ticket 12" in again.stdout
 
     [waiting, *_] = append_deposits(daemon, 3, 4, first=10)
-    others_settled(rack)
+    daemon.wait_settled(*OTHERS)
     wait_until(lambda: rack.amqp.count() == 24, "the other outlet has them", 20)
     relay = daemon.relay(RELAY)
     assert (relay["state"], relay["lag"], relay["confirmed"], relay["retryingSince"]) == ("paused", 12, 12, None)
@@ -55,7 +47,7 @@ def test_a_paused_relay_stands_over_restart_and_reload_and_then_goes_on_where_it
     change(daemon, CONTRACT, "bank/accounts/v1/{key}/{name}", "bank/accounts/v1/all/{name}")
     assert reload(daemon)["relays"] == {"started": [], "stopped": []}
     append_deposits(daemon, 3, 1, first=20)
-    others_settled(rack)
+    daemon.wait_settled(*OTHERS)
     assert daemon.relay(RELAY)["state"] == "paused" and daemon.relay(RELAY)["paused"] == relay["paused"]
     assert daemon.relay(RELAY)["lag"] == 15
 

@@ -219,8 +219,8 @@ def test_a_broker_that_restarts_amid_a_replay_gets_all_of_it(tmp_path: Path) -> 
         daemon.start()
         append_deposits(daemon, KEYS, EACH)
         first = more(consumer, 0, KEYS * EACH)
-        # A consumer has them before the relay has settled them, and what is not settled is not replayed.
-        wait_until(lambda: daemon.relay(f"{ACCOUNTS}/{MQTT}")["lag"] == 0, "they are settled", 20)
+        # What is not settled is not replayed.
+        daemon.wait_settled(f"{ACCOUNTS}/{MQTT}")
         running = begin(daemon, eventsPerSecond=40)
         wait_until(lambda: consumer.count() >= len(first) + 10, "some of it has arrived", 10)
         mosquitto.stop()
@@ -336,7 +336,7 @@ def test_nothing_arrives_at_the_outlets_own_place_by_a_replay_before_it_was_sent
         daemon.start()
         long = "k" + "x" * 34
         append_to(daemon, "a", long, long, "a")
-        wait_until(daemon.idle, "everything is settled", 20, state=daemon.status)
+        daemon.wait_settled()
         assert [row["key"] for row in parked(daemon)] == [long]
         for words in ((), ("--dry-run",)):
             told = replay(daemon, *words)
