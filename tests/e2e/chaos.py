@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from judges import Verdict, judge, read, same_bytes
+from judges import Verdict, judge, same_bytes
 from jsonschema import Draft202012Validator
-from oracle import Forecast, forecast, read_events
-from rack import Rack
+from oracle import forecast, read_events
+from rack import Rack, wait_different
 from rig.waiting import TooLate, wait_until
 
 LONGEST_DELAY_SECONDS = 0.8
@@ -129,17 +129,12 @@ def assert_nothing_lost(rack: Rack, events: Path, schemas: dict[str, Draft202012
     due = forecast(read_events(events))
     verdicts = []
     for consumer in (rack.mqtt, rack.amqp):
-        _wait_for_all(lambda consumer=consumer: len(read(consumer.messages(), repeats_allowed=True).first), due)
+        try:
+            wait_different(consumer, due.count(), 40)
+        except TooLate:
+            pass  # what is missing is told by the judges
         verdicts.append(judge(consumer.messages(), due, schemas, repeats_allowed=True))
     for verdict in verdicts:
         verdict.assert_good()
     assert not same_bytes(*verdicts)
     return verdicts[0], verdicts[1]
-
-
-def _wait_for_all(distinct: Callable[[], int], due: Forecast) -> None:
-    """Waits for the count; what is missing is told by the judges, better than by a deadline."""
-    try:
-        wait_until(lambda: distinct() >= due.count(), "all public events", 40, pause=1.0)
-    except TooLate:
-        pass

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pika
+from judges import read
 from oracle import STREAMS
 from places import BINARY, EXAMPLE
 from rig.brokers import Mosquitto, RabbitMq
@@ -52,6 +53,18 @@ class Rack:
         """Waits until both consumers have written down `count` messages."""
         wait_until(lambda: min(self.mqtt.count(), self.amqp.count()) >= count, f"{count} messages at each consumer",
                    seconds, 0.1, state=lambda: (self.mqtt.count(), self.amqp.count()))
+
+    def wait_different(self, count: int, seconds: float = 60) -> None:
+        """Waits until both consumers have written down `count` different public events, where some may come again."""
+        for consumer in (self.mqtt, self.amqp):
+            wait_different(consumer, count, seconds)
+
+
+def wait_different(consumer: Consumer, count: int, seconds: float = 60) -> None:
+    """Waits until a consumer has written down `count` different public events, where some may come again."""
+    def different() -> int:
+        return len(read(consumer.messages(), repeats_allowed=True).first)
+    wait_until(lambda: different() >= count, f"{count} different events", seconds, 0.2, state=different)
 
 
 @contextmanager

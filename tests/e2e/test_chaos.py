@@ -17,11 +17,13 @@ from chaos import Chaos, Faults, assert_nothing_lost
 from jsonschema import Draft202012Validator
 from judges import Arrival, Verdict, read
 from oracle import STREAMS, Forecast, forecast, read_events
-from rack import Rack, brokers_in, rack_on
+from rack import Rack, brokers_in, rack_on, wait_different
 from rig.waiting import wait_until
 from told import outlet_of, why
 
 SEED = int(os.environ.get("CHAOS_SEED", "20261"))
+# How the ids of the later events begin.
+LATER = "later-"
 
 
 @pytest.fixture
@@ -66,16 +68,22 @@ def test_what_a_killed_mosquitto_forgets_it_had_acknowledged_and_consumers_see_t
     rack.import_file(later)
     rack.wait_settled()
     due = forecast([*read_events(some_events), *read_events(later)])
-    wait_until(lambda: rack.amqp.count() >= due.count(), "everything over AMQP", 60)
-    wait_until(lambda: rack.mqtt.count() >= len(_keys(some_events)), "the later events over MQTT", 60)
+    wait_different(rack.amqp, due.count())
+    over_amqp = read(rack.amqp.messages(), repeats_allowed=True)
+    private_ids = _private_ids(due, over_amqp)
+    of_later = {identity for identity, private_id in private_ids.items() if private_id.startswith(LATER)}
+    assert len(of_later) == len(_keys(some_events))
 
-    over_mqtt, over_amqp = read(rack.mqtt.messages(), repeats_allowed=True), read(rack.amqp.messages(), repeats_allowed=True)
+    def over_mqtt_so_far() -> tuple[Verdict, set[tuple[str, str]]]:
+        so_far = read(rack.mqtt.messages(), repeats_allowed=True)
+        return so_far, {a.identity for a in so_far.first}
+
+    wait_until(lambda: of_later <= over_mqtt_so_far()[1], "the later events over MQTT", 60, 0.5)
+    over_mqtt, received = over_mqtt_so_far()
     assert not over_mqtt.faults and not over_amqp.faults
-    received = {a.identity for a in over_mqtt.first}
     missing = [a for a in over_amqp.first if a.identity not in received]
     assert missing, "Mosquitto forgot something, or this test shows nothing"
 
-    private_ids = _private_ids(due, over_amqp)
     for arrival in missing[:: max(1, len(missing) // 50)]:
         told = outlet_of(why(rack.daemon, private_ids[arrival.identity]), arrival.stream, "mqtt:main")
         assert told.state == "confirmed" and told.at_seconds <= killed_at, (arrival.identity, told)
@@ -90,7 +98,7 @@ def _keys(events: Path) -> list[str]:
 
 
 def _one_more_deposit(key: str) -> str:
-    return (f'{{"id":"later-{key}","stream":"account-{key}","type":"CashDeposited","time":"2025-01-01T00:00:00Z","data":'
+    return (f'{{"id":"{LATER}{key}","stream":"account-{key}","type":"CashDeposited","time":"2025-01-01T00:00:00Z","data":'
             f'{{"transactionId":"later-{key}","accountId":"{key}","amount":1.5,"currency":"CZK","balance":2}}}}\n')
 
 

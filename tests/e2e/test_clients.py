@@ -26,7 +26,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.publish import multiple as publish
 from places import REPOSITORY, generated_events
-from rack import Brokers, Rack, rack_on
+from rack import Brokers, Rack, rack_on, wait_different
 from rig.brokers import Mosquitto, RabbitMq
 from rig.consumers.mqtt import new_client
 from rig.ports import LOOPBACK
@@ -126,7 +126,7 @@ def while_unsubscribed(story: Story) -> None:
     due = list(story.private)
     for key in (KNOWN, MISSED_FROM_THE_FIRST):
         story.append(key, deposit(key))
-    story.rack.wait_settled()
+    wait_different(story.rack.amqp, forecast(event for path in story.private for event in read_events(path)).count())
     before = {a.identity for a in read(story.rack.amqp.messages(), repeats_allowed=True).first}
     story.private = due
     for client in story.clients:
@@ -145,7 +145,12 @@ def after_a_restore(story: Story) -> None:
 
     The one after it comes in binary content mode, as from an outlet that was changed to it.
     """
-    last = read(story.rack.amqp.messages(), repeats_allowed=True).by_sequence(ACCOUNTS)[-1].event
+    def last_arrival() -> Arrival:
+        return read(story.rack.amqp.messages(), repeats_allowed=True).by_sequence(ACCOUNTS)[-1]
+
+    crossed = story.rack.daemon.contract(ACCOUNTS)["sequence"]
+    wait_until(lambda: last_arrival().sequence == crossed, "the last one has arrived")
+    last = last_arrival().event
     assert last["type"] == CREDITED
     again = last | {"sequence": f"{NEW_EPOCH + 1:020}"}
     send(story.rack.brokers, exact.dumps(again).encode(), STRUCTURED, {})

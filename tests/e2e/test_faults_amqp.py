@@ -108,6 +108,7 @@ def test_a_nack_from_a_full_queue_is_no_success_and_the_healthy_queue_gets_the_s
         assert rack.daemon.relay(relay)["lag"] >= len(events) - kept
         drained = drain(channel, full, rack)
     rack.wait_settled()
+    rack.wait_different(len(events))
     due = due_of(events)
     judge(drained, due, schemas, repeats_allowed=True).assert_good()
     healthy = judge(rack.amqp.messages(), due, schemas, repeats_allowed=True)
@@ -225,7 +226,7 @@ def test_an_event_over_rabbitmqs_limit_parks_its_key_and_goes_on_when_that_is_ra
     rack.daemon.stop()
     rack.daemon.start()
     order(rack.daemon, "retry", "7", "--contract", ACCOUNTS, "--outlet", AMQP)
-    rack.wait_received(len(events))
+    rack.wait_different(len(events))
     mended = public_schemas(rack.daemon.folder / "schemas" / "public")
     judge(rack.mqtt.messages(), due_of(events), mended).assert_good()
     judge(rack.amqp.messages(), due_of(events), mended, repeats_allowed=True).assert_good()
